@@ -1,0 +1,28 @@
+// What Swift cannot say: processor instructions and the C library's string functions, as inline functions.
+#ifndef CVARVE_H
+#define CVARVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "CVarveThread.h"
+
+#include "CVarveNumber.h"
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#define CVARVE_SSE42 __attribute__((target("sse4.2")))
+#endif
+
+/// CRC-32C (Castagnoli) of `count` bytes, continuing from `crc` (0 to begin). Same values as RFC 3720.
+uint32_t cvarve_crc32c(uint32_t crc, const void *bytes, size_t count);
+
+/// First `byte` in [bytes, bytes+count), or NULL.
+static inline const void *cvarve_memchr(const void *bytes, int byte, size_t count) {
+  return memchr(bytes, byte, count);
+}
+
+static inline int cvarve_memcmp(const void *a, const void *b, size_t count) { return memcmp(a, b, count); }
+
+#endif

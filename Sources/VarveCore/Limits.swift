@@ -1,0 +1,33 @@
+// Every bound of the system in one place. Exceeding one gives an error that names the limit and how to change it.
+
+package enum Limits {
+  // Names and values
+  /// PostgreSQL's NAMEDATALEN - 1.
+  package static let nameByteCount = 63
+  package static let tagValueByteCount = 64 * 1024
+  /// A text field's value; below the 24-bit length of a `TextRef`.
+  package static let textValueByteCount = 1024 * 1024
+  package static let columnsPerTable = 4096
+  package static let tagsPerSeries = 256
+  package static let tables = 100_000
+  /// A tag set's canonical bytes.
+  package static let seriesKeyByteCount = 256 * 1024
+
+  // Line protocol
+  package static let lineByteCount = 1024 * 1024
+  package static let syncTokenByteCount = 64
+  /// Rejected lines that are spelled out in an answer; the rest are counted.
+  package static let reportedRejections = 100
+
+  // Batches
+  /// A parser hands a batch over at the latest at this many rows.
+  package static let batchRowCount = 32_768
+
+  // Chunks
+  package static let rowBlockRowCount = 8_192
+  package static let vectorValueCount = 1_024
+
+  // Queries
+  package static let expressionDepth = 200
+  package static let queryTextByteCount = 4 * 1024 * 1024
+}

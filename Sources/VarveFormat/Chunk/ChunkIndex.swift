@@ -1,0 +1,220 @@
+// Where everything in a chunk lies, and what the zone maps say of it. FORMAT.md, "Chunk index".
+//
+// Pages lie back to back from the header to the index, so lengths alone place them, and no two can overlap.
+
+import VarveCore
+
+/// Where a page lies in its file.
+package struct PageReference: Sendable, Hashable {
+  package var offset: Int
+  package var byteCount: Int
+  package init(offset: Int, byteCount: Int) {
+    self.offset = offset
+    self.byteCount = byteCount
+  }
+}
+
+/// A field's page in a row block.
+package struct FieldPage: Sendable, Hashable {
+  package var column: ColumnID
+  package var type: FieldType
+  package var page: PageReference
+  package var zone: ZoneMap
+}
+
+/// A row block as the index knows it.
+package struct RowBlockEntry: Sendable, Hashable {
+  package var rowCount: Int
+  /// Series in it.
+  package var runCount: Int
+  package var firstSeries: SeriesID
+  package var lastSeries: SeriesID
+  package var time: TimeRange
+  package var seriesPage: PageReference
+  package var timesPage: PageReference
+  /// By column id, ascending. A column without an entry is absent in all rows.
+  package var fields: [FieldPage]
+
+  package func field(_ column: ColumnID) -> FieldPage? {
+    var low = 0
+    var high = fields.count
+    while low < high {
+      let middle = (low + high) / 2
+      if fields[middle].column < column { low = middle + 1 } else { high = middle }
+    }
+    return low < fields.count && fields[low].column == column ? fields[low] : nil
+  }
+
+  /// All bytes of the block: series, times and field pages lie in this order, back to back.
+  package var extent: PageReference {
+    let last = fields.last?.page ?? timesPage
+    return PageReference(offset: seriesPage.offset, byteCount: last.offset + last.byteCount - seriesPage.offset)
+  }
+}
+
+package struct ChunkIndex: Sendable {
+  /// Every field column of the chunk, by id, ascending.
+  package var columns: [(id: ColumnID, type: FieldType)]
+  /// In order of (series, time): a block's last series is at most the next one's first.
+  package var rowBlocks: [RowBlockEntry]
+  package init(columns: [(id: ColumnID, type: FieldType)], rowBlocks: [RowBlockEntry]) {
+    self.columns = columns
+    self.rowBlocks = rowBlocks
+  }
+}
+
+extension ChunkIndex {
+  func encoded() -> [UInt8] {
+    var out = ByteWriter(reserving: rowBlocks.count * (32 + columns.count * 48) + 64)
+    out.append(varint: UInt64(columns.count))
+    for column in columns {
+      out.append(varint: UInt64(column.id.rawValue))
+      out.append(byte: column.type.rawValue)
+    }
+    out.append(varint: UInt64(rowBlocks.count))
+    var previousSeries: UInt32 = 0
+    for block in rowBlocks {
+      out.append(varint: UInt64(block.rowCount))
+      out.append(varint: UInt64(block.runCount))
+      out.append(varint: UInt64(block.firstSeries.rawValue - previousSeries))
+      out.append(varint: UInt64(block.lastSeries.rawValue - block.firstSeries.rawValue))
+      previousSeries = block.lastSeries.rawValue
+      out.append(zigzag: block.time.lower)
+      out.append(varint: UInt64(bitPattern: block.time.upper &- block.time.lower))
+      out.append(varint: UInt64(block.seriesPage.byteCount))
+      out.append(varint: UInt64(block.timesPage.byteCount))
+      out.append(varint: UInt64(block.fields.count))
+      var ordinal = 0
+      var next = 0
+      for field in block.fields {
+        while columns[ordinal].id < field.column { ordinal += 1 }
+        out.append(varint: UInt64(ordinal - next))
+        next = ordinal + 1
+        out.append(varint: UInt64(field.page.byteCount))
+        field.zone.append(type: field.type, to: &out)
+      }
+    }
+    return out.bytes
+  }
+
+  /// The index from its own bytes, checked against itself, the footer and the partition. Total; memory taken is
+  /// bounded by the bytes read.
+  package static func decode(
+    _ bytes: UnsafeRawBufferPointer, identity: ChunkIdentity, footer: ChunkFooter, place: String
+  ) throws -> ChunkIndex {
+    try placed(place) {
+      guard bytes.count == footer.indexByteCount,
+        CRC32C.salted(bytes, file: identity.file, offset: footer.indexOffset) == footer.indexChecksum
+      else { throw VarveError(.corruption, "a chunk's index fails its checksum") }
+      return try decodeUnchecked(bytes, identity: identity, footer: footer)
+    }
+  }
+
+  /// As `decode`, of bytes whose checksum is not in question.
+  static func decodeUnchecked(
+    _ bytes: UnsafeRawBufferPointer, identity: ChunkIdentity, footer: ChunkFooter
+  ) throws -> ChunkIndex {
+    var reader = ByteReader(bytes)
+    var columns: [(id: ColumnID, type: FieldType)] = []
+    for _ in 0..<(try reader.readCount(minimumByteCount: 2)) {
+      let id = ColumnID(rawValue: try reader.readUInt16Varint())
+      let type = try reader.readByte()
+      guard let type = FieldType(rawValue: type), columns.last.map({ $0.id < id }) ?? true else {
+        throw VarveError(.corruption, "a chunk's columns are out of order or of unknown type (\(type))")
+      }
+      columns.append((id, type))
+    }
+    guard try reader.readCount(minimumByteCount: 9) == footer.rowBlockCount else {
+      throw VarveError(.corruption, "a chunk's index and footer disagree on the number of row blocks")
+    }
+    var state = Totals(offset: ChunkHeader.byteCount, end: footer.indexOffset)
+    var blocks: [RowBlockEntry] = []
+    blocks.reserveCapacity(footer.rowBlockCount)
+    for _ in 0..<footer.rowBlockCount {
+      blocks.append(try readBlock(columns, identity, &state, &reader))
+    }
+    try reader.expectEnd()
+    let time = blocks.isEmpty ? TimeRange(lower: 0, upper: -1) : TimeRange(lower: state.least, upper: state.greatest)
+    guard state.offset == footer.indexOffset, state.rows == footer.rowCount, state.values == footer.valueCount,
+      time == footer.time, (blocks.first?.firstSeries.rawValue ?? 0) == footer.firstSeries.rawValue,
+      (blocks.last?.lastSeries.rawValue ?? 0) == footer.lastSeries.rawValue
+    else { throw VarveError(.corruption, "a chunk's index does not add up to its footer") }
+    return ChunkIndex(columns: columns, rowBlocks: blocks)
+  }
+
+  private struct Totals {
+    var offset: Int
+    let end: Int
+    var series: UInt32 = 0
+    var rows = 0
+    var values = 0
+    var least = Int64.max
+    var greatest = Int64.min
+
+    mutating func readPage(_ reader: inout ByteReader) throws -> PageReference {
+      let byteCount = try reader.readLength()
+      guard byteCount >= PageHeader.byteCount, byteCount <= end - offset else {
+        throw VarveError(.corruption, "a page of \(byteCount) bytes does not fit its chunk")
+      }
+      defer { offset += byteCount }
+      return PageReference(offset: offset, byteCount: byteCount)
+    }
+
+    mutating func readSeries(_ reader: inout ByteReader) throws -> SeriesID {
+      let (next, overflow) = series.addingReportingOverflow(try reader.readUInt32Varint())
+      guard !overflow else { throw VarveError(.corruption, "a series id is beyond 32 bits") }
+      series = next
+      return SeriesID(rawValue: next)
+    }
+  }
+
+  private static func readBlock(
+    _ columns: [(id: ColumnID, type: FieldType)], _ identity: ChunkIdentity, _ state: inout Totals,
+    _ reader: inout ByteReader
+  ) throws -> RowBlockEntry {
+    let rowCount = try reader.readLength()
+    let runCount = try reader.readLength()
+    guard rowCount >= 1, rowCount <= Limits.rowBlockRowCount, runCount >= 1, runCount <= rowCount else {
+      throw VarveError(.corruption, "a row block of \(rowCount) rows in \(runCount) series is impossible")
+    }
+    let first = try state.readSeries(&reader)
+    let last = try state.readSeries(&reader)
+    guard last.rawValue - first.rawValue >= UInt32(runCount - 1), runCount > 1 || first == last else {
+      throw VarveError(.corruption, "a row block has too many series for its range")
+    }
+    let lower = try reader.readZigzag()
+    let upper = Int64(bitPattern: UInt64(bitPattern: lower) &+ (try reader.readVarint()))
+    guard lower <= upper,
+      ChunkIdentity.partition(of: lower, nanoseconds: identity.partitionNanoseconds) == identity.partition,
+      ChunkIdentity.partition(of: upper, nanoseconds: identity.partitionNanoseconds) == identity.partition
+    else { throw VarveError(.corruption, "a row block's times lie outside the chunk's partition") }
+    let seriesPage = try state.readPage(&reader)
+    let timesPage = try state.readPage(&reader)
+    var fields: [FieldPage] = []
+    var ordinal = 0
+    let fieldCount = try reader.readCount(minimumByteCount: 4)
+    guard fieldCount <= columns.count else {
+      throw VarveError(.corruption, "a row block has more fields than its chunk has columns")
+    }
+    fields.reserveCapacity(fieldCount)
+    for _ in 0..<fieldCount {
+      let skipped = try reader.readLength()
+      guard skipped < columns.count - ordinal else {
+        throw VarveError(.corruption, "a row block has a field that its chunk does not have")
+      }
+      ordinal += skipped
+      let column = columns[ordinal]
+      ordinal += 1
+      let page = try state.readPage(&reader)
+      let zone = try ZoneMap.read(type: column.type, rowCount: rowCount, from: &reader)
+      state.values += zone.valueCount
+      fields.append(FieldPage(column: column.id, type: column.type, page: page, zone: zone))
+    }
+    state.rows += rowCount
+    state.least = min(state.least, lower)
+    state.greatest = max(state.greatest, upper)
+    return RowBlockEntry(
+      rowCount: rowCount, runCount: runCount, firstSeries: first, lastSeries: last,
+      time: TimeRange(lower: lower, upper: upper), seriesPage: seriesPage, timesPage: timesPage, fields: fields)
+  }
+}

@@ -1,0 +1,156 @@
+// Streams of 64-bit words as integers: FORMAT.md, "Integer streams". All arithmetic is modulo 2^64, so every word
+// comes back whatever the sign or type; signedness only decides what is small.
+
+import VarveCore
+
+package enum IntegerCodec {
+  typealias Words = UnsafeBufferPointer<UInt64>
+
+  /// Writes the words in the smallest of the ways this file knows and says which it was. The stream needs its
+  /// codec and count to be read: whoever calls stores both.
+  package static func encode(_ words: UnsafeBufferPointer<UInt64>, to out: inout ByteWriter) -> ValueCodec {
+    encode(words, allowsRuns: true, to: &out)
+  }
+
+  private static func encode(_ words: Words, allowsRuns: Bool, to out: inout ByteWriter) -> ValueCodec {
+    let count = words.count
+    guard count > 0, let base = words.baseAddress else { return .packed }
+    let shape = shape(base, count)
+    if shape.runCount == 1 {
+      out.append(zigzag: Int64(bitPattern: base[0]))
+      return .constant
+    }
+    if shape.isArithmetic {
+      out.append(zigzag: Int64(bitPattern: base[0]))
+      out.append(zigzag: Int64(bitPattern: base[1] &- base[0]))
+      return .arithmetic
+    }
+
+    let first = Differences(base, count)
+    var second = first
+    var codec = ValueCodec.packed
+    var size = sampleSize(base, count)
+    let deltaSize = sampleSize(first.words.base, count)
+    if deltaSize < size { (codec, size) = (.delta, deltaSize) }
+    // Differences of a bit or two are noise: theirs are wider.
+    if deltaSize > count / 3 {
+      second = Differences(first.words.base, count)
+      let secondSize = sampleSize(second.words.base, count)
+      if secondSize < size { (codec, size) = (.deltaOfDelta, secondSize) }
+    }
+
+    var best = ByteWriter(reserving: size + 64)
+    switch codec {
+    case .delta:
+      best.append(zigzag: Int64(bitPattern: first.base))
+      appendVectors(first.words.base, count, to: &best)
+    case .deltaOfDelta:
+      best.append(zigzag: Int64(bitPattern: first.base))
+      best.append(zigzag: Int64(bitPattern: second.base))
+      appendVectors(second.words.base, count, to: &best)
+    default: appendVectors(base, count, to: &best)
+    }
+
+    // A run costs at least its length and value: with few of them a closer look is worth its time.
+    if allowsRuns && shape.runCount <= count / 3 {
+      var runs = ByteWriter()
+      appendRuns(base, count, runCount: shape.runCount, to: &runs)
+      if runs.count < best.count { (codec, best) = (.runs, runs) }
+    }
+    if best.count >= count * 8 {
+      codec = .raw
+      best.removeAll()
+      appendRaw(words, to: &best)
+    }
+    out.append(best.bytes)
+    return codec
+  }
+
+  package static func appendRaw(_ words: UnsafeBufferPointer<UInt64>, to out: inout ByteWriter) {
+    out.append(uninitialized: words.count * 8) { raw in
+      for i in 0..<words.count { raw.storeBytes(of: words[i].littleEndian, toByteOffset: i &* 8, as: UInt64.self) }
+    }
+  }
+
+  private static func shape(_ base: UnsafePointer<UInt64>, _ count: Int) -> (runCount: Int, isArithmetic: Bool) {
+    guard count > 1 else { return (1, true) }
+    let step = base[1] &- base[0]
+    var changes = 0
+    var unsteady: UInt64 = 0
+    for i in 1..<count {
+      let difference = base[i] &- base[i &- 1]
+      changes &+= difference == 0 ? 0 : 1
+      unsteady |= difference ^ step
+    }
+    return (changes + 1, unsteady == 0)
+  }
+
+  /// Differences from the word before. The first is made equal to the second by a base of its own, so that the
+  /// start of a counter or clock is not an outlier.
+  private struct Differences {
+    let words: Buffer<UInt64>
+    let base: UInt64
+
+    init(_ source: UnsafePointer<UInt64>, _ count: Int) {
+      words = Buffer<UInt64>(capacity: count)
+      words.count = count
+      let out = words.base
+      for i in stride(from: 1, to: count, by: 1) { out[i] = source[i] &- source[i &- 1] }
+      out[0] = count > 1 ? out[1] : 0
+      base = source[0] &- out[0]
+    }
+  }
+
+  /// The size of at most two vectors' plans, scaled to all: the first and one from the middle.
+  private static func sampleSize(_ base: UnsafePointer<UInt64>, _ count: Int) -> Int {
+    let size = BitPacking.vectorValueCount
+    guard count > 2 * size else {
+      var total = 0
+      var at = 0
+      while at < count {
+        total += PackedVector.plan(base + at, count: min(size, count - at)).byteCount
+        at += size
+      }
+      return total
+    }
+    let middle = count / 2 / size * size
+    let sampled =
+      PackedVector.plan(base, count: size).byteCount + PackedVector.plan(base + middle, count: size).byteCount
+    return sampled * count / (2 * size)
+  }
+
+  private static func appendVectors(_ base: UnsafePointer<UInt64>, _ count: Int, to out: inout ByteWriter) {
+    var at = 0
+    while at < count {
+      let n = min(BitPacking.vectorValueCount, count - at)
+      PackedVector.append(base + at, count: n, plan: PackedVector.plan(base + at, count: n), to: &out)
+      at += n
+    }
+  }
+
+  private static func appendRuns(_ base: UnsafePointer<UInt64>, _ count: Int, runCount: Int, to out: inout ByteWriter) {
+    let values = Buffer<UInt64>(capacity: runCount)
+    let lengths = Buffer<UInt64>(capacity: runCount)
+    var start = 0
+    for i in 1...count where i == count || base[i] != base[start] {
+      values.append(base[start])
+      lengths.append(UInt64(i - start - 1))
+      start = i
+    }
+    out.append(varint: UInt64(runCount))
+    append(stream: values.span, allowsRuns: false, to: &out)
+    append(stream: lengths.span, allowsRuns: false, to: &out)
+  }
+
+  /// A stream with its codec in front: u8 codec, then the words.
+  package static func append(stream words: UnsafeBufferPointer<UInt64>, to out: inout ByteWriter) {
+    append(stream: words, allowsRuns: true, to: &out)
+  }
+
+  private static func append(stream words: Words, allowsRuns: Bool, to out: inout ByteWriter) {
+    var body = ByteWriter()
+    let codec = encode(words, allowsRuns: allowsRuns, to: &body)
+    out.append(byte: codec.rawValue)
+    out.append(body.bytes)
+  }
+}

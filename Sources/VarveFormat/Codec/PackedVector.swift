@@ -1,0 +1,168 @@
+// One vector of up to 1,024 words, packed with its own reference and width and a few exceptions (patched
+// frame-of-reference). FORMAT.md, "Packed vector".
+//
+//   u8      width 0…64, +128 if residuals are zigzag
+//   zigzag  reference
+//   varint  number of exceptions
+//   bytes   the low `width` bits of every residual, bit-packed
+//   per exception: varint distance from the exception before (the first: from 0), varint residual >> width
+//
+// residual = value - reference (mod 2^64), zigzag or not. Without zigzag the reference is the least value; with it
+// a value from the middle, so that a jump to either side is an exception and not a wide vector.
+
+import VarveCore
+
+package enum PackedVector {
+  struct Plan {
+    var reference: UInt64 = 0
+    var isZigzag = false
+    var width = 0
+    var exceptionCount = 0
+    /// Close to what `append` writes; exceptions far apart may cost a byte more each.
+    var byteCount = Int.max
+  }
+
+  /// The narrowest way to write `count` ≤ 1,024 words.
+  static func plan(_ words: UnsafePointer<UInt64>, count: Int) -> Plan {
+    guard count > 0 else { return Plan(byteCount: 0) }
+    var least = Int64.max
+    var greatest = Int64.min
+    for i in 0..<count {
+      let value = Int64(bitPattern: words[i])
+      least = min(least, value)
+      greatest = max(greatest, value)
+    }
+    let spread = UInt64(bitPattern: greatest &- least)
+    let lowest = UInt64(bitPattern: least)
+    // A vector of a bit or two a value has little to gain, and most are that narrow.
+    if spread < 4 {
+      let width = 64 - spread.leadingZeroBitCount
+      return Plan(
+        reference: lowest, width: width,
+        byteCount: 2 + ByteWriter.varintByteCount(Zigzag.encode(lowest))
+          + BitPacking.byteCount(count: count, width: width))
+    }
+    let plain = plan(words, count, reference: lowest, isZigzag: false)
+    let middle = median(words, count)
+    let both = plan(words, count, reference: middle, isZigzag: true)
+    return both.byteCount < plain.byteCount ? both : plain
+  }
+
+  /// The median of nine words spread over the vector: robust against jumps, and cheap.
+  private static func median(_ words: UnsafePointer<UInt64>, _ count: Int) -> UInt64 {
+    withUnsafeTemporaryAllocation(of: Int64.self, capacity: 9) { sorted in
+      for k in 0..<9 {
+        let value = Int64(bitPattern: words[k &* (count &- 1) / 8])
+        var at = k
+        while at > 0 && sorted[at - 1] > value {
+          sorted[at] = sorted[at - 1]
+          at -= 1
+        }
+        sorted[at] = value
+      }
+      return UInt64(bitPattern: sorted[4])
+    }
+  }
+
+  @inline(__always)
+  private static func residual(_ word: UInt64, _ reference: UInt64, _ isZigzag: Bool) -> UInt64 {
+    let distance = word &- reference
+    return isZigzag ? Zigzag.encode(distance) : distance
+  }
+
+  private static func plan(
+    _ words: UnsafePointer<UInt64>, _ count: Int, reference: UInt64, isZigzag: Bool
+  ) -> Plan {
+    let headerByteCount = 2 + ByteWriter.varintByteCount(Zigzag.encode(reference))
+    return withUnsafeTemporaryAllocation(of: Int32.self, capacity: 65) { histogram in
+      histogram.initialize(repeating: 0)
+      if isZigzag {
+        for i in 0..<count {
+          histogram[64 &- residual(words[i], reference, true).leadingZeroBitCount] &+= 1
+        }
+      } else {
+        for i in 0..<count { histogram[64 &- (words[i] &- reference).leadingZeroBitCount] &+= 1 }
+      }
+      var widest = 64
+      while widest > 0 && histogram[widest] == 0 { widest -= 1 }
+      var best = Plan(
+        reference: reference, isZigzag: isZigzag, width: widest, exceptionCount: 0,
+        byteCount: headerByteCount + BitPacking.byteCount(count: count, width: widest))
+      var exceptions = 0
+      var width = widest
+      while width > 0 {
+        exceptions += Int(histogram[width])
+        width -= 1
+        // More than an eighth of exceptions is never worth their decoding.
+        if exceptions * 8 > count { break }
+        var byteCount = headerByteCount + BitPacking.byteCount(count: count, width: width)
+        for bits in (width + 1)...widest { byteCount += Int(histogram[bits]) * (1 + (bits - width + 6) / 7) }
+        if exceptions >= 128 { byteCount += 1 }
+        if byteCount < best.byteCount {
+          best.width = width
+          best.exceptionCount = exceptions
+          best.byteCount = byteCount
+        }
+      }
+      return best
+    }
+  }
+
+  static func append(_ words: UnsafePointer<UInt64>, count: Int, plan: Plan, to out: inout ByteWriter) {
+    out.append(byte: UInt8(plan.width) | (plan.isZigzag ? 0x80 : 0))
+    out.append(zigzag: Int64(bitPattern: plan.reference))
+    out.append(varint: UInt64(plan.exceptionCount))
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { residuals in
+      guard let base = residuals.baseAddress else { return }
+      for i in 0..<count { base[i] = residual(words[i], plan.reference, plan.isZigzag) }
+      let mask = plan.width == 0 ? 0 : UInt64.max &>> UInt64(64 - plan.width)
+      var exceptions = ByteWriter()
+      if plan.exceptionCount > 0 {
+        var previous = 0
+        for i in 0..<count where base[i] > mask {
+          exceptions.append(varint: UInt64(i - previous))
+          exceptions.append(varint: base[i] &>> UInt64(plan.width))
+          previous = i
+          base[i] &= mask
+        }
+      }
+      out.append(uninitialized: BitPacking.byteCount(count: count, width: plan.width)) { raw in
+        guard let target = raw.baseAddress else { return }
+        BitPacking.pack(base, count: count, width: plan.width, into: target)
+      }
+      out.append(exceptions.bytes)
+    }
+  }
+
+  /// Reads `count` ≤ 1,024 words. Total.
+  static func read(_ count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>) throws {
+    let head = try reader.readByte()
+    let width = Int(head & 0x7F)
+    guard width <= 64 else { throw VarveError(.corruption, "a packed vector is \(width) bits wide") }
+    let reference = UInt64(bitPattern: try reader.readZigzag())
+    let exceptionCount = try reader.readCount(minimumByteCount: 2)
+    guard exceptionCount <= count, exceptionCount == 0 || width < 64 else {
+      throw VarveError(.corruption, "a packed vector of \(count) values has \(exceptionCount) exceptions")
+    }
+    let packed = try reader.readRaw(BitPacking.byteCount(count: count, width: width))
+    if let base = packed.baseAddress {
+      BitPacking.unpack(base, count: count, width: width, into: out)
+    } else {
+      out.update(repeating: 0, count: count)
+    }
+    var at = 0
+    for k in 0..<exceptionCount {
+      let distance = try reader.readLength()
+      guard distance < count, k == 0 || distance > 0, at + distance < count else {
+        throw VarveError(.corruption, "an exception lies outside its packed vector")
+      }
+      at += distance
+      out[at] |= try reader.readVarint() &<< UInt64(width)
+    }
+    if head & 0x80 != 0 {
+      for i in 0..<count { out[i] = Zigzag.decode(out[i]) &+ reference }
+    } else if reference != 0 {
+      for i in 0..<count { out[i] = out[i] &+ reference }
+    }
+  }
+}

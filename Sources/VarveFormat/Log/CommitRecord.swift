@@ -1,0 +1,146 @@
+// The payload of a commit: what became true in it. FORMAT.md, "Commit record".
+//
+// New tables and columns come first, then new series, then rows: replay in file order never meets a name it does
+// not know. Rows are columns, narrowed to the bytes their range needs (`LogColumn`), and the whole body is LZ4.
+
+import VarveCore
+
+/// The rows of one table in one partition, as committed.
+package struct RowsRecord: Sendable {
+  package let table: TableID
+  package let series: Buffer<UInt32>
+  package let times: Buffer<Int64>
+  package let fields: [(id: ColumnID, column: FieldColumn)]
+  package init(
+    table: TableID, series: Buffer<UInt32>, times: Buffer<Int64>, fields: [(id: ColumnID, column: FieldColumn)]
+  ) {
+    self.table = table
+    self.series = series
+    self.times = times
+    self.fields = fields
+  }
+}
+
+/// New series of one table, with consecutive ids.
+package struct SeriesRecord: Sendable {
+  package let table: TableID
+  package let first: SeriesID
+  /// A tag set each, by column id ascending; values are UTF-8 and not empty.
+  package let series: [[(column: ColumnID, value: [UInt8])]]
+  package init(table: TableID, first: SeriesID, series: [[(column: ColumnID, value: [UInt8])]]) {
+    self.table = table
+    self.first = first
+    self.series = series
+  }
+}
+
+package struct CommitRecord: Sendable {
+  package var wallNanoseconds: Int64
+  package var changes: [CatalogChange]
+  package var series: [SeriesRecord]
+  package var rows: [RowsRecord]
+  package init(
+    wallNanoseconds: Int64, changes: [CatalogChange] = [], series: [SeriesRecord] = [], rows: [RowsRecord] = []
+  ) {
+    self.wallNanoseconds = wallNanoseconds
+    self.changes = changes
+    self.series = series
+    self.rows = rows
+  }
+
+  /// The frame's bytes: room for the frame header, then the payload. `RecordFrame.seal` completes it.
+  package func encodedFrame() -> [UInt8] {
+    var body = ByteWriter()
+    body.append(zigzag: wallNanoseconds)
+    CatalogChange.append(changes, to: &body)
+    body.append(varint: UInt64(series.count))
+    for each in series { each.append(to: &body) }
+    body.append(varint: UInt64(rows.count))
+    for each in rows { each.append(to: &body) }
+    return LogBody.frame(body)
+  }
+
+  /// Total: throws `.corruption` for bytes that no `encodedFrame` made.
+  package static func decode(_ payload: UnsafeRawBufferPointer) throws -> CommitRecord {
+    let bytes = try LogBody.unpack(payload)
+    var reader = ByteReader(bytes)
+    var record = CommitRecord(wallNanoseconds: try reader.readZigzag())
+    record.changes = try CatalogChange.read(from: &reader)
+    for _ in 0..<(try reader.readCount(minimumByteCount: 3)) {
+      record.series.append(try SeriesRecord.read(from: &reader))
+    }
+    for _ in 0..<(try reader.readCount(minimumByteCount: 4)) { record.rows.append(try RowsRecord.read(from: &reader)) }
+    try reader.expectEnd()
+    return record
+  }
+}
+
+extension SeriesRecord {
+  package func append(to body: inout ByteWriter) {
+    body.append(varint: UInt64(table.rawValue))
+    body.append(varint: UInt64(first.rawValue))
+    body.append(varint: UInt64(series.count))
+    for tags in series {
+      body.append(varint: UInt64(tags.count))
+      for tag in tags {
+        body.append(varint: UInt64(tag.column.rawValue))
+        body.append(prefixed: tag.value)
+      }
+    }
+  }
+
+  package static func read(from reader: inout ByteReader) throws -> SeriesRecord {
+    let table = TableID(rawValue: try reader.readUInt32Varint())
+    let first = SeriesID(rawValue: try reader.readUInt32Varint())
+    var series: [[(column: ColumnID, value: [UInt8])]] = []
+    for _ in 0..<(try reader.readCount(minimumByteCount: 1)) {
+      var tags: [(column: ColumnID, value: [UInt8])] = []
+      for _ in 0..<(try reader.readCount(minimumByteCount: 2)) {
+        let column = ColumnID(rawValue: try reader.readUInt16Varint())
+        let value = try reader.readPrefixed()
+        guard tags.last.map({ $0.column < column }) ?? true, !value.isEmpty, isUTF8(value) else {
+          throw VarveError(.corruption, "a series has tags out of order, twice, empty or not in UTF-8")
+        }
+        tags.append((column, value))
+      }
+      series.append(tags)
+    }
+    return SeriesRecord(table: table, first: first, series: series)
+  }
+}
+
+extension RowsRecord {
+  func append(to body: inout ByteWriter) {
+    body.append(varint: UInt64(table.rawValue))
+    body.append(varint: UInt64(times.count))
+    LogColumn.append(series: series.span, to: &body)
+    LogColumn.append(times: times.span, to: &body)
+    body.append(varint: UInt64(fields.count))
+    for field in fields {
+      body.append(varint: UInt64(field.id.rawValue))
+      LogColumn.append(field.column, to: &body)
+    }
+  }
+
+  static func read(from reader: inout ByteReader) throws -> RowsRecord {
+    let table = TableID(rawValue: try reader.readUInt32Varint())
+    let rowCount = try reader.readCount(minimumByteCount: 0)
+    guard rowCount > 0, rowCount <= 1 << 24 else {
+      throw VarveError(.corruption, "a record claims \(rowCount) rows in one block")
+    }
+    let series = try LogColumn.readSeries(rowCount, from: &reader)
+    let times = try LogColumn.readTimes(rowCount, from: &reader)
+    var fields: [(id: ColumnID, column: FieldColumn)] = []
+    for _ in 0..<(try reader.readCount(minimumByteCount: 3)) {
+      let id = ColumnID(rawValue: try reader.readUInt16Varint())
+      guard fields.last.map({ $0.id < id }) ?? true else {
+        throw VarveError(.corruption, "a record's fields are out of order")
+      }
+      fields.append((id, try LogColumn.readField(rowCount, from: &reader)))
+    }
+    return RowsRecord(table: table, series: series, times: times, fields: fields)
+  }
+}
+
+/// Whether the bytes are valid UTF-8.
+package func isUTF8(_ bytes: [UInt8]) -> Bool { String(validating: bytes, as: UTF8.self) != nil }

@@ -1,0 +1,110 @@
+// Threads and waiting, for the layers above that run the engine: the engine itself has neither.
+
+import CVarve
+import Glibc
+
+/// A lock with a condition: state that threads change and wait for.
+package final class Gate<State>: @unchecked Sendable {
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var state: State
+
+  package init(_ state: State) {
+    self.state = state
+    pthread_mutex_init(mutex, nil)
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(condition, &attributes)
+    pthread_condattr_destroy(&attributes)
+  }
+
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
+  /// Reads without waking anyone.
+  package func read<T>(_ body: (borrowing State) -> T) -> T {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return body(state)
+  }
+
+  /// Changes the state and wakes everybody who waits.
+  package func update<T>(_ body: (inout State) -> T) -> T {
+    pthread_mutex_lock(mutex)
+    defer {
+      pthread_cond_broadcast(condition)
+      pthread_mutex_unlock(mutex)
+    }
+    return body(&state)
+  }
+
+  /// Waits until `body` gives a value, trying after each change of the state; nil after `milliseconds`.
+  package func wait<T>(milliseconds: Int? = nil, until body: (inout State) -> T?) -> T? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    var deadline = timespec()
+    if let milliseconds {
+      clock_gettime(CLOCK_MONOTONIC, &deadline)
+      let nanoseconds = deadline.tv_nsec + (milliseconds % 1000) * 1_000_000
+      deadline.tv_sec += milliseconds / 1000 + nanoseconds / 1_000_000_000
+      deadline.tv_nsec = nanoseconds % 1_000_000_000
+    }
+    while true {
+      if let value = body(&state) {
+        pthread_cond_broadcast(condition)
+        return value
+      }
+      if milliseconds == nil {
+        pthread_cond_wait(condition, mutex)
+      } else if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT {
+        return body(&state)
+      }
+    }
+  }
+}
+
+/// A thread that runs one function to its end.
+package final class WorkerThread: @unchecked Sendable {
+  private let finished = Gate(false)
+
+  package init(name: String, _ body: @escaping @Sendable () -> Void) {
+    let finished = self.finished
+    let work = Work(name: name) {
+      body()
+      finished.update { $0 = true }
+    }
+    var thread = pthread_t()
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    pthread_attr_setstacksize(&attributes, 8 << 20)
+    let status = pthread_create(
+      &thread, &attributes,
+      { argument in
+        guard let argument else { return nil }
+        let work = Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
+        work.name.withCString { cvarve_name_this_thread($0) }
+        work.body()
+        return nil
+      }, Unmanaged.passRetained(work).toOpaque())
+    pthread_attr_destroy(&attributes)
+    precondition(status == 0, "the system refuses another thread (error \(status))")
+  }
+
+  /// Waits for the function to return.
+  package func join() { _ = finished.wait { $0 ? true : nil } }
+
+  private final class Work {
+    let name: String
+    let body: () -> Void
+    init(name: String, _ body: @escaping () -> Void) {
+      self.name = String(name.prefix(15))
+      self.body = body
+    }
+  }
+}

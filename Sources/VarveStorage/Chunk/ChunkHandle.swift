@@ -1,0 +1,125 @@
+// A live chunk: what the manifest says of it, and its file, opened when first needed. A chunk that is damaged or gone
+// fails the reads that need it, by name, and nothing else.
+
+import Synchronization
+import VarveCore
+import VarveFormat
+import VarveIO
+
+final class ChunkHandle: Sendable {
+  let metadata: ChunkMetadata
+  let path: String
+  private let files: any FileSystem
+
+  private struct Opened: Sendable {
+    var file: (any File)?
+    var contents: ChunkContents?
+  }
+  private let opened = Mutex(Opened())
+
+  init(_ metadata: ChunkMetadata, path: String, files: any FileSystem) {
+    self.metadata = metadata
+    self.path = path
+    self.files = files
+  }
+
+  deinit { opened.withLock { $0.file?.close() } }
+
+  /// Opens the file, so that it stays readable after its name is gone. A file that cannot be opened fails later reads.
+  func pin() {
+    opened.withLock { state in
+      if state.file == nil { state.file = try? files.open(path, .read) }
+    }
+  }
+
+  /// Header, index and footer, verified. Read once.
+  func contents() throws -> ChunkContents {
+    try opened.withLock { state in
+      if let contents = state.contents { return contents }
+      let file = try Self.file(&state, files, path)
+      let byteCount = try file.byteCount()
+      guard byteCount == metadata.byteCount else {
+        throw VarveError(
+          .corruption, "chunk has \(byteCount) bytes instead of the \(metadata.byteCount) it was made with", place: path
+        )
+      }
+      let contents = try ChunkContents.open(fileByteCount: byteCount, file: metadata.file, place: path) { reference in
+        try Self.read(file, reference, path)
+      }
+      guard contents.identity.table == metadata.table, contents.identity.partition == metadata.partition,
+        contents.footer.rowCount == metadata.rowCount
+      else { throw VarveError(.corruption, "chunk is not the one that the manifest names", place: path) }
+      state.contents = contents
+      return contents
+    }
+  }
+
+  func read(_ reference: PageReference) throws -> [UInt8] {
+    let file = try opened.withLock { try Self.file(&$0, files, path) }
+    return try Self.read(file, reference, path)
+  }
+
+  /// Row blocks that a scan has to read, after all that the index can rule out.
+  func rowBlocks(_ selection: RowSelection, _ zones: [ZonePredicate]) throws -> (
+    selected: [Int], total: Int, rowCount: Int
+  ) {
+    let index = try contents().index
+    let series: [SeriesID]? = if case .some(let list) = selection.series { list } else { nil }
+    var selected = index.rowBlocks(of: series, in: selection.time)
+    if !zones.isEmpty { selected.removeAll { !ZoneTest.mayPass(index.rowBlocks[$0], zones) } }
+    return (selected, index.rowBlocks.count, selected.reduce(0) { $0 + index.rowBlocks[$1].rowCount })
+  }
+
+  private static func file(_ state: inout Opened, _ files: any FileSystem, _ path: String) throws -> any File {
+    if let file = state.file { return file }
+    do {
+      let file = try files.open(path, .read)
+      state.file = file
+      return file
+    } catch let error as VarveError where error.code == .notFound {
+      throw VarveError(
+        .corruption, "a chunk that the manifest names is missing",
+        hint: "`varve repair` gives it up and opens the rest", place: path)
+    }
+  }
+
+  private static func read(_ file: any File, _ reference: PageReference, _ path: String) throws -> [UInt8] {
+    let bytes = try file.read(count: reference.byteCount, at: reference.offset)
+    guard bytes.count == reference.byteCount else {
+      throw VarveError(.corruption, "chunk ends within a page", place: "\(path) at \(reference.offset)")
+    }
+    return bytes
+  }
+}
+
+/// Whether a row block can hold a row that passes all zone predicates.
+enum ZoneTest {
+  static func mayPass(_ block: RowBlockEntry, _ zones: [ZonePredicate]) -> Bool {
+    zones.allSatisfy { zone in
+      // A column without a page is NULL in every row, and NULL passes no range.
+      guard let field = block.field(zone.column) else { return false }
+      guard field.type != .text else { return true }
+      let map = field.zone
+      guard map.valueCount > 0 else { return false }
+      // NaN is greater than every number.
+      if map.nanCount > 0, zone.upper == nil { return true }
+      guard map.hasRange(field.type) else { return false }
+      if let lower = zone.lower, number(map.maximum, field.type, .up) < lower { return false }
+      if let upper = zone.upper, number(map.minimum, field.type, .down) > upper { return false }
+      return true
+    }
+  }
+
+  /// The word as a double that is not below (up) or not above (down) it.
+  private static func number(_ word: UInt64, _ type: FieldType, _ rounding: FloatingPointRoundingRule) -> Double {
+    switch type {
+    case .float64: return Double(bitPattern: word)
+    case .uint64:
+      let value = Double(word)
+      return rounding == .up ? value.nextUp : value.nextDown
+    case .int64, .timestamp, .bool, .text:
+      let value = Double(Int64(bitPattern: word))
+      return rounding == .up ? value.nextUp : value.nextDown
+    }
+  }
+}

@@ -1,0 +1,20 @@
+// The live chunks, by table and partition, in order of sequence. A value: snapshots copy it, the handles are shared.
+
+import VarveCore
+import VarveFormat
+
+struct ChunkSet: Sendable {
+  private(set) var byTable: [TableID: [Int64: [ChunkHandle]]] = [:]
+
+  mutating func add(_ chunk: ChunkHandle) {
+    var list = byTable[chunk.metadata.table, default: [:]][chunk.metadata.partition] ?? []
+    list.append(chunk)
+    list.sort { $0.metadata.firstSequence < $1.metadata.firstSequence }
+    byTable[chunk.metadata.table, default: [:]][chunk.metadata.partition] = list
+  }
+
+  mutating func remove(table: TableID) { byTable[table] = nil }
+
+  func chunks(of table: TableID) -> [ChunkHandle] { byTable[table, default: [:]].values.flatMap { $0 } }
+  var all: [ChunkHandle] { byTable.keys.flatMap { chunks(of: $0) } }
+}

@@ -1,0 +1,262 @@
+// The threads of a running store: one that commits, one that writes chunks.
+//
+// Requests queue up while a commit is synced, and the next group takes all that came meanwhile: one sync for many
+// writers. The same thread freezes the head and installs finished chunks between groups, so the store is only ever
+// changed by one thread. When sealing cannot keep up, groups wait, the queue grows to its bound, and whoever
+// fills it is told to stop reading (`isSaturated`).
+
+import VarveCore
+import VarveIO
+
+package final class CommitPipeline: BatchSink {
+  private struct Job: Sendable {
+    let request: CommitRequest
+    let byteCount: Int
+    let completion: @Sendable (CommitOutcome) -> Void
+  }
+
+  private enum Seal: Sendable {
+    case idle
+    /// The head is frozen; chunks are being written.
+    case writing
+    case written(SealedChunks)
+    /// Chunks could not be written for want of room; tried again at this monotonic time.
+    case waiting(until: Int64)
+  }
+
+  private struct State: Sendable {
+    var queue: [Job] = []
+    var queuedByteCount = 0
+    var seal = Seal.idle
+    /// Commits that somebody waits to see in chunks, and those that are.
+    var flushTarget = Sequence.zero
+    var flushed: Sequence
+    /// How often sealing failed for good, and how it did last.
+    var sealFailures = 0
+    var sealError: VarveError?
+    var closing = false
+    var committerDone = false
+  }
+
+  private let store: Store
+  private let gate: Gate<State>
+  private let groupByteCount: Int
+  private let saturationByteCount: Int
+  private let committer: Gate<WorkerThread?> = Gate(nil)
+  private let sealer: Gate<WorkerThread?> = Gate(nil)
+
+  package init(_ store: Store, groupByteCount: Int = 4 << 20, saturationByteCount: Int = 32 << 20) {
+    self.store = store
+    gate = Gate(State(flushed: store.flushed))
+    self.groupByteCount = groupByteCount
+    self.saturationByteCount = saturationByteCount
+    committer.update { $0 = WorkerThread(name: "varve-commit") { [self] in commitLoop() } }
+    sealer.update { $0 = WorkerThread(name: "varve-seal") { [self] in sealLoop() } }
+  }
+
+  // MARK: - For writers
+
+  package func submit(
+    _ batches: [PointBatch], completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void
+  ) {
+    submit(.write(batches), byteCount: batches.reduce(0) { $0 + $1.byteCount }, completion)
+  }
+
+  package func submit(
+    _ request: CommitRequest, byteCount: Int = 0, _ completion: @escaping @Sendable (CommitOutcome) -> Void
+  ) {
+    let accepted = gate.update { state in
+      guard !state.closing else { return false }
+      state.queue.append(Job(request: request, byteCount: byteCount, completion: completion))
+      state.queuedByteCount += byteCount
+      return true
+    }
+    if !accepted { completion(.failure(VarveError(.closed, "the database is closing"))) }
+  }
+
+  package var isSaturated: Bool { gate.read { $0.queuedByteCount >= saturationByteCount } }
+
+  package var queuedByteCount: Int { gate.read { $0.queuedByteCount } }
+
+  /// Commits and waits.
+  package func write(_ request: CommitRequest, byteCount: Int = 0) throws -> [WriteResult] {
+    let answer = Gate<CommitOutcome?>(nil)
+    submit(request, byteCount: byteCount) { outcome in answer.update { $0 = outcome } }
+    guard let outcome = answer.wait(until: { $0 }) else { preconditionFailure("waiting without a limit gives a value") }
+    return try outcome.get()
+  }
+
+  /// Seals everything that is acknowledged, and waits for it. Throws what keeps the seal from being finished.
+  package func flush() throws {
+    let target = store.sequence
+    let failuresBefore = gate.update { state in
+      state.flushTarget = max(state.flushTarget, target)
+      return state.sealFailures
+    }
+    let outcome = gate.wait { state -> Result<Void, VarveError>? in
+      if state.flushed >= target { return .success(()) }
+      if state.sealFailures > failuresBefore, let error = state.sealError { return .failure(error) }
+      return state.committerDone ? .failure(VarveError(.closed, "the database is closed")) : nil
+    }
+    try outcome?.get()
+  }
+
+  /// Commits what is queued, then stops both threads. What was not sealed stays in the log.
+  package func close() {
+    gate.update { $0.closing = true }
+    committer.read { $0 }?.join()
+    sealer.read { $0 }?.join()
+  }
+
+  // MARK: - The committing thread
+
+  private enum Turn {
+    case commit([Job], more: Bool)
+    case housekeeping
+    case stop
+  }
+
+  private func commitLoop() {
+    while true {
+      switch nextTurn() {
+      case .commit(let jobs, let more):
+        let outcomes = store.commit(jobs.map(\.request))
+        for (job, outcome) in zip(jobs, outcomes) { job.completion(outcome) }
+        if !more { store.markDurable() }
+        keepHouse()
+      case .housekeeping: keepHouse()
+      case .stop:
+        // A seal that is being written is not waited for: its rows are in the log.
+        gate.update { $0.committerDone = true }
+        return
+      }
+    }
+  }
+
+  /// Waits for something to do, at most as long as the timers allow.
+  private func nextTurn() -> Turn {
+    let patience: Int = if case .interval(let milliseconds) = store.options.sync { min(milliseconds, 200) } else { 200 }
+    return gate.wait(milliseconds: patience) { state -> Turn? in
+      if case .written = state.seal { return .housekeeping }
+      if !state.queue.isEmpty, mayCommit(state) { return takeGroup(&state) }
+      if state.closing, state.queue.isEmpty { return .stop }
+      if state.flushTarget > state.flushed, case .idle = state.seal { return .housekeeping }
+      return nil
+    } ?? .housekeeping
+  }
+
+  /// Writers wait while the active head is full and the sealing one is not done; not when the end is near.
+  private func mayCommit(_ state: State) -> Bool {
+    if case .idle = state.seal { return true }
+    if state.closing { return true }
+    return store.headByteCounts.active < store.options.sealByteCount
+  }
+
+  private func takeGroup(_ state: inout State) -> Turn {
+    var count = 0
+    var bytes = 0
+    while count < state.queue.count, count == 0 || bytes + state.queue[count].byteCount <= groupByteCount {
+      bytes += state.queue[count].byteCount
+      count += 1
+    }
+    let jobs = Array(state.queue.prefix(count))
+    state.queue.removeFirst(count)
+    state.queuedByteCount -= bytes
+    return .commit(jobs, more: !state.queue.isEmpty)
+  }
+
+  /// Timers, freeze and install.
+  private func keepHouse() {
+    if case .interval = store.options.sync { syncQuietly() }
+    switch gate.read({ $0.seal }) {
+    case .written(let chunks): install(chunks)
+    case .writing, .waiting: break
+    case .idle: freezeIfDue()
+    }
+  }
+
+  private func syncQuietly() {
+    // A failed sync has made the store read-only and is in its log; the next commit tells the writer.
+    do { try store.syncLog() } catch { store.options.log(.error, "syncing the log: \(error)") }
+  }
+
+  private func freezeIfDue() {
+    guard gate.read({ $0.flushTarget > $0.flushed }) || store.shouldFreeze else { return }
+    do {
+      if try store.freeze() { gate.update { $0.seal = .writing } }
+    } catch {
+      sealFailed(asVarveError(error))
+    }
+  }
+
+  private func install(_ chunks: SealedChunks) {
+    do {
+      try store.install(chunks)
+      let flushed = store.flushed
+      gate.update { state in
+        state.seal = .idle
+        state.flushed = flushed
+      }
+      store.options.log(.info, "sealed \(chunks.rowCount) rows into \(chunks.chunks.count) chunks")
+    } catch {
+      let error = asVarveError(error)
+      guard error.code == .diskFull else { return sealFailed(error) }
+      // The chunks are good; only the manifest had no room. They are offered again on the next turn.
+      store.options.log(.warning, "no room to install chunks; trying again: \(error.message)")
+      if gate.wait(milliseconds: 500, until: { $0.closing ? true : nil }) != nil { sealFailed(error) }
+    }
+  }
+
+  private func sealFailed(_ error: VarveError) {
+    gate.update { state in
+      state.seal = .idle
+      state.sealFailures += 1
+      state.sealError = error
+      // What failed for good is not tried again for those who wait.
+      state.flushTarget = state.flushed
+    }
+  }
+
+  // MARK: - The sealing thread
+
+  private func sealLoop() {
+    while true {
+      let goOn = gate.wait(milliseconds: 500) { state -> Bool? in
+        if state.committerDone { return false }
+        switch state.seal {
+        case .writing: return true
+        case .waiting(let time): return store.options.clock.monotonicNanoseconds() >= time ? true : nil
+        case .idle, .written: return nil
+        }
+      }
+      guard let goOn else { continue }
+      guard goOn else { return }
+      writeChunks()
+    }
+  }
+
+  private func writeChunks() {
+    do {
+      let chunks = try store.writeChunks()
+      gate.update { $0.seal = .written(chunks) }
+    } catch {
+      let error = asVarveError(error)
+      if error.code == .diskFull {
+        store.options.log(.warning, "no room to seal; writers wait, trying again: \(error.message)")
+        let again = store.options.clock.monotonicNanoseconds() + 500_000_000
+        gate.update { $0.seal = .waiting(until: again) }
+      } else {
+        store.fail(
+          VarveError(.readOnly, "sealing failed, so nothing more is accepted: \(error.message)", place: error.place))
+        sealFailed(error)
+      }
+    }
+  }
+}
+
+extension PointBatch {
+  /// Bytes its rows take in the head.
+  package var byteCount: Int {
+    fields.reduce(times.count * 12 + 256) { $0 + $1.column.byteCount }
+  }
+}

@@ -1,0 +1,152 @@
+// The commit. Invariants:
+// 1. A sequence is published only after the sync that covers its record returned (in the weaker modes: after the write).
+// 2. Records are in the log in order of their sequences, without gaps.
+// 3. What a record says about new tables, columns and series stands in it before the rows that need them.
+
+import VarveCore
+import VarveFormat
+import VarveIO
+
+/// One thing to commit. All requests of a group share one record and one sequence.
+package enum CommitRequest: Sendable {
+  case write([PointBatch])
+  case createTable(TableDefinition)
+  case dropTable(String)
+}
+
+/// What became of a request: a result for each batch (DDL: one without rows), or why none of it was done.
+package typealias CommitOutcome = Result<[WriteResult], VarveError>
+
+extension Store {
+  /// Commits the requests together. Never throws: each request has its own outcome.
+  package func commit(_ requests: [CommitRequest]) -> [CommitOutcome] {
+    if let refusal = refusal() { return requests.map { _ in .failure(refusal) } }
+    var resolved = resolve(requests)
+    guard resolved.hasEffect else { return resolved.outcomes(sequence: sequence) }
+    let next = sequence.next
+    do {
+      try append(resolved, sequence: next)
+      try sync()
+    } catch {
+      return refuse(error, requests)
+    }
+    applyAndPublish(&resolved, sequence: next)
+    return resolved.outcomes(sequence: next)
+  }
+
+  /// After a group that nothing follows: see the log's fourth invariant.
+  package func markDurable() {
+    guard failure == nil, options.sync == .always, let log else { return }
+    do { try log.mark(sequence: sequence) } catch { fail(asVarveError(error)) }
+  }
+
+  /// Makes durable what the weaker sync modes left; also their timer's call.
+  package func syncLog() throws {
+    if let failure { throw failure }
+    do { try log?.sync() } catch {
+      fail(asVarveError(error))
+      throw error
+    }
+  }
+
+  // MARK: - The steps
+
+  private func refusal() -> VarveError? {
+    if options.readOnly {
+      return VarveError(
+        .readOnly, "the database is open for reading only", hint: "open it for writing, or write through the server")
+    }
+    return failure
+  }
+
+  private func resolve(_ requests: [CommitRequest]) -> ResolvedGroup {
+    let now = options.clock.wallNanoseconds()
+    let latest = now.addingReportingOverflow(options.maxFutureNanoseconds)
+    var resolver = BatchResolver(
+      catalog: workingCatalog, seriesOf: { self.series[$0] }, latestTime: latest.overflow ? .max : latest.partialValue)
+    var group = ResolvedGroup()
+    for request in requests { group.add(request, &resolver) }
+    workingCatalog = resolver.catalog
+    unloggedChanges += resolver.changes
+    tablesWithUnloggedSeries.formUnion(resolver.tablesWithNewSeries)
+    group.changes = unloggedChanges
+    group.series = unloggedSeries()
+    return group
+  }
+
+  private func unloggedSeries() -> [SeriesRecord] {
+    tablesWithUnloggedSeries.filter { workingCatalog.tables[$0] != nil }.sorted().compactMap { table in
+      let known = loggedSeries[table] ?? 0
+      let count = series[table].count
+      return count > known ? series.record(table, from: known, to: count) : nil
+    }
+  }
+
+  private func append(_ group: ResolvedGroup, sequence: Sequence) throws {
+    let log = try writableLog()
+    var frame = CommitRecord(
+      wallNanoseconds: options.clock.wallNanoseconds(), changes: group.changes, series: group.series,
+      rows: group.rows.map {
+        RowsRecord(table: $0.partition.table, series: $0.block.series, times: $0.block.times, fields: $0.block.fields)
+      }
+    ).encodedFrame()
+    try log.append(.commit, sequence: sequence, frame: &frame)
+  }
+
+  private func sync() throws {
+    if options.sync == .always { try log?.sync() }
+  }
+
+  private func applyAndPublish(_ group: inout ResolvedGroup, sequence: Sequence) {
+    unloggedChanges.removeAll()
+    tablesWithUnloggedSeries.removeAll()
+    for record in group.series { loggedSeries[record.table] = Int(record.first.rawValue) + record.series.count }
+    let dropped = group.changes.compactMap { if case .dropTable(let table) = $0 { table } else { nil } }
+    let now = options.clock.monotonicNanoseconds()
+    published.withLock { state in
+      state.catalog = workingCatalog
+      for rows in group.rows where workingCatalog.tables[rows.partition.table] != nil {
+        state.active.append(rows.block, to: rows.partition)
+      }
+      for table in dropped {
+        state.active.remove(table: table)
+        state.sealing?.remove(table: table)
+        state.chunks.remove(table: table)
+      }
+      if state.activeSince == nil, !state.active.isEmpty { state.activeSince = now }
+      state.sequence = sequence
+    }
+    announce(group, sequence)
+    for table in dropped {
+      series.remove(table)
+      loggedSeries[table] = nil
+      savedSeries[table] = nil
+    }
+  }
+
+  private func announce(_ group: ResolvedGroup, _ sequence: Sequence) {
+    var counts: [TableID: Int] = [:]
+    for rows in group.rows { counts[rows.partition.table, default: 0] += rows.block.rowCount }
+    guard !counts.isEmpty else { return }
+    options.onCommit(
+      CommitNotice(
+        sequence: sequence,
+        rows: counts.keys.sorted().compactMap { id in workingCatalog.tables[id].map { ($0.name, counts[id] ?? 0) } }))
+  }
+
+  private func refuse(_ error: any Error, _ requests: [CommitRequest]) -> [CommitOutcome] {
+    let error = asVarveError(error)
+    // Without room nothing was written, and the same request may succeed later. Anything else is for good.
+    if error.code != .diskFull { fail(error) }
+    return requests.map { _ in .failure(error) }
+  }
+
+  private func writableLog() throws -> WriteAheadLog {
+    guard let log else { throw VarveError(.readOnly, "the database is open for reading only") }
+    return log
+  }
+}
+
+func asVarveError(_ error: any Error) -> VarveError {
+  error as? VarveError ?? VarveError(.inputOutput, String(describing: error))
+}

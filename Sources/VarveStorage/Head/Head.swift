@@ -1,0 +1,56 @@
+// The mutable rows in memory: for each table and partition, blocks in order of arrival.
+//
+// A value: the store keeps one under its lock, and a snapshot is a copy of it, which shares all blocks.
+
+import VarveCore
+
+package struct PartitionKey: Hashable, Sendable {
+  package let table: TableID
+  /// floor(time / the table's partition width).
+  package let index: Int64
+  package init(table: TableID, index: Int64) {
+    self.table = table
+    self.index = index
+  }
+}
+
+package struct Head: Sendable {
+  /// Oldest block first.
+  package private(set) var partitions: [PartitionKey: [HeadBlock]] = [:]
+  package private(set) var byteCount = 0
+  package private(set) var rowCount = 0
+
+  /// Blocks at least this long are not joined any more.
+  private static let joinedRowCount = 16_384
+
+  package init() {}
+
+  package var isEmpty: Bool { rowCount == 0 }
+
+  package mutating func append(_ block: HeadBlock, to key: PartitionKey) {
+    rowCount += block.rowCount
+    byteCount += block.byteCount
+    var blocks = partitions.removeValue(forKey: key) ?? []
+    var tail = block
+    // As in a binary counter: join while the neighbour is not much longer than the tail.
+    while let last = blocks.last, last.rowCount < Head.joinedRowCount, last.rowCount <= tail.rowCount * 2 {
+      blocks.removeLast()
+      byteCount -= last.byteCount + tail.byteCount
+      tail = HeadBlock.joined(last, tail)
+      byteCount += tail.byteCount
+    }
+    blocks.append(tail)
+    partitions[key] = blocks
+  }
+
+  /// Forgets a dropped table's rows.
+  package mutating func remove(table: TableID) {
+    for (key, blocks) in partitions where key.table == table {
+      for block in blocks {
+        rowCount -= block.rowCount
+        byteCount -= block.byteCount
+      }
+      partitions[key] = nil
+    }
+  }
+}

@@ -1,0 +1,160 @@
+// Sealing: the head becomes chunks, and the log before it is let go.
+//
+//   freeze   (committing thread)  active head → sealing head; the log goes on in another segment
+//   write    (any other thread)   each partition → a chunk file, synced; then their directory
+//   install  (committing thread)  series file, manifest edit, publish; then segments and dropped tables' files go
+//
+// A crash before the manifest edit leaves files that nothing names, and the log that still holds their rows.
+
+import VarveCore
+import VarveFormat
+import VarveIO
+
+/// What was true when the head was frozen: exactly what the manifest will say next.
+struct FrozenState {
+  let catalog: Catalog
+  let sequence: Sequence
+  let logStart: LogPosition
+  let series: [TableID: Int]
+}
+
+/// Chunks that are written and durable, and that nothing names yet.
+package struct SealedChunks: Sendable {
+  let chunks: [ChunkMetadata]
+  var rowCount: Int { chunks.reduce(0) { $0 + $1.rowCount } }
+}
+
+extension Store {
+  /// Whether the head is due for sealing.
+  package var shouldFreeze: Bool {
+    let now = options.clock.monotonicNanoseconds()
+    return published.withLock { state in
+      guard state.sealing == nil, state.failure == nil, let since = state.activeSince else { return false }
+      return state.active.byteCount >= options.sealByteCount
+        || now - since >= Int64(options.sealAgeMilliseconds) * 1_000_000
+    }
+  }
+
+  /// Begins a seal. False when there is nothing to seal or a seal is under way.
+  package func freeze() throws -> Bool {
+    if let failure { throw failure }
+    guard let log, frozen == nil, sequence > flushed else { return false }
+    do { try log.rotate() } catch {
+      fail(asVarveError(error))
+      throw error
+    }
+    frozen = published.withLock { state in
+      state.sealing = state.active
+      state.active = Head()
+      state.activeSince = nil
+      return FrozenState(catalog: state.catalog, sequence: state.sequence, logStart: log.end, series: loggedSeries)
+    }
+    return true
+  }
+
+  /// Writes the sealing head's chunks. After a throw nothing names what was written, and the call may be made again;
+  /// `.diskFull` is worth another try later, anything else is not.
+  package func writeChunks() throws -> SealedChunks {
+    let (head, catalog) = published.withLock { ($0.sealing, $0.catalog) }
+    guard let head else { return SealedChunks(chunks: []) }
+    var written: [ChunkMetadata] = []
+    do {
+      for key in head.partitions.keys.sorted(by: { ($0.table, $0.index) < ($1.table, $1.index) }) {
+        guard let table = catalog.tables[key.table], let blocks = head.partitions[key] else { continue }
+        let writer = ChunkFileWriter(options: options, paths: paths, ids: ids, sequences: flushed.next...sealedSequence)
+        written.append(try writer.write(blocks, partition: key, table: table))
+      }
+      if !written.isEmpty { try options.fileSystem.syncDirectory(paths.chunks) }
+    } catch {
+      for chunk in written { discard(chunk.file) }
+      throw error
+    }
+    return SealedChunks(chunks: written)
+  }
+
+  /// Makes the chunks live. `.diskFull` leaves everything as it was, for another try.
+  package func install(_ sealed: SealedChunks) throws {
+    guard let frozen, let manifest, let seriesFile, let log else { preconditionFailure("install follows freeze") }
+    do {
+      try seriesFile.append(newSeries(frozen))
+      let before = manifest.state.chunks
+      try manifest.commit(edit(frozen, sealed, manifest.state, seriesFile))
+      publish(sealed)
+      flushed = frozen.sequence
+      for (table, count) in frozen.series { savedSeries[table] = count }
+      self.frozen = nil
+      try log.release(before: frozen.logStart, keepingSpares: options.spareSegments)
+      for file in before.keys where manifest.state.chunks[file] == nil {
+        try options.fileSystem.remove(paths.chunk(file))
+      }
+    } catch {
+      let error = asVarveError(error)
+      if error.code != .diskFull { fail(error) }
+      throw error
+    }
+  }
+
+  /// Seals everything there is, on the calling thread: for closed directories and tests.
+  package func sealAll() throws {
+    if frozen == nil { guard try freeze() else { return } }
+    try install(try writeChunks())
+  }
+
+  // MARK: -
+
+  private var sealedSequence: Sequence { frozen?.sequence ?? flushed.next }
+
+  private func newSeries(_ frozen: FrozenState) -> [SeriesRecord] {
+    frozen.catalog.tables.keys.sorted().compactMap { table in
+      let from = savedSeries[table] ?? 0
+      let to = frozen.series[table] ?? 0
+      return to > from ? series.record(table, from: from, to: to) : nil
+    }
+  }
+
+  private func edit(
+    _ frozen: FrozenState, _ sealed: SealedChunks, _ state: ManifestState, _ seriesFile: SeriesFile
+  ) -> ManifestEdit {
+    var edit = ManifestEdit(
+      wallNanoseconds: options.clock.wallNanoseconds(), flushed: frozen.sequence, logStart: frozen.logStart,
+      seriesFile: seriesFile.id, seriesByteCount: seriesFile.byteCount, nextFile: ids.next,
+      nextTable: frozen.catalog.nextTable)
+    edit.changes = frozen.catalog.changes(since: state.catalog)
+    edit.addedChunks = sealed.chunks.filter { frozen.catalog.tables[$0.table] != nil }
+    return edit
+  }
+
+  private func publish(_ sealed: SealedChunks) {
+    published.withLock { state in
+      for chunk in sealed.chunks where state.catalog.tables[chunk.table] != nil {
+        state.chunks.add(ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem))
+      }
+      state.sealing = nil
+    }
+  }
+
+  /// Removes a chunk that will not be installed. If that fails the next open sweeps it.
+  private func discard(_ file: FileID) {
+    do { try options.fileSystem.remove(paths.chunk(file)) } catch {
+      options.log(.warning, "cannot remove unfinished chunk \(file.rawValue): \(error)")
+    }
+  }
+}
+
+extension Catalog {
+  /// What leads from `older` to this catalog.
+  func changes(since older: Catalog) -> [CatalogChange] {
+    var changes: [CatalogChange] = []
+    for table in older.inOrder where tables[table.id] == nil { changes.append(.dropTable(table.id)) }
+    for table in inOrder {
+      let known = older.tables[table.id]
+      if known == nil {
+        changes.append(.createTable(table.id, name: table.name, partitionNanoseconds: table.partitionNanoseconds))
+      }
+      for column in table.columns.dropFirst(known?.columns.count ?? 0) {
+        changes.append(.addColumn(table.id, column.definition))
+      }
+    }
+    return changes
+  }
+}

@@ -1,0 +1,60 @@
+// What the manifest says once all its edits are applied: the tables, the live chunks, and where replay begins.
+
+import VarveCore
+import VarveFormat
+
+package struct ManifestState: Sendable {
+  package private(set) var catalog = Catalog()
+  /// Live chunks by file id.
+  package private(set) var chunks: [FileID: ChunkMetadata] = [:]
+  package private(set) var flushed = Sequence.zero
+  package private(set) var logStart = LogPosition.origin
+  package private(set) var seriesFile = FileID(rawValue: 0)
+  package private(set) var seriesByteCount = 0
+  package private(set) var nextFile = FileID(rawValue: 1)
+  package private(set) var wallNanoseconds: Int64 = 0
+
+  package init() {}
+
+  package mutating func apply(_ edit: ManifestEdit) throws {
+    for change in edit.changes {
+      try catalog.apply(change)
+      // A dropped table's chunks go with it.
+      if case .dropTable(let table) = change { chunks = chunks.filter { $0.value.table != table } }
+    }
+    for file in edit.removedChunks {
+      guard chunks.removeValue(forKey: file) != nil else {
+        throw VarveError(.corruption, "the manifest removes chunk \(file.rawValue), which is not live")
+      }
+    }
+    for chunk in edit.addedChunks {
+      guard chunks[chunk.file] == nil, catalog.tables[chunk.table] != nil else {
+        throw VarveError(.corruption, "the manifest adds chunk \(chunk.file.rawValue) twice or to no table")
+      }
+      chunks[chunk.file] = chunk
+    }
+    guard edit.flushed >= flushed, edit.logStart >= logStart, edit.nextFile >= nextFile else {
+      throw VarveError(.corruption, "a manifest edit goes back in time")
+    }
+    flushed = edit.flushed
+    logStart = edit.logStart
+    seriesFile = edit.seriesFile
+    seriesByteCount = edit.seriesByteCount
+    nextFile = edit.nextFile
+    wallNanoseconds = edit.wallNanoseconds
+    if edit.nextTable.rawValue > 0 { catalog.reserve(upTo: TableID(rawValue: edit.nextTable.rawValue - 1)) }
+  }
+
+  /// The edit that makes this state from nothing.
+  package var checkpoint: ManifestEdit {
+    var edit = ManifestEdit(
+      wallNanoseconds: wallNanoseconds, flushed: flushed, logStart: logStart, seriesFile: seriesFile,
+      seriesByteCount: seriesByteCount, nextFile: nextFile, nextTable: catalog.nextTable)
+    for table in catalog.inOrder {
+      edit.changes.append(.createTable(table.id, name: table.name, partitionNanoseconds: table.partitionNanoseconds))
+      for column in table.columns { edit.changes.append(.addColumn(table.id, column.definition)) }
+    }
+    edit.addedChunks = chunks.values.sorted { $0.file < $1.file }
+    return edit
+  }
+}

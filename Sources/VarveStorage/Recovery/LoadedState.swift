@@ -1,0 +1,100 @@
+// What reading a data directory yields, before anything in it is touched.
+
+import VarveCore
+import VarveFormat
+import VarveIO
+
+struct LoadedState {
+  private let options: StoreOptions
+  private let paths: StorePaths
+  private let manifest: ManifestState
+  private let series: SeriesIndexes
+  private var catalog: Catalog
+  private var head = Head()
+  private var sequence: Sequence
+  private var savedSeries: [TableID: Int] = [:]
+  private(set) var chunks = ChunkSet()
+  private(set) var segments: [WriteAheadLog.Used] = []
+  private(set) var logEnd: LogPosition
+
+  init(empty options: StoreOptions, _ paths: StorePaths, _ manifest: ManifestState) {
+    self.options = options
+    self.paths = paths
+    self.manifest = manifest
+    series = SeriesIndexes(hash: WideHash(seed: options.hashSeed))
+    catalog = manifest.catalog
+    sequence = manifest.flushed
+    logEnd = manifest.logStart
+  }
+
+  /// Reads the series file and lists the chunks.
+  init(_ options: StoreOptions, _ paths: StorePaths, _ manifest: ManifestState) throws {
+    self.init(empty: options, paths, manifest)
+    try SeriesFile.read(
+      paths: paths, files: options.fileSystem, id: manifest.seriesFile, byteCount: manifest.seriesByteCount
+    ) { try series.apply($0, catalog: catalog) }
+    for table in catalog.tables.keys { savedSeries[table] = series[table].count }
+    for chunk in manifest.chunks.values {
+      chunks.add(ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem))
+    }
+  }
+
+  /// Replays the log into the head: with no more memory than running took, for it holds what the heads held.
+  mutating func replayLog() throws {
+    var reader = LogReader(paths: paths, files: options.fileSystem, start: manifest.logStart)
+    try reader.read { number, record in try replay(number, record) }
+    segments = reader.segments
+    logEnd = reader.end
+  }
+
+  private mutating func replay(_ number: Sequence, _ record: CommitRecord) throws {
+    guard number == sequence.next else {
+      throw VarveError(.corruption, "the log goes from commit \(sequence.rawValue) to commit \(number.rawValue)")
+    }
+    for change in record.changes {
+      try catalog.apply(change)
+      if case .dropTable(let table) = change {
+        head.remove(table: table)
+        chunks.remove(table: table)
+        series.remove(table)
+        savedSeries[table] = nil
+      }
+    }
+    for each in record.series { try series.apply(each, catalog: catalog) }
+    for rows in record.rows {
+      guard let table = catalog.tables[rows.table] else { continue }
+      try check(rows, table)
+      let block = HeadBlock(series: rows.series, times: rows.times, fields: rows.fields)
+      let index = PartitionSplit.index(block.timeRange.lower, width: table.partitionNanoseconds)
+      guard index == PartitionSplit.index(block.timeRange.upper, width: table.partitionNanoseconds) else {
+        throw VarveError(.corruption, "a record's rows span partitions")
+      }
+      head.append(block, to: PartitionKey(table: table.id, index: index))
+    }
+    sequence = number
+  }
+
+  private func check(_ rows: RowsRecord, _ table: TableSchema) throws {
+    let known = UInt32(series[table.id].count)
+    guard rows.series.span.allSatisfy({ $0 < known }) else {
+      throw VarveError(.corruption, "a record's rows name series that table \(table.id.rawValue) does not have")
+    }
+    for field in rows.fields {
+      guard table.column(field.id)?.kind == .field(field.column.type) else {
+        throw VarveError(.corruption, "a record's field \(field.id.rawValue) contradicts table \(table.id.rawValue)")
+      }
+    }
+  }
+
+  func makeStore(
+    ids: FileIDs, lock: (any FileLock)?, log: WriteAheadLog?, manifest: ManifestLog?, seriesFile: SeriesFile?
+  ) -> Store {
+    let published = Store.Published(
+      catalog: catalog, sequence: sequence, chunks: chunks, sealing: nil, active: head,
+      activeSince: head.isEmpty ? nil : options.clock.monotonicNanoseconds(), failure: nil)
+    return Store(
+      options: options, paths: paths, ids: ids, series: series, lock: lock, published: published, log: log,
+      manifest: manifest,
+      seriesFile: seriesFile, savedSeries: savedSeries, flushed: self.manifest.flushed)
+  }
+}

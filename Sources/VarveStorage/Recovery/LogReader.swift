@@ -1,0 +1,143 @@
+// Reads the write-ahead log back: from the manifest's position through all segments, in order, each commit once.
+//
+// The chain of segments: the one that holds `start`, then each whose begin frame says that the log ended exactly where
+// the chain has come to. What is not in the chain holds nothing that was acknowledged, or else something valid says
+// that the log was durable further than the chain reaches: then the log is damaged, and is refused as a whole,
+// because rows behind a gap could hide or bring back others.
+
+import VarveCore
+import VarveFormat
+import VarveIO
+
+package struct LogReader {
+  private struct Candidate {
+    let id: FileID
+    let byteCount: Int
+    /// From the begin frame; nil when there is none.
+    let predecessorEnd: LogPosition?
+  }
+
+  private let paths: StorePaths
+  private let files: any FileSystem
+  private let start: LogPosition
+  private var claimedDurable: LogPosition
+  /// A segment outside the chain whose frames claim that the log was durable within it.
+  private var orphaned: FileID?
+
+  /// Where the chain ends.
+  package private(set) var end: LogPosition
+  /// The segments of the chain.
+  package private(set) var segments: [WriteAheadLog.Used] = []
+  /// Segment files that are not in the chain: spares, emptied ones, and what a torn tail left.
+  package private(set) var unused: [FileID] = []
+
+  package init(paths: StorePaths, files: any FileSystem, start: LogPosition) {
+    self.paths = paths
+    self.files = files
+    self.start = start
+    claimedDurable = start
+    end = start
+  }
+
+  /// Gives every commit of the log to `replay`, oldest first.
+  package mutating func read(replay: (Sequence, CommitRecord) throws -> Void) throws {
+    let candidates = try listCandidates()
+    for (index, candidate) in candidates.enumerated() {
+      let isStart = candidate.id == start.file
+      guard isStart || (candidate.predecessorEnd.map { $0 == end } ?? false), isStart || candidate.id > start.file
+      else {
+        unused.append(candidate.id)
+        if candidate.id > start.file { try collectClaims(candidate) }
+        continue
+      }
+      // The segment that goes on from here, if there is one, says where this one ends.
+      let successor = candidates[(index + 1)...].last { $0.predecessorEnd?.file == candidate.id }
+      try readSegment(
+        candidate, from: isStart ? start.offset : LogHeader.byteCount, limit: successor?.predecessorEnd?.offset, replay)
+    }
+    guard claimedDurable <= end else {
+      if let orphaned {
+        throw VarveError(
+          .corruption, "the log segment's first frame is damaged, and it holds durable records",
+          hint: "`varve verify` names all that is damaged", place: "\(paths.segment(orphaned)) at \(LogHeader.byteCount)")
+      }
+      let path = paths.segment(end.file)
+      throw VarveError(
+        .corruption, "the log is damaged at byte \(end.offset): what follows was durable (up to \(claimedDurable))",
+        hint: "`varve verify` names all that is damaged", place: "\(path) at \(end.offset)")
+    }
+  }
+
+  private func listCandidates() throws -> [Candidate] {
+    var candidates: [Candidate] = []
+    for name in try files.list(paths.log) {
+      guard let id = StorePaths.id(of: name, suffix: "wal") else { continue }
+      let path = paths.segment(id)
+      let file = try files.open(path, .read)
+      defer { file.close() }
+      let head = try file.read(count: WriteAheadLog.firstRecordOffset, at: 0)
+      let header = try LogHeader.decode(head, expected: .segment, place: path)
+      guard header.file == id else {
+        throw VarveError(
+          .corruption, "log segment was written as file \(header.file.rawValue), not under this name", place: path)
+      }
+      let byteCount = try file.byteCount()
+      guard byteCount == header.preallocatedByteCount else {
+        throw VarveError(
+          .corruption,
+          "log segment has \(byteCount) bytes instead of the \(header.preallocatedByteCount) it was made with",
+          place: path)
+      }
+      candidates.append(Candidate(id: id, byteCount: byteCount, predecessorEnd: predecessorEnd(head, id)))
+    }
+    return candidates.sorted { $0.id < $1.id }
+  }
+
+  private func predecessorEnd(_ head: [UInt8], _ id: FileID) -> LogPosition? {
+    head.withUnsafeBytes { raw in
+      guard let frame = RecordFrame.decode(raw, at: LogHeader.byteCount, file: id),
+        frame.kind == WriteAheadLog.Kind.begin.rawValue, frame.payload.count == 8
+      else { return nil }
+      return LogPosition(
+        rawValue: UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: frame.payload.lowerBound, as: UInt64.self)))
+    }
+  }
+
+  private mutating func readSegment(
+    _ segment: Candidate, from offset: Int, limit: Int?, _ replay: (Sequence, CommitRecord) throws -> Void
+  ) throws {
+    let path = paths.segment(segment.id)
+    let bytes = try files.readAll(path)
+    try bytes.withUnsafeBytes { raw in
+      let scan = LogScan(raw, file: segment.id, from: max(offset, LogHeader.byteCount), limit: limit)
+      claimedDurable = max(claimedDurable, scan.claimedDurable)
+      for frame in scan.frames {
+        switch WriteAheadLog.Kind(rawValue: frame.kind) {
+        case .begin, .mark: continue
+        case .commit:
+          do {
+            try replay(frame.sequence, try CommitRecord.decode(UnsafeRawBufferPointer(rebasing: raw[frame.payload])))
+          } catch var error as VarveError {
+            error.place = error.place ?? "\(path) at \(frame.payload.lowerBound - RecordFrame.headerByteCount)"
+            throw error
+          }
+        case nil: throw VarveError(.corruption, "a log frame of unknown kind (\(frame.kind))", place: path)
+        }
+      }
+      end = LogPosition(file: segment.id, offset: scan.end)
+      if let limit, scan.end != limit {
+        claimedDurable = max(claimedDurable, LogPosition(file: segment.id, offset: limit))
+      }
+    }
+    segments.append(.init(id: segment.id, byteCount: segment.byteCount, end: end))
+  }
+
+  private mutating func collectClaims(_ segment: Candidate) throws {
+    let bytes = try files.readAll(paths.segment(segment.id))
+    bytes.withUnsafeBytes { raw in
+      let claimed = LogScan(raw, file: segment.id).claimedDurable
+      claimedDurable = max(claimedDurable, claimed)
+      if claimed.file == segment.id { orphaned = orphaned ?? segment.id }
+    }
+  }
+}

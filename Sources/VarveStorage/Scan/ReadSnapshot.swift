@@ -1,0 +1,142 @@
+// What a query sees of the store: one moment, whole and unchanging, until it lets go of it.
+
+import VarveCore
+
+/// A condition on one tag column. Conditions are tested once per distinct value of the tag, never per row.
+package struct TagPredicate: Sendable {
+  package enum Condition: Sendable {
+    /// The value is one of these.
+    case isIn(Set<String>)
+    /// Any condition on the value; nil stands for a series without the tag.
+    case satisfies(@Sendable (String?) -> Bool)
+  }
+  package let column: ColumnID
+  package let condition: Condition
+  package init(column: ColumnID, condition: Condition) {
+    self.column = column
+    self.condition = condition
+  }
+}
+
+/// Which series of a table to read.
+package enum SeriesSet: Sendable {
+  case all
+  /// Ascending, without duplicates.
+  case some([SeriesID])
+}
+
+/// A range condition on a numeric or time field, for skipping by zone maps only: rows that fail it may still be
+/// delivered, and the caller filters. Bounds are inclusive; nil is open.
+package struct ZonePredicate: Sendable {
+  package let column: ColumnID
+  package let lower: Double?
+  package let upper: Double?
+  package init(column: ColumnID, lower: Double?, upper: Double?) {
+    self.column = column
+    self.lower = lower
+    self.upper = upper
+  }
+}
+
+package struct ScanRequest: Sendable {
+  package var table: TableID
+  package var series: SeriesSet
+  package var time: TimeRange
+  /// The fields to deliver, in this order. Tags are looked up by series, see `ReadSnapshot.tagColumn`.
+  package var fields: [ColumnID]
+  package var zones: [ZonePredicate]
+  /// Partitions from the newest to the oldest, instead of oldest first. Within a partition rows always come in
+  /// order of (series, time).
+  package var newestPartitionFirst: Bool
+
+  package init(
+    table: TableID, series: SeriesSet = .all, time: TimeRange = .all, fields: [ColumnID] = [],
+    zones: [ZonePredicate] = [], newestPartitionFirst: Bool = false
+  ) {
+    self.table = table
+    self.series = series
+    self.time = time
+    self.fields = fields
+    self.zones = zones
+    self.newestPartitionFirst = newestPartitionFirst
+  }
+}
+
+/// Rows of one partition in order of (series, time), each identity once, the last write of each field.
+package struct ScanBatch: Sendable {
+  /// In order; the counts add up to `times.count`.
+  package let runs: [SeriesRun]
+  package let times: Buffer<Int64>
+  /// As asked; here `.absent` and `.null` both mean SQL's NULL.
+  package let fields: [FieldColumn]
+  package init(runs: [SeriesRun], times: Buffer<Int64>, fields: [FieldColumn]) {
+    self.runs = runs
+    self.times = times
+    self.fields = fields
+  }
+  package var count: Int { times.count }
+}
+
+/// What a scan looked at and what it was spared; EXPLAIN prints it.
+package struct ScanStatistics: Sendable {
+  package var partitions = 0
+  package var partitionsPruned = 0
+  package var chunks = 0
+  package var chunksPruned = 0
+  package var rowBlocks = 0
+  package var rowBlocksPruned = 0
+  package var pagesRead = 0
+  package var bytesRead = 0
+  package var headRows = 0
+  package var rows = 0
+  package init() {}
+}
+
+/// Delivers a scan's batches. Used by one thread.
+package protocol ScanCursor: AnyObject {
+  /// The next batch, never empty; nil at the end. Throws `.corruption` naming the file if a needed page is damaged.
+  func next() throws -> ScanBatch?
+  var statistics: ScanStatistics { get }
+}
+
+/// The values of one tag column over all series of a table: a code a series, and what the codes stand for.
+package struct TagColumn: Sendable {
+  /// Series → code; 0 is "no such tag" (NULL). Codes index `values`. May be shorter than the table has series: the
+  /// rest lack the tag.
+  package let codes: [UInt32]
+  /// Code → value; `values[0]` is unused.
+  package let values: [String]
+  package init(codes: [UInt32], values: [String]) {
+    self.codes = codes
+    self.values = values
+  }
+}
+
+package struct TableStatistics: Sendable {
+  package var rows = 0
+  package var headRows = 0
+  package var series = 0
+  package var chunks = 0
+  package var partitions = 0
+  /// Bytes of live chunk files.
+  package var chunkBytes = 0
+  /// Values (cells that hold one) in chunks.
+  package var chunkValues = 0
+  package var time: TimeRange?
+  package init() {}
+}
+
+/// A consistent view of the store at one sequence. Safe to use from several threads.
+package protocol ReadSnapshot: AnyObject, Sendable {
+  var sequence: Sequence { get }
+  /// In order of creation.
+  func tables() -> [TableSchema]
+  func table(named name: String) -> TableSchema?
+  /// The series for which all conditions hold.
+  func series(of table: TableID, where predicates: [TagPredicate]) -> SeriesSet
+  func tagColumn(_ column: ColumnID, of table: TableID) -> TagColumn
+  func statistics(of table: TableID) -> TableStatistics
+  /// Prunes, without reading any page: what `scan` would look at (rows and bytes are upper bounds).
+  func estimate(_ request: ScanRequest) throws -> ScanStatistics
+  func scan(_ request: ScanRequest) throws -> any ScanCursor
+}

@@ -1,0 +1,71 @@
+// Which partitions, chunks and head blocks a scan must look at: everything that the request's time range and series
+// rule out is gone before a page is read.
+
+import VarveCore
+import VarveFormat
+
+struct ScanPlan {
+  struct Partition {
+    let index: Int64
+    /// In order of sequence.
+    var chunks: [ChunkHandle] = []
+    /// In order of arrival; all newer than the chunks.
+    var blocks: [HeadBlock] = []
+  }
+
+  let selection: RowSelection
+  private(set) var partitions: [Partition] = []
+  private(set) var statistics = ScanStatistics()
+
+  init(_ request: ScanRequest, _ state: Store.Published) throws {
+    guard let table = state.catalog.tables[request.table] else {
+      throw VarveError(.notFound, "table \(request.table.rawValue) does not exist", sqlState: "42P01")
+    }
+    selection = RowSelection(
+      series: request.series, time: request.time,
+      fields: try request.fields.map { id in
+        guard case .field(let type) = table.column(id)?.kind else {
+          throw VarveError(.invalidArgument, "column \(id.rawValue) of table \"\(table.name)\" is not a field")
+        }
+        return (id, type)
+      })
+    collect(request, state, table)
+  }
+
+  private mutating func collect(_ request: ScanRequest, _ state: Store.Published, _ table: TableSchema) {
+    var kept: [Int64: Partition] = [:]
+    var seen = Set<Int64>()
+    for (index, chunks) in state.chunks.byTable[table.id] ?? [:] {
+      seen.insert(index)
+      statistics.chunks += chunks.count
+      let wanted = chunks.filter { Self.mayHold($0.metadata, request) }
+      statistics.chunksPruned += chunks.count - wanted.count
+      if !wanted.isEmpty { kept[index, default: Partition(index: index)].chunks = wanted }
+    }
+    // The sealing head is older than the active one.
+    for head in [state.sealing, state.active].compactMap({ $0 }) {
+      for (key, blocks) in head.partitions where key.table == table.id {
+        seen.insert(key.index)
+        let wanted = blocks.filter { $0.timeRange.overlaps(request.time) }
+        statistics.headRows += wanted.reduce(0) { $0 + $1.rowCount }
+        if !wanted.isEmpty { kept[key.index, default: Partition(index: key.index)].blocks += wanted }
+      }
+    }
+    statistics.partitions = seen.count
+    statistics.partitionsPruned = seen.count - kept.count
+    partitions = kept.values.sorted { request.newestPartitionFirst ? $0.index > $1.index : $0.index < $1.index }
+  }
+
+  private static func mayHold(_ chunk: ChunkMetadata, _ request: ScanRequest) -> Bool {
+    guard chunk.time.overlaps(request.time) else { return false }
+    guard case .some(let series) = request.series else { return true }
+    // The first wanted series that is not below the chunk's.
+    var low = 0
+    var high = series.count
+    while low < high {
+      let middle = (low + high) / 2
+      if series[middle] < chunk.firstSeries { low = middle + 1 } else { high = middle }
+    }
+    return low < series.count && series[low] <= chunk.lastSeries
+  }
+}

@@ -1,0 +1,103 @@
+// One moment of the store: a copy of its published state. Blocks and chunks are shared and immutable; as long as a
+// snapshot lives, its chunks' files stay readable.
+
+import VarveCore
+import VarveFormat
+
+package final class Snapshot: ReadSnapshot {
+  private let state: Store.Published
+  private let indexes: [TableID: SeriesIndex]
+
+  init(store: Store, state: Store.Published) {
+    self.state = state
+    indexes = store.series.all
+  }
+
+  package var sequence: Sequence { state.sequence }
+  package func tables() -> [TableSchema] { state.catalog.inOrder }
+  package func table(named name: String) -> TableSchema? { state.catalog.table(named: name) }
+
+  package func tagColumn(_ column: ColumnID, of table: TableID) -> TagColumn {
+    indexes[table]?.tagColumn(column) ?? TagColumn(codes: [], values: [""])
+  }
+
+  package func series(of table: TableID, where predicates: [TagPredicate]) -> SeriesSet {
+    guard !predicates.isEmpty else { return .all }
+    guard let index = indexes[table] else { return .some([]) }
+    var result: [UInt32]?
+    for predicate in predicates {
+      let matching = index.series(where: predicate.condition, on: predicate.column)
+      result = result.map { Self.intersection($0, matching) } ?? matching
+    }
+    return .some((result ?? []).map { SeriesID(rawValue: $0) })
+  }
+
+  package func statistics(of table: TableID) -> TableStatistics {
+    var statistics = TableStatistics()
+    statistics.series = indexes[table]?.count ?? 0
+    var partitions = Set<Int64>()
+    var time: TimeRange?
+    func extend(_ range: TimeRange) {
+      time = time.map { TimeRange(lower: min($0.lower, range.lower), upper: max($0.upper, range.upper)) } ?? range
+    }
+    for chunk in state.chunks.chunks(of: table) {
+      statistics.chunks += 1
+      statistics.rows += chunk.metadata.rowCount
+      statistics.chunkBytes += chunk.metadata.byteCount
+      statistics.chunkValues += chunk.metadata.valueCount
+      partitions.insert(chunk.metadata.partition)
+      extend(chunk.metadata.time)
+    }
+    for head in [state.sealing, state.active].compactMap({ $0 }) {
+      for (key, blocks) in head.partitions where key.table == table {
+        partitions.insert(key.index)
+        for block in blocks {
+          statistics.rows += block.rowCount
+          statistics.headRows += block.rowCount
+          extend(block.timeRange)
+        }
+      }
+    }
+    statistics.partitions = partitions.count
+    statistics.time = time
+    return statistics
+  }
+
+  package func estimate(_ request: ScanRequest) throws -> ScanStatistics {
+    let plan = try ScanPlan(request, state)
+    var statistics = plan.statistics
+    for partition in plan.partitions {
+      for chunk in partition.chunks {
+        let blocks = try chunk.rowBlocks(plan.selection, request.zones)
+        statistics.rowBlocks += blocks.total
+        statistics.rowBlocksPruned += blocks.total - blocks.selected.count
+        statistics.rows += blocks.rowCount
+      }
+      statistics.rows += partition.blocks.reduce(0) { $0 + $1.rowCount }
+    }
+    return statistics
+  }
+
+  package func scan(_ request: ScanRequest) throws -> any ScanCursor {
+    StoreCursor(try ScanPlan(request, state), zones: request.zones)
+  }
+
+  /// Of two ascending lists.
+  private static func intersection(_ a: [UInt32], _ b: [UInt32]) -> [UInt32] {
+    var result: [UInt32] = []
+    var i = 0
+    var j = 0
+    while i < a.count, j < b.count {
+      if a[i] < b[j] {
+        i += 1
+      } else if a[i] > b[j] {
+        j += 1
+      } else {
+        result.append(a[i])
+        i += 1
+        j += 1
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,112 @@
+// The engine of one data directory.
+//
+// It has no threads of its own. Commits, freezes and installs are made by one thread at a time (the caller's duty;
+// `CommitPipeline` is that thread in a running database, a test's main thread in a simulation); chunks are written
+// by any other; snapshots are taken from anywhere.
+//
+// State that readers see stands behind one lock that is held for moments and never across I/O.
+
+import Synchronization
+import VarveCore
+import VarveFormat
+import VarveIO
+
+package final class Store: @unchecked Sendable {
+  /// What a snapshot copies.
+  struct Published: Sendable {
+    var catalog: Catalog
+    var sequence: Sequence
+    /// By table and partition, in order of sequence.
+    var chunks: ChunkSet
+    /// Rows being written to chunks.
+    var sealing: Head?
+    /// Rows since.
+    var active: Head
+    /// Monotonic time of the active head's first row.
+    var activeSince: Int64?
+    var failure: VarveError?
+  }
+
+  let options: StoreOptions
+  let paths: StorePaths
+  let ids: FileIDs
+  let series: SeriesIndexes
+  let published: Mutex<Published>
+  private let lock: (any FileLock)?
+
+  // Touched only by the committing thread.
+  var log: WriteAheadLog?
+  var manifest: ManifestLog?
+  var seriesFile: SeriesFile?
+  /// The catalog with everything that the next record will say.
+  var workingCatalog: Catalog
+  /// Changes in `workingCatalog` that no durable record has yet.
+  var unloggedChanges: [CatalogChange] = []
+  var tablesWithUnloggedSeries = Set<TableID>()
+  /// Table → series that durable records define.
+  var loggedSeries: [TableID: Int]
+  /// Table → series that the series file defines.
+  var savedSeries: [TableID: Int]
+  /// Set from freeze to install.
+  var frozen: FrozenState?
+  var flushed: Sequence
+
+  init(
+    options: StoreOptions, paths: StorePaths, ids: FileIDs, series: SeriesIndexes, lock: (any FileLock)?,
+    published: Published,
+    log: WriteAheadLog?, manifest: ManifestLog?, seriesFile: SeriesFile?, savedSeries: [TableID: Int], flushed: Sequence
+  ) {
+    self.options = options
+    self.paths = paths
+    self.ids = ids
+    self.series = series
+    self.lock = lock
+    self.workingCatalog = published.catalog
+    self.loggedSeries = Dictionary(uniqueKeysWithValues: published.catalog.tables.keys.map { ($0, series[$0].count) })
+    self.published = Mutex(published)
+    self.log = log
+    self.manifest = manifest
+    self.seriesFile = seriesFile
+    self.savedSeries = savedSeries
+    self.flushed = flushed
+  }
+
+  package var isReadOnly: Bool { options.readOnly }
+  package var directory: String { paths.root }
+
+  package func snapshot() -> Snapshot {
+    published.withLock { Snapshot(store: self, state: $0) }
+  }
+
+  package var sequence: Sequence { published.withLock { $0.sequence } }
+
+  /// Why nothing more is accepted, if so.
+  package var failure: VarveError? { published.withLock { $0.failure } }
+
+  /// Bytes of rows in memory: active, and being sealed.
+  package var headByteCounts: (active: Int, sealing: Int) {
+    published.withLock { ($0.active.byteCount, $0.sealing?.byteCount ?? 0) }
+  }
+
+  package var logByteCount: Int { log?.byteCount ?? 0 }
+
+  func fail(_ error: VarveError) {
+    published.withLock { $0.failure = $0.failure ?? error }
+    options.log(.error, error.description)
+  }
+
+  /// Closes the files. Everything acknowledged is durable already; in the weaker sync modes what is not yet is synced.
+  package func close() throws {
+    defer {
+      log?.close()
+      manifest?.close()
+      seriesFile?.close()
+      lock?.release()
+    }
+    published.withLock { $0.failure = $0.failure ?? VarveError(.closed, "the database is closed") }
+    guard let log, !options.readOnly else { return }
+    try log.sync()
+    try log.mark(sequence: sequence)
+    try log.sync()
+  }
+}

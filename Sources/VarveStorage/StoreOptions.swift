@@ -1,0 +1,54 @@
+// How a store is opened. Every default is right for a laptop.
+
+import VarveCore
+import VarveIO
+
+package enum SyncMode: Sendable, Equatable {
+  /// Acknowledged means durable: a sync before each answer. The default.
+  case always
+  /// A sync at the latest this long after the write; a crash may lose what was acknowledged within it.
+  case interval(milliseconds: Int)
+  /// The operating system decides.
+  case off
+}
+
+/// What a commit brought.
+package struct CommitNotice: Sendable {
+  package let sequence: Sequence
+  /// By table, in order of the table's id.
+  package let rows: [(table: String, count: Int)]
+}
+
+package struct StoreOptions: Sendable {
+  package var directory: String
+  package var fileSystem: any FileSystem
+  package var clock: any Clock
+  package var readOnly = false
+  package var createIfMissing = true
+  package var sync = SyncMode.always
+  package var segmentByteCount = 64 << 20
+  package var manifestByteCount = ManifestLog.byteCount
+  /// The head is sealed when it holds this much; writers wait when it holds twice as much.
+  package var sealByteCount = 256 << 20
+  /// The head is sealed when its oldest row was written this long ago.
+  package var sealAgeMilliseconds = 10 * 60 * 1000
+  /// Rows with stamps further ahead of the wall clock are rejected.
+  package var maxFutureNanoseconds: Int64 = 86_400_000_000_000
+  /// Emptied log segments kept for reuse.
+  package var spareSegments = 2
+  /// Seed of the in-memory hash tables.
+  package var hashSeed: UInt64 = 0x5EED
+  /// Called with a line for the log: what happened, never per row.
+  package var log: @Sendable (LogLevel, String) -> Void = { _, _ in }
+
+  /// Called after each commit that brought rows, in order of sequence, on the committing thread: must return at once.
+  package var onCommit: @Sendable (CommitNotice) -> Void = { _ in }
+
+  package enum LogLevel: Sendable { case debug, info, warning, error }
+
+  package init(directory: String, fileSystem: any FileSystem, clock: any Clock) {
+    self.directory = directory
+    self.fileSystem = fileSystem
+    self.clock = clock
+  }
+}

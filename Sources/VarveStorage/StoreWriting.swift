@@ -1,0 +1,57 @@
+// What the layers above ask of the store beyond reading: the seam that the façade and SQL's INSERT and DDL use.
+
+import VarveCore
+
+/// What became of a batch once it was durable.
+package struct WriteResult: Sendable {
+  /// The commit that holds the rows; `.zero` if no row was taken.
+  package var sequence: Sequence
+  package var rowsWritten: Int
+  /// Rows that were not taken, with their lines; the rest of the batch is stored.
+  package var rejections: [Rejection]
+  package init(sequence: Sequence, rowsWritten: Int, rejections: [Rejection]) {
+    self.sequence = sequence
+    self.rowsWritten = rowsWritten
+    self.rejections = rejections
+  }
+}
+
+/// A table to be created by name.
+package struct TableDefinition: Sendable {
+  package var name: String
+  package var tags: [String]
+  package var fields: [(name: String, type: FieldType)]
+  /// Order of the columns as written, tags and fields mixed; ids are given in this order.
+  package var partitionNanoseconds: Int64
+  package init(
+    name: String, tags: [String], fields: [(name: String, type: FieldType)],
+    partitionNanoseconds: Int64 = TableSchema.defaultPartitionNanoseconds
+  ) {
+    self.name = name
+    self.tags = tags
+    self.fields = fields
+    self.partitionNanoseconds = partitionNanoseconds
+  }
+}
+
+/// Everything SQL needs of a database. Calls block until durable; they throw `VarveError`.
+package protocol StoreAccess: AnyObject, Sendable {
+  func snapshot() throws -> any ReadSnapshot
+  func write(_ batches: [PointBatch]) throws -> [WriteResult]
+  /// Throws `.alreadyExists`.
+  func createTable(_ definition: TableDefinition) throws
+  /// Throws `.notFound`.
+  func dropTable(named name: String) throws
+}
+
+/// Where connections put their batches. Group commit happens behind it: one sync covers all batches that arrived
+/// while the previous sync ran.
+package protocol BatchSink: AnyObject, Sendable {
+  /// Queues batches for the next commit and returns at once. `completion` runs exactly once, on a thread of the
+  /// store, after the sync that makes the rows durable, or with the error that kept them from it.
+  func submit(
+    _ batches: [PointBatch], completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void)
+  /// True while more is queued than the store wants. A connection then stops reading until its own batches are
+  /// completed; one that has nothing in flight may still submit one batch, so nobody starves.
+  var isSaturated: Bool { get }
+}

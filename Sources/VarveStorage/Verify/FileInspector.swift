@@ -1,0 +1,89 @@
+// Any file of the format in human terms: `varve inspect`.
+
+import VarveCore
+import VarveFormat
+import VarveIO
+
+package enum FileInspector {
+  /// What the file is, and what is in it. Damage within a log or a manifest is a line of its own, and what can be read
+  /// around it is shown; a file that is none of ours throws.
+  package static func describe(_ path: String, files: any FileSystem) throws -> [String] {
+    let file = try files.open(path, .read)
+    defer { file.close() }
+    let magic = try file.read(count: 8, at: 0)
+    guard magic.count == 8 else {
+      throw VarveError(.corruption, "the file is too short to be one of Varve's", place: path)
+    }
+    let word = magic.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
+    if let kind = LogHeader.Kind(rawValue: word) { return try describe(kind, try file.readAll(limit: 1 << 30), path) }
+    let byteCount = try file.byteCount()
+    return try ChunkDescription.lines(fileByteCount: byteCount, file: nil, place: path, rowBlocks: true) { reference in
+      try file.read(count: reference.byteCount, at: reference.offset)
+    }
+  }
+
+  private static func describe(_ kind: LogHeader.Kind, _ bytes: [UInt8], _ path: String) throws -> [String] {
+    let header = try LogHeader.decode(bytes, expected: kind, place: path)
+    var lines = [
+      "\(kind.label) \(header.file.rawValue): \(bytes.count) bytes, format \(LogHeader.version), written at \(header.wallNanoseconds)"
+    ]
+    bytes.withUnsafeBytes { raw in
+      let scan = LogScan(raw, file: header.file)
+      for frame in scan.frames {
+        let payload = UnsafeRawBufferPointer(rebasing: raw[frame.payload])
+        let offset = frame.payload.lowerBound - RecordFrame.headerByteCount
+        lines.append("at \(offset), \(frame.frameByteCount) bytes: " + describe(kind, frame, payload))
+      }
+      lines.append(
+        "records end at \(scan.end)"
+          + (scan.hasFramesBehindEnd ? "; valid records stand behind that: damaged, or a torn tail" : ""))
+    }
+    return lines
+  }
+
+  private static func describe(_ kind: LogHeader.Kind, _ frame: RecordFrame, _ payload: UnsafeRawBufferPointer)
+    -> String
+  {
+    do {
+      switch kind {
+      case .segment: return try describeCommit(frame, payload)
+      case .manifest: return try describeEdit(frame, payload)
+      case .series:
+        let unpacked = try LogBody.unpack(payload)
+        var reader = ByteReader(unpacked)
+        let record = try SeriesRecord.read(from: &reader)
+        return "series \(record.first.rawValue)+\(record.series.count) of table \(record.table.rawValue)"
+      }
+    } catch {
+      return "DAMAGED: \(error)"
+    }
+  }
+
+  private static func describeCommit(_ frame: RecordFrame, _ payload: UnsafeRawBufferPointer) throws -> String {
+    switch WriteAheadLog.Kind(rawValue: frame.kind) {
+    case .mark: return "mark: durable up to \(LogPosition(rawValue: frame.durable))"
+    case .begin:
+      let end = LogPosition(rawValue: UInt64(littleEndian: payload.loadUnaligned(as: UInt64.self)))
+      return "begin: the log goes on from \(end)"
+    case .commit:
+      let record = try CommitRecord.decode(payload)
+      let rows = record.rows.map { "\($0.times.count) rows × \($0.fields.count) fields of table \($0.table.rawValue)" }
+      let series = record.series.reduce(0) { $0 + $1.series.count }
+      return "commit \(frame.sequence.rawValue): \(record.changes.count) catalog changes, \(series) new series, "
+        + (rows.isEmpty ? "no rows" : rows.joined(separator: ", "))
+    case nil: return "DAMAGED: unknown kind \(frame.kind)"
+    }
+  }
+
+  private static func describeEdit(_ frame: RecordFrame, _ payload: UnsafeRawBufferPointer) throws -> String {
+    switch ManifestLog.Kind(rawValue: frame.kind) {
+    case .mark: return "mark: durable up to \(LogPosition(rawValue: frame.durable))"
+    case .checkpoint, .edit:
+      let edit = try ManifestEdit.decode(payload)
+      return
+        "\(frame.kind == 1 ? "checkpoint" : "edit") \(frame.sequence.rawValue): flushed commit \(edit.flushed.rawValue), log from \(edit.logStart), "
+        + "\(edit.changes.count) catalog changes, +\(edit.addedChunks.count) −\(edit.removedChunks.count) chunks, series file \(edit.seriesFile.rawValue) to byte \(edit.seriesByteCount)"
+    case nil: return "DAMAGED: unknown kind \(frame.kind)"
+    }
+  }
+}

@@ -1,0 +1,327 @@
+// A disk in memory that can be asked to fail, to fill up and to lose power. Every run follows from its seeds.
+//
+// Calls are counted; a `Fault` picks one by its number. `crash` gives the disk as a power failure leaves it, `restart`
+// as a killed process leaves it (nothing is lost, nothing more is made sure); the old object then refuses all calls,
+// so that what still holds its files cannot go on by accident.
+
+import Synchronization
+import VarveCore
+import VarveIO
+
+/// What goes wrong, from which call on.
+package struct Fault: Sendable {
+  package enum Kind: Sendable, CaseIterable {
+    /// The call fails with an I/O error.
+    case inputOutput
+    /// A call that needs room finds none.
+    case diskFull
+    /// A write stores a part of its bytes and fails; other calls fail.
+    case shortWrite
+    /// The machine stops: this call and all later ones do nothing.
+    case crash
+  }
+  package let call: Int
+  package let kind: Kind
+  /// Whether later calls fail as well (disk full: until `releaseSpace`).
+  package let forGood: Bool
+  package init(call: Int, kind: Kind, forGood: Bool = false) {
+    self.call = call
+    self.kind = kind
+    self.forGood = forGood
+  }
+}
+
+package final class SimulatedFileSystem: FileSystem {
+  struct State {
+    var names: SimulatedNames
+    var files: [Int: SimulatedFile] = [:]
+    var nextFile = 1
+    var calls = 0
+    var fault: Fault?
+    var isFull = false
+    var isDead = false
+    var capacity = Int.max
+    var locks: [String: (shared: Int, exclusive: Bool)] = [:]
+    var trace: [String]?
+    /// What the test is doing, in its own numbering; kept with each moment of the history.
+    var mark = 0
+    var history: [Moment]?
+  }
+
+  /// The disk before one call.
+  struct Moment {
+    let names: SimulatedNames
+    let files: [Int: SimulatedFile]
+    let nextFile: Int
+    let mark: Int
+  }
+
+  let state: Mutex<State>
+
+  /// An empty disk with the directory `root`.
+  package convenience init(root: String = "/sim") { self.init(State(names: SimulatedNames(root: root))) }
+
+  private init(_ state: State) { self.state = Mutex(state) }
+
+  // MARK: - Control
+
+  package var callCount: Int { state.withLock { $0.calls } }
+  package func set(fault: Fault?) { state.withLock { $0.fault = fault } }
+  package func set(capacity: Int) { state.withLock { $0.capacity = capacity } }
+  package func startTrace() { state.withLock { $0.trace = [] } }
+  package var trace: [String] { state.withLock { $0.trace ?? [] } }
+
+  /// From now on keeps the disk as it was before each call.
+  package func startHistory() { state.withLock { $0.history = [] } }
+  package var mark: Int {
+    get { state.withLock { $0.mark } }
+    set { state.withLock { $0.mark = newValue } }
+  }
+
+  /// The disk as it was before each call since `startHistory`, with the mark of that time.
+  package func takeHistory() -> [(disk: SimulatedFileSystem, mark: Int)] {
+    let moments = state.withLock { state in
+      defer { state.history = nil }
+      return state.history ?? []
+    }
+    return moments.map { moment in
+      var state = State(names: moment.names)
+      state.files = moment.files
+      state.nextFile = moment.nextFile
+      return (SimulatedFileSystem(state), moment.mark)
+    }
+  }
+
+  /// Ends a lack of room, wherever it came from.
+  package func releaseSpace() {
+    state.withLock { state in
+      state.isFull = false
+      state.capacity = .max
+      if state.fault?.kind == .diskFull { state.fault = nil }
+    }
+  }
+
+  /// A disk of its own in the same state, with its own future.
+  package func clone() -> SimulatedFileSystem {
+    state.withLock { state in
+      var copy = state
+      copy.locks = [:]
+      copy.fault = nil
+      copy.isDead = false
+      copy.history = nil
+      return SimulatedFileSystem(copy)
+    }
+  }
+
+  /// The disk after the process was killed; this object is dead.
+  package func restart() -> SimulatedFileSystem {
+    let next = clone()
+    state.withLock { $0.isDead = true }
+    next.state.withLock { state in
+      state.calls = 0
+      state.isFull = false
+      state.trace = nil
+    }
+    return next
+  }
+
+  /// The disk after a power failure; this object is dead.
+  package func crash(_ survival: Survival, seed: UInt64) -> SimulatedFileSystem {
+    let next = afterCrash(survival, seed: seed)
+    state.withLock { $0.isDead = true }
+    return next
+  }
+
+  /// The disk as a power failure at this moment would leave it; this object lives on.
+  package func afterCrash(_ survival: Survival, seed: UInt64) -> SimulatedFileSystem {
+    var random = SeededRandom(seed: seed)
+    return state.withLock { state in
+      var next = State(names: state.names.afterCrash(survival, &random))
+      next.nextFile = state.nextFile
+      for id in state.files.keys.sorted() {
+        next.files[id] = state.files[id]?.afterCrash(survival, &random)
+      }
+      return SimulatedFileSystem(next)
+    }
+  }
+
+  /// Paths of all files.
+  package var paths: [String] {
+    state.withLock { state in
+      state.names.entries.compactMap { if case .file = $0.value { $0.key } else { nil } }.sorted()
+    }
+  }
+
+  package func contents(_ path: String) -> [UInt8]? {
+    state.withLock { state in
+      guard case .file(let id) = state.names.entries[path] else { return nil }
+      return state.files[id]?.bytes
+    }
+  }
+
+  package func flip(_ path: String, bit: Int) { change(path) { $0.flip(bit: bit) } }
+  package func cut(_ path: String, to byteCount: Int) { change(path) { $0.cut(to: byteCount) } }
+
+  private func change(_ path: String, _ body: (inout SimulatedFile) -> Void) {
+    state.withLock { state in
+      guard case .file(let id) = state.names.entries[path], var file = state.files[id] else {
+        preconditionFailure("the test names a file that is there")
+      }
+      body(&file)
+      state.files[id] = file
+    }
+  }
+
+  // MARK: - FileSystem
+
+  package func open(_ path: String, _ mode: OpenMode) throws -> any File {
+    try state.withLock { state in
+      try state.step("open \(mode) \(path)", path, needsSpace: mode == .createNew)
+      switch (state.names.entries[path], mode) {
+      case (.file(let id), .read), (.file(let id), .readWrite):
+        return SimulatedHandle(self, id: id, path: path, mode: mode)
+      case (.file, .createNew), (.directory, .createNew):
+        throw VarveError(.alreadyExists, "open: File exists", place: path)
+      case (.directory, _): throw VarveError(.inputOutput, "open: Is a directory", place: path)
+      case (nil, .createNew):
+        try state.requireParent(path)
+        let id = state.nextFile
+        state.nextFile += 1
+        state.files[id] = SimulatedFile()
+        state.names.set(path, .file(id))
+        return SimulatedHandle(self, id: id, path: path, mode: mode)
+      case (nil, _): throw VarveError(.notFound, "open: No such file or directory", place: path)
+      }
+    }
+  }
+
+  package func exists(_ path: String) throws -> Bool {
+    try state.withLock { state in
+      try state.step("exists \(path)", path)
+      return state.names.entries[path] != nil
+    }
+  }
+
+  package func byteCount(_ path: String) throws -> Int {
+    try state.withLock { state in
+      try state.step("byteCount \(path)", path)
+      guard case .file(let id) = state.names.entries[path], let file = state.files[id] else {
+        throw VarveError(.notFound, "stat: No such file or directory", place: path)
+      }
+      return file.bytes.count
+    }
+  }
+
+  package func createDirectory(_ path: String) throws {
+    try state.withLock { state in
+      try state.step("mkdir \(path)", path, needsSpace: true)
+      switch state.names.entries[path] {
+      case .directory: return
+      case .file: throw VarveError(.alreadyExists, "mkdir: File exists", place: path)
+      case nil:
+        try state.requireParent(path)
+        state.names.set(path, .directory)
+      }
+    }
+  }
+
+  package func list(_ path: String) throws -> [String] {
+    try state.withLock { state in
+      try state.step("list \(path)", path)
+      guard state.names.entries[path] == .directory else {
+        throw VarveError(.notFound, "opendir: No such file or directory", place: path)
+      }
+      return state.names.children(path)
+    }
+  }
+
+  package func rename(_ source: String, to target: String) throws {
+    try state.withLock { state in
+      try state.step("rename \(source) \(target)", source)
+      guard state.names.entries[source] != nil else {
+        throw VarveError(.notFound, "rename: No such file or directory", place: source)
+      }
+      try state.requireParent(target)
+      state.names.rename(source, target)
+    }
+  }
+
+  package func remove(_ path: String) throws {
+    try state.withLock { state in
+      try state.step("remove \(path)", path)
+      guard case .file = state.names.entries[path] else {
+        throw VarveError(.notFound, "unlink: No such file or directory", place: path)
+      }
+      state.names.remove(path)
+    }
+  }
+
+  package func syncDirectory(_ path: String) throws {
+    try state.withLock { state in
+      try state.step("syncDirectory \(path)", path)
+      state.names.syncDirectory(path)
+    }
+  }
+
+  package func lock(_ path: String, shared: Bool) throws -> any FileLock {
+    try state.withLock { state in
+      try state.step("lock \(path)", path)
+      var held = state.locks[path] ?? (0, false)
+      guard !held.exclusive, shared || held.shared == 0 else {
+        throw VarveError(.directoryLocked, "the data directory is in use by another process", place: path)
+      }
+      if shared { held.shared += 1 } else { held.exclusive = true }
+      state.locks[path] = held
+      if state.names.entries[path] == nil {
+        try state.requireParent(path)
+        let id = state.nextFile
+        state.nextFile += 1
+        state.files[id] = SimulatedFile()
+        state.names.set(path, .file(id))
+      }
+    }
+    return SimulatedLock(self, path: path, shared: shared)
+  }
+
+  package func freeByteCount(_ path: String) throws -> Int {
+    try state.withLock { state in
+      try state.step("free \(path)", path)
+      return state.isFull ? 0 : state.capacity - min(state.capacity, state.usedByteCount)
+    }
+  }
+}
+
+extension SimulatedFileSystem.State {
+  var usedByteCount: Int { capacity == .max ? 0 : files.values.reduce(0) { $0 + $1.bytes.count } }
+
+  /// Counts a call and makes it fail if it is its turn. `.shortWrite` is left to the writer.
+  mutating func step(_ what: @autoclosure () -> String, _ path: String, needsSpace: Bool = false, isWrite: Bool = false)
+    throws
+  {
+    guard !isDead else { throw VarveError(.inputOutput, "the simulated machine has stopped", place: path) }
+    calls += 1
+    history?.append(.init(names: names, files: files, nextFile: nextFile, mark: mark))
+    if trace != nil { trace?.append(what()) }
+    if isFull, needsSpace { throw VarveError(.diskFull, "No space left on device", place: path) }
+    guard let fault, fault.forGood ? calls >= fault.call : calls == fault.call else { return }
+    switch fault.kind {
+    case .crash:
+      isDead = true
+      throw VarveError(.inputOutput, "the simulated machine has stopped", place: path)
+    case .diskFull:
+      if fault.forGood { isFull = true }
+      if needsSpace { throw VarveError(.diskFull, "No space left on device", place: path) }
+    case .shortWrite where isWrite: throw ShortWrite()
+    case .inputOutput, .shortWrite: throw VarveError(.inputOutput, "Input/output error", place: path)
+    }
+  }
+
+  func requireParent(_ path: String) throws {
+    guard names.entries[SimulatedNames.parent(path)] == .directory else {
+      throw VarveError(.notFound, "No such file or directory", place: path)
+    }
+  }
+}
+
+/// Thrown within the simulator: the write is to store a part of its bytes.
+struct ShortWrite: Error {}
