@@ -6,18 +6,35 @@
 
 /// Growable memory for trivially copyable elements; always keeps 64 readable bytes behind its end.
 package final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
-  package private(set) var base: UnsafeMutablePointer<Element>
-  package private(set) var capacity: Int
-  package var count: Int
+  @usableFromInline package struct Header {
+    @usableFromInline var base: UnsafeMutablePointer<Element>
+    @usableFromInline var capacity: Int
+    @usableFromInline var count: Int
+    init(base: UnsafeMutablePointer<Element>, capacity: Int, count: Int) {
+      self.base = base
+      self.capacity = capacity
+      self.count = count
+    }
+  }
+  /// Behind a pointer, since each access to a variable of a class from another module is checked for overlaps at
+  /// run time (swift_beginAccess): three checks a byte would cost more than the byte.
+  @usableFromInline let header: UnsafeMutablePointer<Header>
+
+  @inlinable package var base: UnsafeMutablePointer<Element> { header.pointee.base }
+  @inlinable package var capacity: Int { header.pointee.capacity }
+  @inlinable package var count: Int {
+    get { header.pointee.count }
+    set { header.pointee.count = newValue }
+  }
 
   @usableFromInline static var slack: Int { 64 / MemoryLayout<Element>.stride + 1 }
 
   @inlinable package convenience init() { self.init(capacity: 0) }
 
   package init(capacity: Int) {
-    self.capacity = capacity
-    self.count = 0
-    self.base = UnsafeMutablePointer<Element>.allocate(capacity: capacity + Self.slack)
+    header = .allocate(capacity: 1)
+    header.initialize(
+      to: Header(base: .allocate(capacity: capacity + Self.slack), capacity: capacity, count: 0))
   }
 
   @inlinable package convenience init(_ elements: some Collection<Element>) {
@@ -32,7 +49,10 @@ package final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     self.count = count
   }
 
-  deinit { base.deallocate() }
+  deinit {
+    base.deallocate()
+    header.deallocate()
+  }
 
   @inlinable package subscript(index: Int) -> Element {
     get {
@@ -55,8 +75,8 @@ package final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     let moved = UnsafeMutablePointer<Element>.allocate(capacity: newCapacity + Self.slack)
     moved.update(from: base, count: count)
     base.deallocate()
-    base = moved
-    capacity = newCapacity
+    header.pointee.base = moved
+    header.pointee.capacity = newCapacity
   }
 
   @inlinable package func append(_ element: Element) {

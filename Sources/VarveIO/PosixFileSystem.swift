@@ -1,7 +1,6 @@
 // The real disk, by POSIX calls. The only place, besides sockets, where the system is called.
 
 import Glibc
-import Synchronization
 import VarveCore
 
 package struct PosixFileSystem: FileSystem {
@@ -15,7 +14,12 @@ package struct PosixFileSystem: FileSystem {
       case .createNew: O_RDWR | O_CREAT | O_EXCL
       }
     let descriptor = try retrying("open", path) { Glibc.open(path, flags | O_CLOEXEC, 0o644) }
-    return PosixFile(descriptor: descriptor, path: path)
+    // The system opens directories for reading; nobody here means to.
+    let file = PosixFile(descriptor: descriptor, path: path)
+    var status = stat()
+    _ = try retrying("fstat", path) { fstat(descriptor, &status) }
+    guard status.st_mode & S_IFMT != S_IFDIR else { throw systemError("open", path, EISDIR) }
+    return file
   }
 
   package func exists(_ path: String) throws -> Bool {
@@ -28,6 +32,7 @@ package struct PosixFileSystem: FileSystem {
   package func byteCount(_ path: String) throws -> Int {
     var status = stat()
     _ = try retrying("stat", path) { stat(path, &status) }
+    guard status.st_mode & S_IFMT != S_IFDIR else { throw systemError("stat", path, EISDIR) }
     return Int(status.st_size)
   }
 
@@ -54,7 +59,7 @@ package struct PosixFileSystem: FileSystem {
       }
       if name != ".", name != ".." { names.append(name) }
     }
-    return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
   package func rename(_ source: String, to target: String) throws {
@@ -70,146 +75,13 @@ package struct PosixFileSystem: FileSystem {
     if fsync(descriptor) != 0 { throw systemError("fsync", path, errno) }
   }
 
-  package func lock(_ path: String, shared: Bool) throws -> any FileLock {
-    let descriptor = try retrying("open", path) { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644) }
-    while flock(descriptor, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0 {
-      let code = errno
-      if code == EINTR { continue }
-      defer { Glibc.close(descriptor) }
-      guard code == EWOULDBLOCK else { throw systemError("flock", path, code) }
-      let holder = Self.holder(descriptor)
-      throw VarveError(
-        .directoryLocked, "the data directory is in use by \(holder.map { "process \($0)" } ?? "another process")",
-        hint: "stop that process, or go through its server with --connect", place: path)
-    }
-    if !shared { try Self.write(holder: getpid(), descriptor, path) }
-    return PosixLock(descriptor: descriptor)
-  }
+  package func lock(_ path: String, shared: Bool) throws -> any FileLock { try PosixLock(path, shared: shared) }
 
   package func freeByteCount(_ path: String) throws -> Int {
     var status = statvfs()
     _ = try retrying("statvfs", path) { statvfs(path, &status) }
-    return Int(status.f_bavail) * Int(status.f_frsize)
-  }
-
-  /// The process that the lock file names: for messages only, the lock itself is the kernel's.
-  private static func holder(_ descriptor: Int32) -> Int? {
-    var bytes = [UInt8](repeating: 0, count: 32)
-    let count = pread(descriptor, &bytes, bytes.count, 0)
-    guard count > 0 else { return nil }
-    return Int(String(decoding: bytes[..<count].prefix { $0 >= 48 && $0 <= 57 }, as: UTF8.self))
-  }
-
-  private static func write(holder: pid_t, _ descriptor: Int32, _ path: String) throws {
-    let text = Array("\(holder)\n".utf8)
-    guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, text, text.count, 0) == text.count else {
-      let code = errno
-      Glibc.close(descriptor)
-      throw systemError("write", path, code)
-    }
-  }
-}
-
-/// Calls again after an interruption; throws what else goes wrong.
-private func retrying(_ operation: String, _ path: String, _ call: () -> Int32) throws -> Int32 {
-  while true {
-    let result = call()
-    if result >= 0 { return result }
-    if errno != EINTR { throw systemError(operation, path, errno) }
-  }
-}
-
-private func systemError(_ operation: String, _ path: String, _ code: Int32) -> VarveError {
-  let reason = String(cString: strerror(code))
-  let kind: VarveError.Code =
-    switch code {
-    case ENOENT, ENOTDIR: .notFound
-    case EEXIST: .alreadyExists
-    case ENOSPC, EDQUOT: .diskFull
-    default: .inputOutput
-    }
-  return VarveError(kind, "\(operation): \(reason)", place: path)
-}
-
-/// An open file; its descriptor is closed once, by `close` or with the last reference.
-final class PosixFile: File {
-  let path: String
-  private let descriptor: Mutex<Int32>
-
-  init(descriptor: Int32, path: String) {
-    self.path = path
-    self.descriptor = Mutex(descriptor)
-  }
-
-  deinit { close() }
-
-  func byteCount() throws -> Int {
-    var status = stat()
-    let descriptor = try current()
-    _ = try retrying("fstat", path) { fstat(descriptor, &status) }
-    return Int(status.st_size)
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
-    let descriptor = try current()
-    var done = 0
-    while done < buffer.count, let base = buffer.baseAddress {
-      let count = pread(descriptor, base + done, buffer.count - done, off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw systemError("pread", path, errno) }
-      if count == 0 { break }
-      done += count
-    }
-    return done
-  }
-
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-    let descriptor = try current()
-    var done = 0
-    while done < bytes.count, let base = bytes.baseAddress {
-      let count = pwrite(descriptor, base + done, bytes.count - done, off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw systemError("pwrite", path, count == 0 ? ENOSPC : errno) }
-      done += count
-    }
-  }
-
-  func sync() throws {
-    let descriptor = try current()
-    if fdatasync(descriptor) != 0 { throw systemError("fdatasync", path, errno) }
-  }
-
-  func truncate(to byteCount: Int) throws {
-    let descriptor = try current()
-    _ = try retrying("ftruncate", path) { ftruncate(descriptor, off_t(byteCount)) }
-  }
-
-  func close() {
-    descriptor.withLock { descriptor in
-      if descriptor >= 0 { Glibc.close(descriptor) }
-      descriptor = -1
-    }
-  }
-
-  private func current() throws -> Int32 {
-    let descriptor = descriptor.withLock { $0 }
-    guard descriptor >= 0 else { throw VarveError(.inputOutput, "the file is closed", place: path) }
-    return descriptor
-  }
-}
-
-final class PosixLock: FileLock {
-  private let descriptor: Mutex<Int32>
-
-  init(descriptor: Int32) { self.descriptor = Mutex(descriptor) }
-
-  deinit { release() }
-
-  func release() {
-    descriptor.withLock { descriptor in
-      // Closing the last descriptor of the open file drops its lock.
-      if descriptor >= 0 { Glibc.close(descriptor) }
-      descriptor = -1
-    }
+    // Some network file systems report absurd sizes.
+    let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return overflow ? .max : Int(clamping: bytes)
   }
 }

@@ -73,6 +73,7 @@ package final class Store: @unchecked Sendable {
 
   package var isReadOnly: Bool { options.readOnly }
   package var directory: String { paths.root }
+  package var clock: any Clock { options.clock }
 
   package func snapshot() -> Snapshot {
     published.withLock { Snapshot(store: self, state: $0) }

@@ -41,7 +41,7 @@ import VarveSimulator
     try with(kind) { files, root in
       let missing = #expect(throws: VarveError.self) { try files.open(root + "/none", .read) }
       #expect(missing?.code == .notFound && missing?.place == root + "/none")
-      files_close(try files.open(root + "/a", .createNew))
+      try files.open(root + "/a", .createNew).close()
       #expect(#expect(throws: VarveError.self) { try files.open(root + "/a", .createNew) }?.code == .alreadyExists)
       #expect(#expect(throws: VarveError.self) { try files.remove(root + "/b") }?.code == .notFound)
       #expect(#expect(throws: VarveError.self) { try files.open(root + "/no/a", .createNew) }?.code == .notFound)
@@ -85,5 +85,63 @@ import VarveSimulator
     }
   }
 
-  private func files_close(_ file: any File) { file.close() }
+  @Test(arguments: Kind.allCases) func whatIsNotAFileIsRefusedAsOne(kind: Kind) throws {
+    try with(kind) { files, root in
+      try files.createDirectory(root + "/d")
+      for call: () throws -> Void in [
+        { _ = try files.open(root + "/d", .read) }, { _ = try files.open(root + "/d", .readWrite) },
+        { _ = try files.byteCount(root + "/d") }, { try files.remove(root + "/d") },
+      ] { #expect(#expect(throws: VarveError.self) { try call() }?.code == .inputOutput) }
+      try files.open(root + "/f", .createNew).close()
+      #expect(#expect(throws: VarveError.self) { try files.rename(root + "/f", to: root + "/d") }?.code == .inputOutput)
+      #expect(#expect(throws: VarveError.self) { try files.createDirectory(root + "/f") }?.code == .alreadyExists)
+      for path in ["/f", "/none"] {
+        for call: () throws -> Void in [{ _ = try files.list(root + path) }, { try files.syncDirectory(root + path) }] {
+          let error = #expect(throws: VarveError.self) { try call() }
+          #expect(error?.code == .notFound && error?.place == root + path)
+        }
+      }
+      let rename = #expect(throws: VarveError.self) { try files.rename(root + "/none", to: root + "/g") }
+      #expect(rename?.code == .notFound && rename?.place == root + "/none")
+      #expect(#expect(throws: VarveError.self) { try files.lock(root + "/no/LOCK", shared: false) }?.code == .notFound)
+    }
+  }
+
+  @Test(arguments: Kind.allCases) func anEmptyWriteExtendsNothing(kind: Kind) throws {
+    try with(kind) { files, root in
+      let file = try files.open(root + "/a", .createNew)
+      try file.write([], at: 100)
+      #expect(try file.byteCount() == 0)
+    }
+  }
+
+  @Test(arguments: Kind.allCases) func anOpenFileOutlivesItsName(kind: Kind) throws {
+    try with(kind) { files, root in
+      let file = try files.open(root + "/a", .createNew)
+      try file.write([1, 2], at: 0)
+      try files.remove(root + "/a")
+      #expect(try file.readAll() == [1, 2])
+      try files.open(root + "/a", .createNew).close()
+      #expect(try files.byteCount(root + "/a") == 0)
+    }
+  }
+
+  @Test(arguments: Kind.allCases) func aLockEndsWithItsLastReference(kind: Kind) throws {
+    try with(kind) { files, root in
+      var held: (any FileLock)? = try files.lock(root + "/LOCK", shared: false)
+      #expect(held != nil)
+      held = nil
+      try files.lock(root + "/LOCK", shared: false).release()
+    }
+  }
+
+  @Test(arguments: Kind.allCases) func aRefusedLockSaysHowToGoOn(kind: Kind) throws {
+    try with(kind) { files, root in
+      let held = try files.lock(root + "/LOCK", shared: false)
+      let error = #expect(throws: VarveError.self) { try files.lock(root + "/LOCK", shared: true) }
+      #expect(error?.message.hasPrefix("the data directory is in use by ") ?? false)
+      #expect(error?.hint != nil && error?.place == root + "/LOCK")
+      held.release()
+    }
+  }
 }

@@ -1,7 +1,8 @@
 // The names of a simulated disk: what a directory sync made sure, and every change since.
 //
 // A crash keeps or loses each change by chance. Changes of one name keep their order: what builds on a lost change is
-// lost with it. Changes of different names know no order, as on file systems that promise none.
+// lost with it. Changes of different names know no order, as on file systems that promise none. What a failed sync left
+// in doubt stays in doubt for later syncs of the directory; only a later change of the same name settles it.
 
 struct SimulatedNames {
   enum Entry: Hashable {
@@ -9,7 +10,14 @@ struct SimulatedNames {
     case file(Int)
   }
 
-  private enum Change {
+  private struct Change {
+    let kind: Kind
+    var isDoubtful = false
+    var names: [String] { kind.names }
+    func touches(_ directory: String) -> Bool { names.contains { SimulatedNames.parent($0) == directory } }
+  }
+
+  private enum Kind {
     case set(String, Entry)
     case remove(String)
     case rename(String, String)
@@ -42,16 +50,24 @@ struct SimulatedNames {
   mutating func rename(_ source: String, _ target: String) { record(.rename(source, target)) }
 
   mutating func syncDirectory(_ path: String) {
-    var rest: [Change] = []
-    for change in changes {
-      if Self.parent(change.names[0]) == path { Self.apply(change, &base) } else { rest.append(change) }
+    var safe = [Bool](repeating: false, count: changes.count)
+    var names = Set<String>()
+    // What a safe change builds on is safe as well, wherever it was made.
+    for (index, change) in changes.enumerated().reversed() {
+      safe[index] = !change.isDoubtful && change.touches(path) || !names.isDisjoint(with: change.names)
+      if safe[index] { names.formUnion(change.names) }
     }
-    changes = rest
+    for (index, change) in changes.enumerated() where safe[index] { Self.apply(change.kind, &base) }
+    changes = zip(changes, safe).compactMap { $1 ? nil : $0 }
+  }
+
+  mutating func failSync(_ path: String) {
+    for index in changes.indices where changes[index].touches(path) { changes[index].isDoubtful = true }
   }
 
   func children(_ path: String) -> [String] {
     entries.keys.filter { Self.parent($0) == path && $0 != path }.map { String($0.dropFirst(path.count + 1)) }
-      .sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+      .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
   func afterCrash(_ survival: Survival, _ random: inout SeededRandom) -> SimulatedNames {
@@ -60,7 +76,7 @@ struct SimulatedNames {
     var lost = Set<String>()
     for change in changes {
       let survives = survival.pick(0...1, &random) == 1 && lost.isDisjoint(with: change.names)
-      if survives { Self.apply(change, &result.entries) } else { lost.formUnion(change.names) }
+      if survives { Self.apply(change.kind, &result.entries) } else { lost.formUnion(change.names) }
     }
     // A directory that is gone takes its contents along.
     result.entries = result.entries.filter { path, _ in
@@ -76,13 +92,13 @@ struct SimulatedNames {
     return result
   }
 
-  private mutating func record(_ change: Change) {
-    Self.apply(change, &entries)
-    changes.append(change)
+  private mutating func record(_ kind: Kind) {
+    Self.apply(kind, &entries)
+    changes.append(Change(kind: kind))
   }
 
-  private static func apply(_ change: Change, _ entries: inout [String: Entry]) {
-    switch change {
+  private static func apply(_ kind: Kind, _ entries: inout [String: Entry]) {
+    switch kind {
     case .set(let path, let entry): entries[path] = entry
     case .remove(let path): entries[path] = nil
     case .rename(let source, let target):

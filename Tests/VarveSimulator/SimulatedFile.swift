@@ -1,7 +1,8 @@
 // The contents of one simulated file: what was synced for sure, and every change since.
 //
 // A crash decides sector by sector. Of the writes that touched a sector since its last sync, a prefix survives: the
-// disk has the sector as it was at some moment. The last survivor may be torn at 8 bytes. Lengths are decided alike.
+// disk has the sector as it was at some moment. The last survivor may be torn at 8 bytes. Lengths are decided alike, and
+// an extension may get stuck half way; what was cut off for sure never comes back when the file grows again.
 // A sync that failed leaves its writes as doubtful as before and takes them out of the reach of later syncs, as Linux
 // does: the pages are marked clean though nobody knows what the disk has.
 
@@ -11,7 +12,7 @@ struct SimulatedFile {
   fileprivate struct Change {
     enum Kind {
       case write(offset: Int, bytes: [UInt8])
-      case resize(to: Int)
+      case resize(from: Int, to: Int)
     }
     let kind: Kind
     enum Certainty { case pending, doubtful, durable }
@@ -24,18 +25,21 @@ struct SimulatedFile {
   private var changes: [Change] = []
 
   mutating func write(_ new: [UInt8], at offset: Int) {
+    // As with pwrite, nothing written extends nothing.
+    if new.isEmpty { return }
     if offset + new.count > bytes.count { resize(to: offset + new.count) }
     bytes.replaceSubrange(offset..<(offset + new.count), with: new)
     changes.append(Change(kind: .write(offset: offset, bytes: new), certainty: .pending))
   }
 
   mutating func resize(to byteCount: Int) {
+    let change = Change(kind: .resize(from: bytes.count, to: byteCount), certainty: .pending)
     if byteCount < bytes.count {
       bytes.removeLast(bytes.count - byteCount)
     } else {
       bytes.append(contentsOf: repeatElement(0, count: byteCount - bytes.count))
     }
-    changes.append(Change(kind: .resize(to: byteCount), certainty: .pending))
+    changes.append(change)
   }
 
   mutating func sync() {
@@ -44,7 +48,23 @@ struct SimulatedFile {
       changes.removeAll()
       return
     }
-    for i in changes.indices where changes[i].certainty == .pending { changes[i].certainty = .durable }
+    let leastLength = changes.reduce(base.count) { least, change in
+      if case .resize(_, let byteCount) = change.kind { min(least, byteCount) } else { least }
+    }
+    var isLengthNeeded = false
+    for i in changes.indices.reversed() {
+      // Bytes that are safe are within the file, so the length that they need is safe too, even one that was doubtful.
+      if case .resize = changes[i].kind, isLengthNeeded {
+        changes[i].certainty = .durable
+        isLengthNeeded = false
+      }
+      guard changes[i].certainty == .pending else { continue }
+      changes[i].certainty = .durable
+      switch changes[i].kind {
+      case .write: isLengthNeeded = isLengthNeeded || changes[i].end > leastLength
+      case .resize: isLengthNeeded = false
+      }
+    }
   }
 
   mutating func failSync() {
@@ -71,40 +91,50 @@ struct SimulatedFile {
   func afterCrash(_ survival: Survival, _ random: inout SeededRandom) -> SimulatedFile {
     guard !changes.isEmpty else { return self }
     var result = base
-    let byteCount = survivingByteCount(survival, &random)
-    let extent = max(byteCount, bytes.count, base.count, changes.reduce(0) { max($0, $1.end) })
+    let (byteCount, lastResize) = survivingLength(survival, &random)
+    let extent = changes.reduce(max(byteCount, base.count)) { max($0, $1.end) }
     if result.count < extent { result.append(contentsOf: repeatElement(0, count: extent - result.count)) }
-    for (sector, touching) in changesBySector() {
-      let certain = (touching.lastIndex { changes[$0].certainty == .durable } ?? -1) + 1
+    for (sector, touching) in changesBySector(lastResize: lastResize) {
+      // A cut that happened happened everywhere, after what was written before it.
+      let certain = (touching.lastIndex { changes[$0].certainty == .durable || changes[$0].isResize } ?? -1) + 1
       let kept = survival.pick(certain...touching.count, &random)
       for (number, index) in touching.prefix(kept).enumerated() {
         let isTorn = number == kept - 1 && number >= certain && survival.tears(&random)
         changes[index].apply(to: &result, sector: sector, torn: isTorn, &random)
       }
     }
+    if result.count > byteCount { result.removeLast(result.count - byteCount) }
     var file = SimulatedFile()
-    file.bytes = Array(result.prefix(byteCount))
-    file.base = file.bytes
+    file.bytes = result
+    file.base = result
     return file
   }
 
-  private func survivingByteCount(_ survival: Survival, _ random: inout SeededRandom) -> Int {
-    var lengths = [base.count]
+  /// A length, and the index of the last change of length that happened whole.
+  private func survivingLength(_ survival: Survival, _ random: inout SeededRandom) -> (byteCount: Int, lastResize: Int)
+  {
+    var lengths = [(byteCount: base.count, lastResize: -1)]
     var certain = 0
-    for change in changes {
-      guard case .resize(let byteCount) = change.kind else { continue }
-      lengths.append(byteCount)
+    for (index, change) in changes.enumerated() {
+      guard case .resize(_, let byteCount) = change.kind else { continue }
+      lengths.append((byteCount, index))
       if change.certainty == .durable { certain = lengths.count - 1 }
     }
-    return lengths[survival.pick(certain...(lengths.count - 1), &random)]
+    let pick = survival.pick(certain...(lengths.count - 1), &random)
+    var length = lengths[pick]
+    if pick + 1 < lengths.count, lengths[pick + 1].byteCount > length.byteCount, survival.sticksHalfWay(&random) {
+      length.byteCount = Int.random(in: length.byteCount...lengths[pick + 1].byteCount, using: &random)
+    }
+    return length
   }
 
-  /// In order of sector, so that a seed gives one result.
-  private func changesBySector() -> [(sector: Int, changes: [Int])] {
+  /// The writes, and those cuts that happened, in order of sector, so that a seed gives one result.
+  private func changesBySector(lastResize: Int) -> [(sector: Int, changes: [Int])] {
     var bySector: [Int: [Int]] = [:]
     for (index, change) in changes.enumerated() {
-      guard case .write(let offset, let bytes) = change.kind, !bytes.isEmpty else { continue }
-      for sector in (offset / Self.sectorByteCount)...((offset + bytes.count - 1) / Self.sectorByteCount) {
+      if change.isResize, index > lastResize { continue }
+      guard let range = change.range else { continue }
+      for sector in (range.lowerBound / Self.sectorByteCount)...((range.upperBound - 1) / Self.sectorByteCount) {
         bySector[sector, default: []].append(index)
       }
     }
@@ -113,23 +143,37 @@ struct SimulatedFile {
 }
 
 extension SimulatedFile.Change {
-  fileprivate var end: Int {
+  fileprivate var isResize: Bool { if case .resize = kind { true } else { false } }
+
+  /// The bytes that a write replaces or a cut takes away; nil if there are none.
+  fileprivate var range: Range<Int>? {
     switch kind {
-    case .write(let offset, let bytes): offset + bytes.count
-    case .resize: 0
+    case .write(let offset, let bytes): offset..<(offset + bytes.count)
+    case .resize(let from, let to): to < from ? to..<from : nil
     }
   }
 
+  fileprivate var end: Int { range?.upperBound ?? 0 }
+
   fileprivate func apply(to result: inout [UInt8], sector: Int, torn: Bool, _ random: inout SeededRandom) {
-    guard case .write(let offset, let bytes) = kind else { return }
+    guard let range else { return }
     let size = SimulatedFile.sectorByteCount
-    for word in stride(from: sector * size, to: (sector + 1) * size, by: 8) {
-      if torn, random.chance(50) { continue }
-      let from = max(word, offset)
-      let to = min(word + 8, offset + bytes.count)
-      guard from < to else { continue }
-      result.replaceSubrange(from..<to, with: bytes[(from - offset)..<(to - offset)])
+    let within = range.clamped(to: (sector * size)..<((sector + 1) * size))
+    switch kind {
+    case .resize: result.replaceSubrange(within, with: repeatElement(0, count: within.count))
+    case .write(_, let bytes) where torn:
+      for word in stride(from: sector * size, to: (sector + 1) * size, by: 8) where random.chance(50) {
+        let part = within.clamped(to: word..<(word + 8))
+        copy(bytes, part, &result)
+      }
+    case .write(_, let bytes): copy(bytes, within, &result)
     }
+  }
+
+  private func copy(_ bytes: [UInt8], _ part: Range<Int>, _ result: inout [UInt8]) {
+    guard let range, !part.isEmpty else { return }
+    result.replaceSubrange(
+      part, with: bytes[(part.lowerBound - range.lowerBound)..<(part.upperBound - range.lowerBound)])
   }
 }
 
@@ -146,4 +190,6 @@ package enum Survival: Sendable, CaseIterable {
   }
 
   func tears(_ random: inout SeededRandom) -> Bool { self == .chance && random.chance(20) }
+
+  func sticksHalfWay(_ random: inout SeededRandom) -> Bool { self == .chance && random.chance(25) }
 }

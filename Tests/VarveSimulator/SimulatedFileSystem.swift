@@ -205,10 +205,11 @@ package final class SimulatedFileSystem: FileSystem {
   package func byteCount(_ path: String) throws -> Int {
     try state.withLock { state in
       try state.step("byteCount \(path)", path)
-      guard case .file(let id) = state.names.entries[path], let file = state.files[id] else {
-        throw VarveError(.notFound, "stat: No such file or directory", place: path)
+      switch state.names.entries[path] {
+      case .file(let id): return state.files[id]?.bytes.count ?? 0
+      case .directory: throw VarveError(.inputOutput, "stat: Is a directory", place: path)
+      case nil: throw VarveError(.notFound, "stat: No such file or directory", place: path)
       }
-      return file.bytes.count
     }
   }
 
@@ -238,10 +239,16 @@ package final class SimulatedFileSystem: FileSystem {
   package func rename(_ source: String, to target: String) throws {
     try state.withLock { state in
       try state.step("rename \(source) \(target)", source)
-      guard state.names.entries[source] != nil else {
+      guard let entry = state.names.entries[source] else {
         throw VarveError(.notFound, "rename: No such file or directory", place: source)
       }
+      guard entry != .directory else {
+        throw VarveError(.unsupported, "the simulated disk renames files only", place: source)
+      }
       try state.requireParent(target)
+      guard state.names.entries[target] != .directory else {
+        throw VarveError(.inputOutput, "rename: Is a directory", place: source)
+      }
       state.names.rename(source, target)
     }
   }
@@ -249,7 +256,10 @@ package final class SimulatedFileSystem: FileSystem {
   package func remove(_ path: String) throws {
     try state.withLock { state in
       try state.step("remove \(path)", path)
-      guard case .file = state.names.entries[path] else {
+      guard state.names.entries[path] != .directory else {
+        throw VarveError(.inputOutput, "unlink: Is a directory", place: path)
+      }
+      guard state.names.entries[path] != nil else {
         throw VarveError(.notFound, "unlink: No such file or directory", place: path)
       }
       state.names.remove(path)
@@ -258,20 +268,22 @@ package final class SimulatedFileSystem: FileSystem {
 
   package func syncDirectory(_ path: String) throws {
     try state.withLock { state in
-      try state.step("syncDirectory \(path)", path)
+      do {
+        try state.step("syncDirectory \(path)", path)
+      } catch {
+        state.names.failSync(path)
+        throw error
+      }
+      guard state.names.entries[path] == .directory else {
+        throw VarveError(.notFound, "open: No such file or directory", place: path)
+      }
       state.names.syncDirectory(path)
     }
   }
 
   package func lock(_ path: String, shared: Bool) throws -> any FileLock {
     try state.withLock { state in
-      try state.step("lock \(path)", path)
-      var held = state.locks[path] ?? (0, false)
-      guard !held.exclusive, shared || held.shared == 0 else {
-        throw VarveError(.directoryLocked, "the data directory is in use by another process", place: path)
-      }
-      if shared { held.shared += 1 } else { held.exclusive = true }
-      state.locks[path] = held
+      try state.step("lock \(path)", path, needsSpace: state.names.entries[path] == nil)
       if state.names.entries[path] == nil {
         try state.requireParent(path)
         let id = state.nextFile
@@ -279,6 +291,12 @@ package final class SimulatedFileSystem: FileSystem {
         state.files[id] = SimulatedFile()
         state.names.set(path, .file(id))
       }
+      var held = state.locks[path] ?? (0, false)
+      guard !held.exclusive, shared || held.shared == 0 else {
+        throw VarveError.directoryInUse(by: "another process", path)
+      }
+      if shared { held.shared += 1 } else { held.exclusive = true }
+      state.locks[path] = held
     }
     return SimulatedLock(self, path: path, shared: shared)
   }
@@ -286,13 +304,21 @@ package final class SimulatedFileSystem: FileSystem {
   package func freeByteCount(_ path: String) throws -> Int {
     try state.withLock { state in
       try state.step("free \(path)", path)
-      return state.isFull ? 0 : state.capacity - min(state.capacity, state.usedByteCount)
+      return state.freeByteCount
     }
   }
 }
 
 extension SimulatedFileSystem.State {
-  var usedByteCount: Int { capacity == .max ? 0 : files.values.reduce(0) { $0 + $1.bytes.count } }
+  /// The bytes of files that have a name: removing one makes room, even while it is open.
+  var usedByteCount: Int {
+    if capacity == .max { return 0 }
+    return names.entries.values.reduce(0) { sum, entry in
+      if case .file(let id) = entry { sum + (files[id]?.bytes.count ?? 0) } else { sum }
+    }
+  }
+
+  var freeByteCount: Int { isFull ? 0 : max(0, capacity - usedByteCount) }
 
   /// Counts a call and makes it fail if it is its turn. `.shortWrite` is left to the writer.
   mutating func step(_ what: @autoclosure () -> String, _ path: String, needsSpace: Bool = false, isWrite: Bool = false)

@@ -35,18 +35,25 @@ final class SimulatedHandle: File {
     }
   }
 
+  /// A full disk still takes what lies within the file, and of the rest what there is room for.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-    try requireWritable()
+    try requireWritable("pwrite")
     try with { state in
-      let grows = offset + bytes.count > (state.files[id]?.bytes.count ?? 0)
+      let size = state.files[id]?.bytes.count ?? 0
+      let growth = bytes.isEmpty ? 0 : max(0, offset + bytes.count - size)
       do {
-        try state.step("write \(path) \(offset)+\(bytes.count)", path, needsSpace: grows, isWrite: true)
+        try state.step("write \(path) \(offset)+\(bytes.count)", path, needsSpace: growth > 0, isWrite: true)
       } catch is ShortWrite {
         state.files[id]?.write(Array(bytes.prefix(bytes.count / 2)), at: offset)
         throw VarveError(.inputOutput, "Input/output error after a part of the bytes", place: path)
+      } catch let error as VarveError where error.code == .diskFull {
+        state.files[id]?.write(Array(bytes.prefix(max(0, size - offset))), at: offset)
+        throw error
       }
-      if grows, state.usedByteCount + bytes.count > state.capacity {
-        throw VarveError(.diskFull, "No space left on device", place: path)
+      let room = state.freeByteCount
+      guard growth <= room else {
+        state.files[id]?.write(Array(bytes.prefix(max(0, size + room - offset))), at: offset)
+        throw VarveError(.diskFull, "pwrite: No space left on device", place: path)
       }
       state.files[id]?.write(Array(bytes), at: offset)
     }
@@ -65,18 +72,21 @@ final class SimulatedHandle: File {
   }
 
   func truncate(to byteCount: Int) throws {
-    try requireWritable()
+    try requireWritable("ftruncate")
     try with { state in
-      let grows = byteCount > (state.files[id]?.bytes.count ?? 0)
-      try state.step("truncate \(path) \(byteCount)", path, needsSpace: grows)
+      let growth = max(0, byteCount - (state.files[id]?.bytes.count ?? 0))
+      try state.step("truncate \(path) \(byteCount)", path, needsSpace: growth > 0)
+      guard growth <= state.freeByteCount else {
+        throw VarveError(.diskFull, "ftruncate: No space left on device", place: path)
+      }
       state.files[id]?.resize(to: byteCount)
     }
   }
 
   func close() { isClosed.withLock { $0 = true } }
 
-  private func requireWritable() throws {
-    if mode == .read { throw VarveError(.inputOutput, "pwrite: Bad file descriptor", place: path) }
+  private func requireWritable(_ operation: String) throws {
+    if mode == .read { throw VarveError(.inputOutput, "\(operation): Bad file descriptor", place: path) }
   }
 
   private func with<T>(_ body: (inout SimulatedFileSystem.State) throws -> T) throws -> T {

@@ -73,7 +73,9 @@ import VarveStorage
 
   @Test func stampsBeyondTheAllowedFutureAreRejected() throws {
     let now = clock.wallNanoseconds()
-    let rejected = try write([row([:], now, ["v": .integer(1)]), row([:], now + 2 * 86_400_000_000_000, ["v": .integer(1)])])
+    let rejected = try write([
+      row([:], now, ["v": .integer(1)]), row([:], now + 2 * 86_400_000_000_000, ["v": .integer(1)]),
+    ])
     #expect(rejected.map(\.code) == [.timestampInFuture])
   }
 
@@ -82,7 +84,10 @@ import VarveStorage
     _ = try write([row(["h": "\u{E9}"], 1, ["v": .integer(1)]), row(["h": "e\u{301}"], 1, ["v": .integer(2)])])
     let snapshot = store.snapshot()
     let table = try #require(snapshot.table(named: "t"))
-    #expect(snapshot.tagColumn(table.columns[0].id, of: table.id).values.map { Array($0.utf8) } == [[], [0xC3, 0xA9], [0x65, 0xCC, 0x81]])
+    #expect(
+      snapshot.tagColumn(table.columns[0].id, of: table.id).values.map { Array($0.utf8) } == [
+        [], [0xC3, 0xA9], [0x65, 0xCC, 0x81],
+      ])
   }
 
   @Test func aSnapshotStaysAsItWas() throws {
@@ -98,7 +103,9 @@ import VarveStorage
   }
 
   @Test func timesAtBothEndsOfInt64HavePartitions() throws {
-    #expect(try write([row([:], .min, ["v": .integer(1)]), row([:], -1, ["v": .integer(2)]), row([:], 0, ["v": .integer(3)])]).isEmpty)
+    #expect(
+      try write([row([:], .min, ["v": .integer(1)]), row([:], -1, ["v": .integer(2)]), row([:], 0, ["v": .integer(3)])])
+        .isEmpty)
     try store.sealAll()
     let times = try Model.reading(store).tables["t"]?.keys.map(\.time).sorted()
     #expect(times == [.min, -1, 0])

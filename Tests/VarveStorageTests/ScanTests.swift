@@ -33,7 +33,8 @@ import VarveStorage
       let range = TimeRange(lower: lower, upper: lower + Int64(random.next() % UInt64(2 * day)))
       let series = snapshot.series(of: table.id, where: [TagPredicate(column: host.id, condition: .isIn(hosts))])
       let request = ScanRequest(
-        table: table.id, series: series, time: range, fields: [table.fields[0].id], newestPartitionFirst: random.chance(50))
+        table: table.id, series: series, time: range, fields: [table.fields[0].id],
+        newestPartitionFirst: random.chance(50))
       let found = try read(request, snapshot, host.id)
       let expected = model.filter { hosts.contains($0.key.tags["h"] ?? "") && range.contains($0.key.time) }
       #expect(found == expected, "seed \(seed)")
@@ -50,7 +51,8 @@ import VarveStorage
       var row = 0
       for run in batch.runs {
         for _ in 0..<run.count {
-          let identity = Identity(tags: ["h": tags.values[Int(tags.codes[Int(run.series.rawValue)])]], time: batch.times[row])
+          let identity = Identity(
+            tags: ["h": tags.values[Int(tags.codes[Int(run.series.rawValue)])]], time: batch.times[row])
           #expect(found.updateValue(Int64(bitPattern: batch.fields[0].words[row]), forKey: identity) == nil)
           row += 1
         }
@@ -66,7 +68,8 @@ import VarveStorage
       for host in 0..<4 {
         let rows = (0..<3000).map { number in
           ModelRow(
-            table: "t", identity: Identity(tags: ["h": "h\(host)"], time: Int64(partition) * day + Int64(number) * 1_000_000_000),
+            table: "t",
+            identity: Identity(tags: ["h": "h\(host)"], time: Int64(partition) * day + Int64(number) * 1_000_000_000),
             fields: ["v": .integer(Int64(number))])
         }
         _ = try store.commit([.write(batches(rows))])[0].get()
@@ -76,7 +79,9 @@ import VarveStorage
     let snapshot = store.snapshot()
     let table = try #require(snapshot.table(named: "t"))
     let one = snapshot.series(of: table.id, where: [TagPredicate(column: table.tags[0].id, condition: .isIn(["h2"]))])
-    var request = ScanRequest(table: table.id, series: one, time: TimeRange(lower: day, upper: day + 59_000_000_000), fields: [table.fields[0].id])
+    var request = ScanRequest(
+      table: table.id, series: one, time: TimeRange(lower: day, upper: day + 59_000_000_000),
+      fields: [table.fields[0].id])
     let cursor = try snapshot.scan(request)
     var rows = 0
     while let batch = try cursor.next() { rows += batch.count }

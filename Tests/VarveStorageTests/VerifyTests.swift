@@ -9,7 +9,8 @@ import VarveStorage
     let disk = SimulatedFileSystem()
     let store = try Store.open(Run.options(disk, ManualClock()))
     for number in 1...4 {
-      let row = ModelRow(table: "t", identity: Identity(tags: ["h": "a"], time: Int64(number)), fields: ["v": .integer(7)])
+      let row = ModelRow(
+        table: "t", identity: Identity(tags: ["h": "a"], time: Int64(number)), fields: ["v": .integer(7)])
       _ = try store.commit([.write(batches([row]))])[0].get()
       store.markDurable()
       if number == 2 { try store.sealAll() }

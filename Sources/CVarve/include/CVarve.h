@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "CVarveThread.h"
-
+#include "CVarveMath.h"
 #include "CVarveNumber.h"
+#include "CVarveThread.h"
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>

@@ -59,7 +59,8 @@ package struct LogReader {
       if let orphaned {
         throw VarveError(
           .corruption, "the log segment's first frame is damaged, and it holds durable records",
-          hint: "`varve verify` names all that is damaged", place: "\(paths.segment(orphaned)) at \(LogHeader.byteCount)")
+          hint: "`varve verify` names all that is damaged",
+          place: "\(paths.segment(orphaned)) at \(LogHeader.byteCount)")
       }
       let path = paths.segment(end.file)
       throw VarveError(
