@@ -1,0 +1,53 @@
+// The database as the layers below and above it see it: SQL's store, and the connections' sink.
+
+import VarveCore
+import VarveStorage
+
+extension Database: StoreAccess {
+  package func snapshot() throws -> any ReadSnapshot {
+    if let failure = store.failure, failure.code == .closed { throw failure }
+    return store.snapshot()
+  }
+
+  package func write(_ batches: [PointBatch]) throws -> [WriteResult] {
+    try writer().write(.write(batches), byteCount: batches.reduce(0) { $0 + $1.byteCount })
+  }
+
+  package func createTable(_ definition: TableDefinition) throws { _ = try writer().write(.createTable(definition)) }
+  package func dropTable(named name: String) throws { _ = try writer().write(.dropTable(name)) }
+
+  package func writer() throws -> CommitPipeline {
+    guard let pipeline else {
+      throw VarveError(
+        .readOnly, "the database is open for reading only", hint: "open it for writing, or write through the server",
+        sqlState: "25006")
+    }
+    return pipeline
+  }
+}
+
+extension Database: BatchSink {
+  package func submit(
+    _ batches: [PointBatch], completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void
+  ) {
+    guard let pipeline else {
+      return completion(.failure(VarveError(.readOnly, "the database is open for reading only")))
+    }
+    pipeline.submit(batches, completion: completion)
+  }
+
+  package var isSaturated: Bool { pipeline?.isSaturated ?? false }
+
+  func write(_ batches: [PointBatch]) async throws -> [WriteResult] {
+    let pipeline = try writer()
+    return try await withCheckedThrowingContinuation { continuation in
+      pipeline.submit(batches) { continuation.resume(with: $0) }
+    }
+  }
+
+  /// Writes everything in memory to chunk files.
+  public func flush() async throws {
+    let pipeline = try writer()
+    try await workers.run { try pipeline.flush() }
+  }
+}

@@ -1,0 +1,154 @@
+// The engine in an app: open, write, query, scan, subscribe, close.
+//
+// A `Database` owns the store of one directory, the threads that commit and seal, and a few that run queries, so that
+// nothing here blocks the caller's executor. Nothing is global: several databases live side by side.
+
+import Synchronization
+public import VarveCore
+import VarveIO
+import VarveQuery
+import VarveStorage
+
+/// What everything here throws.
+public typealias VarveError = VarveCore.VarveError
+
+/// A time-series database in one directory.
+///
+/// ```swift
+/// let database = try await Database.open("readings")
+/// try await database.write([
+///   Point("weather", tags: ["site": "north"], fields: ["celsius": .double(7.5)], time: .now)
+/// ])
+/// for row in try await database.query("SELECT avg(celsius) FROM weather") { print(row) }
+/// try await database.close()
+/// ```
+///
+/// When `write` returns, its rows are durable. One process at a time writes a directory; others may read it
+/// (`Options.readOnly`).
+public final class Database: Sendable {
+  /// How a database is opened. Every default is right for a laptop.
+  public struct Options: Sendable {
+    /// When acknowledged rows are durable.
+    public enum Sync: Sendable, Equatable {
+      /// Before `write` returns.
+      case always
+      /// Within so many milliseconds; a crash may lose what was acknowledged in between.
+      case interval(milliseconds: Int)
+      /// When the operating system pleases.
+      case off
+    }
+    public var sync = Sync.always
+    /// Opens without writing anything, even while another process writes. Sees the moment of opening.
+    public var readOnly = false
+    public var createIfMissing = true
+    /// Bytes that rows in memory, queries and queues may take together; nil: half of the machine's or the cgroup's.
+    public var memoryBudgetByteCount: Int?
+    /// Stamps further ahead of the wall clock are rejected.
+    public var maxFuture: Duration = .seconds(86_400)
+    /// Rows are written to chunks at the latest this long after they came.
+    public var sealAge: Duration = .seconds(600)
+    /// Called with the engine's own log lines.
+    public var log: @Sendable (LogLevel, String) -> Void = { _, _ in }
+    public init() {}
+  }
+
+  public enum LogLevel: Sendable { case debug, info, warning, error }
+
+  package let store: Store
+  /// nil for a database that is only read.
+  package let pipeline: CommitPipeline?
+  package let workers: BlockingWorkers
+  let subscriptions: CommitSubscriptions
+  package let memoryBudgetByteCount: Int
+  private let isClosed = Mutex(false)
+
+  private init(
+    store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, subscriptions: CommitSubscriptions,
+    memoryBudgetByteCount: Int
+  ) {
+    self.store = store
+    self.pipeline = pipeline
+    self.workers = workers
+    self.subscriptions = subscriptions
+    self.memoryBudgetByteCount = memoryBudgetByteCount
+  }
+
+  /// Opens the database in `directory`, creating it if it is missing.
+  ///
+  /// Throws ``VarveError``: `directory_locked` while another process writes it, `not_a_data_directory` for a directory
+  /// with other files, `corruption` with the damaged file's name.
+  public static func open(_ directory: String, options: Options = Options()) async throws -> Database {
+    let workers = BlockingWorkers(count: 2)
+    do {
+      return try await workers.run { try openBlocking(directory, options: options, workers: workers) }
+    } catch {
+      workers.stop()
+      throw error
+    }
+  }
+
+  /// As `open`, on the calling thread.
+  package static func openBlocking(
+    _ directory: String, options: Options, workers: BlockingWorkers? = nil, fileSystem: (any FileSystem)? = nil,
+    clock: (any Clock)? = nil, tune: (inout StoreOptions) -> Void = { _ in }
+  ) throws -> Database {
+    let subscriptions = CommitSubscriptions()
+    let budget = options.memoryBudgetByteCount ?? MemoryInformation.usableByteCount() / 2
+    var storeOptions = StoreOptions(
+      directory: directory, fileSystem: fileSystem ?? PosixFileSystem(), clock: clock ?? SystemClock())
+    storeOptions.apply(options, budget: budget)
+    storeOptions.onCommit = { subscriptions.announce($0) }
+    tune(&storeOptions)
+    let store = try Store.open(storeOptions)
+    return Database(
+      store: store, pipeline: options.readOnly ? nil : CommitPipeline(store),
+      workers: workers ?? BlockingWorkers(count: 2),
+      subscriptions: subscriptions, memoryBudgetByteCount: budget)
+  }
+
+  /// Makes everything durable, stops the threads and closes the files. Later calls throw `closed`.
+  public func close() async throws {
+    try await workers.run { try self.closeBlocking() }
+    workers.stop()
+  }
+
+  /// As `close`, on the calling thread.
+  package func closeBlocking() throws {
+    let wasClosed = isClosed.withLock { closed in
+      defer { closed = true }
+      return closed
+    }
+    guard !wasClosed else { return }
+    pipeline?.close()
+    subscriptions.finish()
+    try store.close()
+  }
+}
+
+extension StoreOptions {
+  fileprivate mutating func apply(_ options: Database.Options, budget: Int) {
+    readOnly = options.readOnly
+    createIfMissing = options.createIfMissing
+    sync =
+      switch options.sync {
+      case .always: .always
+      case .interval(let milliseconds): .interval(milliseconds: milliseconds)
+      case .off: .off
+      }
+    // The head may hold twice this while it is sealed; the rest is for queries, queues and the series index.
+    sealByteCount = max(4 << 20, min(256 << 20, budget / 8))
+    let future = options.maxFuture.components
+    maxFutureNanoseconds =
+      future.seconds.multipliedReportingOverflow(by: 1_000_000_000).overflow
+      ? .max : future.seconds * 1_000_000_000 + future.attoseconds / 1_000_000_000
+    sealAgeMilliseconds = Int(options.sealAge.components.seconds) * 1000
+    log = { level, text in
+      switch level {
+      case .debug: options.log(.debug, text)
+      case .info: options.log(.info, text)
+      case .warning: options.log(.warning, text)
+      case .error: options.log(.error, text)
+      }
+    }
+  }
+}

@@ -1,0 +1,334 @@
+// min, max, first and last.
+
+import VarveCore
+
+/// Keys that order as their words' values do: integers as they are, doubles with -0 = 0 and NaN greatest.
+enum SortKey {
+  @inline(__always) static func key(_ word: UInt64, float: Bool) -> Int64 {
+    if !float { return Int64(bitPattern: word) }
+    let canonical = Int64(bitPattern: Hashing.canonicalDouble(word))
+    return canonical ^ ((canonical &>> 63) & Int64.max)
+  }
+}
+
+/// min and max of types held in words.
+final class WordExtremeAggregate: GroupedAggregate {
+  private let type: SQLType
+  private let greatest: Bool
+  private let float: Bool
+  private let keys = Buffer<Int64>()
+  private let words = Buffer<UInt64>()
+  private let seen = Buffer<UInt8>()
+
+  init(_ type: SQLType, greatest: Bool) {
+    self.type = type
+    self.greatest = greatest
+    float = type.isFloat
+  }
+
+  func resize(to count: Int) {
+    let more = count - seen.count
+    if more > 0 {
+      keys.append(repeating: greatest ? .min : .max, count: more)
+      words.append(repeating: 0, count: more)
+      seen.append(repeating: 0, count: more)
+    }
+  }
+
+  @inline(__always) private func take(_ word: UInt64, _ group: Int) {
+    let key = SortKey.key(word, float: float)
+    if seen.base[group] == 0 || (greatest ? key > keys.base[group] : key < keys.base[group]) {
+      keys.base[group] = key
+      words.base[group] = word
+      seen.base[group] = 1
+    }
+  }
+
+  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
+    let input = AggregateInput(arguments[0])
+    let source = input.column.wordBuffer
+    if let nulls = input.column.nulls {
+      for (i, group) in groups.enumerated() where nulls.base[i] == 0 { take(source.base[i], Int(group)) }
+    } else {
+      for (i, group) in groups.enumerated() { take(source.base[i], Int(group)) }
+    }
+  }
+
+  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
+    let input = AggregateInput(arguments[0], rows: range)
+    let source = input.column.wordBuffer
+    if input.column.nulls != nil || input.rows.count < 8 {
+      for i in input.rows where !input.column.isNull(at: i) { take(source.base[i], group) }
+      return
+    }
+    defer { withExtendedLifetime(source) {} }
+    let start = source.base + input.rows.lowerBound
+    if float {
+      takeDoubles(start, input.rows.count, group)
+    } else {
+      var best = Int64(bitPattern: start[0])
+      if greatest {
+        for i in 0..<input.rows.count { best = max(best, Int64(bitPattern: start[i])) }
+      } else {
+        for i in 0..<input.rows.count { best = min(best, Int64(bitPattern: start[i])) }
+      }
+      take(UInt64(bitPattern: best), group)
+    }
+  }
+
+  // Eight lanes with plain comparisons; NaN, which they do not order, sends the run the slow way.
+  private func takeDoubles(_ start: UnsafePointer<UInt64>, _ count: Int, _ group: Int) {
+    let raw = UnsafeRawPointer(start)
+    var best = raw.loadUnaligned(as: SIMD8<Double>.self)
+    var sum = SIMD8<Double>(repeating: 0)
+    var i = 0
+    while i + 8 <= count {
+      let lane = raw.loadUnaligned(fromByteOffset: i * 8, as: SIMD8<Double>.self)
+      // Times zero, only NaN and infinities leave a trace.
+      sum += lane * SIMD8<Double>(repeating: 0)
+      best.replace(with: lane, where: greatest ? lane .> best : lane .< best)
+      i += 8
+    }
+    if !sum.sum().isFinite {
+      for k in 0..<count { take(start[k], group) }
+      return
+    }
+    for k in 0..<8 { take(best[k].bitPattern, group) }
+    while i < count {
+      take(start[i], group)
+      i += 1
+    }
+  }
+
+  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
+    guard let other = other as? WordExtremeAggregate else { preconditionFailure("states of one aggregate merge") }
+    for (i, group) in groups.enumerated() where other.seen[i] != 0 { take(other.words[i], Int(group)) }
+  }
+
+  func result() -> Column {
+    var builder = ColumnBuilder(type, capacity: seen.count)
+    for i in 0..<seen.count {
+      if seen[i] == 0 { builder.appendNull() } else { builder.append(word: words[i]) }
+    }
+    return builder.finish()
+  }
+}
+
+/// min and max of text, numeric, interval, arrays.
+final class DatumExtremeAggregate: GroupedAggregate {
+  private let type: SQLType
+  private let greatest: Bool
+  private var best: [Datum] = []
+
+  init(_ type: SQLType, greatest: Bool) {
+    self.type = type
+    self.greatest = greatest
+  }
+
+  func resize(to count: Int) { while best.count < count { best.append(.null) } }
+
+  private func take(_ datum: Datum, _ group: Int) {
+    if datum.isNull { return }
+    if best[group].isNull {
+      best[group] = datum
+      return
+    }
+    let order = Ordering.datums(datum, best[group])
+    if greatest ? order > 0 : order < 0 { best[group] = datum }
+  }
+
+  private func take(_ column: Column, _ row: Int, _ group: Int) {
+    if column.isNull(at: row) { return }
+    // Text is compared where it lies; a string is made only for a new best.
+    if type.isText, column.constantValue == nil, case .text(var known) = best[group] {
+      let order = known.withUTF8 { Ordering.bytes(column.textBytes(row), $0) }
+      if greatest ? order > 0 : order < 0 { best[group] = column.datum(at: row) }
+      return
+    }
+    take(column.datum(at: row), group)
+  }
+
+  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
+    for (i, group) in groups.enumerated() { take(arguments[0], i, Int(group)) }
+  }
+  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
+    for i in range { take(arguments[0], i, group) }
+  }
+  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
+    guard let other = other as? DatumExtremeAggregate else { preconditionFailure("states of one aggregate merge") }
+    for (i, group) in groups.enumerated() { take(other.best[i], Int(group)) }
+  }
+  func result() throws -> Column { try Column(type: type, data: best) }
+}
+
+/// first(value, order) and last(value, order): the value at the least or greatest order. Rows where either is NULL
+/// do not count. Of equal orders the one seen first is `first`, the one seen last is `last`.
+final class FirstLastAggregate: GroupedAggregate {
+  private let value: SQLType
+  private let order: SQLType
+  private let last: Bool
+  /// For orders held in words; else `orders`.
+  private let keys = Buffer<Int64>()
+  private var orders: [Datum] = []
+  /// For values held in words; else `values`.
+  private let words = Buffer<UInt64>()
+  private var values: [Datum] = []
+  private let seen = Buffer<UInt8>()
+  /// The best row of the batch at hand a group, or -1: values are read once a batch.
+  private let candidates = Buffer<Int32>()
+
+  init(value: SQLType, order: SQLType, last: Bool) {
+    self.value = value
+    self.order = order
+    self.last = last
+  }
+
+  func resize(to count: Int) {
+    let more = count - seen.count
+    guard more > 0 else { return }
+    seen.append(repeating: 0, count: more)
+    candidates.append(repeating: -1, count: more)
+    if order.isWord {
+      keys.append(repeating: 0, count: more)
+    } else {
+      orders.append(contentsOf: repeatElement(.null, count: more))
+    }
+    if value.isWord {
+      words.append(repeating: 0, count: more)
+    } else {
+      values.append(contentsOf: repeatElement(.null, count: more))
+    }
+  }
+
+  @inline(__always) private func isBetter(_ key: Int64, _ group: Int) -> Bool {
+    seen.base[group] == 0 || (last ? key >= keys.base[group] : key < keys.base[group])
+  }
+  private func isBetter(_ datum: Datum, _ group: Int) -> Bool {
+    if seen.base[group] == 0 { return true }
+    let comparison = Ordering.datums(datum, orders[group])
+    return last ? comparison >= 0 : comparison < 0
+  }
+
+  private func store(_ column: Column, _ row: Int, _ group: Int) {
+    if value.isWord {
+      words.base[group] = column.wordBuffer[row]
+    } else {
+      values[group] = column.datum(at: row)
+    }
+  }
+
+  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
+    let what = AggregateInput(arguments[0]).column
+    let when = AggregateInput(arguments[1]).column
+    if order.isWord {
+      let source = when.wordBuffer
+      let float = order.isFloat
+      let plain = what.nulls == nil && when.nulls == nil && (value.isWord || value.isText)
+      for (i, group) in groups.enumerated() {
+        if !plain, what.isNull(at: i) || when.isNull(at: i) { continue }
+        let key = SortKey.key(source.base[i], float: float)
+        if isBetter(key, Int(group)) {
+          keys.base[Int(group)] = key
+          seen.base[Int(group)] = 1
+          candidates.base[Int(group)] = Int32(truncatingIfNeeded: i)
+        }
+      }
+    } else {
+      for (i, group) in groups.enumerated() where !what.isNull(at: i) && !when.isNull(at: i) {
+        let datum = when.datum(at: i)
+        if isBetter(datum, Int(group)) {
+          orders[Int(group)] = datum
+          seen.base[Int(group)] = 1
+          candidates.base[Int(group)] = Int32(truncatingIfNeeded: i)
+        }
+      }
+    }
+    for group in groups {
+      let row = candidates.base[Int(group)]
+      if row >= 0 {
+        store(what, Int(row), Int(group))
+        candidates.base[Int(group)] = -1
+      }
+    }
+  }
+
+  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
+    let when = arguments[1]
+    let what = arguments[0]
+    var best = -1
+    if order.isWord, case .words(let source) = when.storage {
+      let float = order.isFloat
+      let plain = what.nulls == nil && when.nulls == nil && what.constantValue == nil && (value.isWord || value.isText)
+      // The state in locals: a loop over registers.
+      var have = seen.base[group] != 0
+      var bestKey = keys.base[group]
+      let keysOfRows = source.base
+      for i in range {
+        if !plain, what.isNull(at: i) || when.isNull(at: i) { continue }
+        let key = SortKey.key(keysOfRows[i], float: float)
+        if !have || (last ? key >= bestKey : key < bestKey) {
+          have = true
+          bestKey = key
+          best = i
+        }
+      }
+      if best >= 0 {
+        keys.base[group] = bestKey
+        seen.base[group] = 1
+      }
+    } else {
+      for i in range where !what.isNull(at: i) && !when.isNull(at: i) {
+        let datum = when.datum(at: i)
+        if order.isWord {
+          let key = SortKey.key(ColumnBuilder.word(datum), float: order.isFloat)
+          guard isBetter(key, group) else { continue }
+          keys.base[group] = key
+        } else {
+          guard isBetter(datum, group) else { continue }
+          orders[group] = datum
+        }
+        seen.base[group] = 1
+        best = i
+      }
+    }
+    if best >= 0 {
+      if value.isWord, what.constantValue == nil {
+        words.base[group] = what.wordBuffer[best]
+      } else if value.isWord {
+        words.base[group] = ColumnBuilder.word(what.datum(at: best))
+      } else {
+        values[group] = what.datum(at: best)
+      }
+    }
+  }
+
+  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
+    guard let other = other as? FirstLastAggregate else { preconditionFailure("states of one aggregate merge") }
+    for (i, group) in groups.enumerated() where other.seen[i] != 0 {
+      let group = Int(group)
+      if order.isWord {
+        guard isBetter(other.keys[i], group) else { continue }
+        keys.base[group] = other.keys[i]
+      } else {
+        guard isBetter(other.orders[i], group) else { continue }
+        orders[group] = other.orders[i]
+      }
+      seen.base[group] = 1
+      if value.isWord { words.base[group] = other.words[i] } else { values[group] = other.values[i] }
+    }
+  }
+
+  func result() throws -> Column {
+    var builder = ColumnBuilder(value, capacity: seen.count)
+    for i in 0..<seen.count {
+      if seen[i] == 0 {
+        builder.appendNull()
+      } else if value.isWord {
+        builder.append(word: words[i])
+      } else {
+        try builder.append(values[i])
+      }
+    }
+    return builder.finish()
+  }
+}

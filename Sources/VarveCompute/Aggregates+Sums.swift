@@ -1,0 +1,366 @@
+// count, sum and avg: states a group, mergeable. Sums of integers are exact; doubles sum in eight lanes where a
+// run of rows shares its group.
+
+import VarveCore
+
+/// What the loops of an aggregate read: a column without constants, and the rows in it.
+struct AggregateInput {
+  let column: Column
+  let rows: Range<Int>
+
+  init(_ column: Column) {
+    self.column = column.constantValue == nil ? column : column.materialized()
+    rows = 0..<column.count
+  }
+  init(_ column: Column, rows: Range<Int>) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= column.count, "rows of the argument")
+    if column.constantValue == nil {
+      self.column = column
+      self.rows = rows
+    } else {
+      self.column = Column(type: column.type, count: rows.count, storage: column.storage).materialized()
+      self.rows = 0..<rows.count
+    }
+  }
+  /// Rows of the range that are not NULL.
+  var valueCount: Int {
+    if column.nulls == nil, !column.type.isWord, !column.type.isText {
+      return rows.reduce(0) { $0 + (column.isNull(at: $1) ? 0 : 1) }
+    }
+    guard let nulls = column.nulls else { return rows.count }
+    var missing = 0
+    for i in rows { missing &+= Int(nulls.base[i]) }
+    return rows.count - missing
+  }
+}
+
+final class CountAggregate: GroupedAggregate {
+  private let counts = Buffer<Int64>()
+  private let ofRows: Bool
+
+  init(ofRows: Bool) { self.ofRows = ofRows }
+
+  func resize(to count: Int) { if count > counts.count { counts.append(repeating: 0, count: count - counts.count) } }
+
+  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
+    let counts = counts.base
+    if ofRows || arguments.isEmpty {
+      for group in groups { counts[Int(group)] &+= 1 }
+      return
+    }
+    let column = arguments[0]
+    if column.constantValue?.isNull == true { return }
+    if let nulls = column.nulls {
+      for (i, group) in groups.enumerated() { counts[Int(group)] &+= 1 - Int64(nulls.base[i]) }
+    } else if case .data(let data) = column.storage {
+      for (i, group) in groups.enumerated() where !data[i].isNull { counts[Int(group)] &+= 1 }
+    } else {
+      for group in groups { counts[Int(group)] &+= 1 }
+    }
+  }
+
+  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
+    counts[group] &+=
+      ofRows || arguments.isEmpty
+      ? Int64(range.count)
+      : (arguments[0].constantValue.map { $0.isNull ? 0 : Int64(range.count) }
+        ?? Int64(AggregateInput(arguments[0], rows: range).valueCount))
+  }
+
+  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
+    guard let other = other as? CountAggregate else { preconditionFailure("states of one aggregate merge") }
+    for (i, group) in groups.enumerated() { counts[Int(group)] &+= other.counts[i] }
+  }
+
+  func result() -> Column {
+    let words = Buffer<UInt64>(capacity: counts.count)
+    for count in counts.span { words.append(UInt64(bitPattern: count)) }
+    return Column(type: .int8, count: counts.count, storage: .words(words))
+  }
+}
+
+/// sum and avg of integers.
+final class IntegerSumAggregate: GroupedAggregate {
+  enum Result { case int8, numeric, average }
+  private let mode: Result
+  private let sums = Buffer<Int128>()
+  private let counts = Buffer<Int64>()
+
+  init(_ mode: Result) { self.mode = mode }
+
+  func resize(to count: Int) {
+    if count > counts.count {
+      sums.append(repeating: 0, count: count - sums.count)
+      counts.append(repeating: 0, count: count - counts.count)
+    }
+  }
+
+  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
+    let input = AggregateInput(arguments[0])
+    let words = input.column.wordBuffer
+    let sums = sums.base
+    let counts = counts.base
+    if let nulls = input.column.nulls {
+      for (i, group) in groups.enumerated() where nulls.base[i] == 0 {
+        sums[Int(group)] &+= Int128(Int64(bitPattern: words.base[i]))
+        counts[Int(group)] &+= 1
+      }
+    } else {
+      for (i, group) in groups.enumerated() {
+        sums[Int(group)] &+= Int128(Int64(bitPattern: words.base[i]))
+        counts[Int(group)] &+= 1
+      }
+    }
+  }
+
+  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
+    let input = AggregateInput(arguments[0], rows: range)
+    let buffer = input.column.wordBuffer
+    defer { withExtendedLifetime(buffer) {} }
+    let words = buffer.base
+    // High and low halves apart, in loops that vectorise; ranges stay below 2^31 rows.
+    var high: Int64 = 0
+    var low: UInt64 = 0
+    if let nulls = input.column.nulls {
+      for i in input.rows {
+        let word = words[i] & (UInt64(nulls.base[i]) &- 1)
+        high &+= Int64(bitPattern: word) &>> 32
+        low &+= word & 0xFFFF_FFFF
+      }
+    } else {
+      for i in input.rows {
+        high &+= Int64(bitPattern: words[i]) &>> 32
+        low &+= words[i] & 0xFFFF_FFFF
+      }
+    }
+    sums[group] &+= Int128(high) << 32 + Int128(low)
+    counts[group] &+= Int64(input.valueCount)
+  }
+
+  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
+    guard let other = other as? IntegerSumAggregate else { preconditionFailure("states of one aggregate merge") }
+    for (i, group) in groups.enumerated() {
+      sums[Int(group)] &+= other.sums[i]
+      counts[Int(group)] &+= other.counts[i]
+    }
+  }
+
+  func result() throws -> Column {
+    var builder = ColumnBuilder(mode == .int8 ? .int8 : .numeric, capacity: counts.count)
+    for i in 0..<counts.count {
+      if counts[i] == 0 {
+        builder.appendNull()
+        continue
+      }
+      switch mode {
+      case .int8:
+        guard let value = Int64(exactly: sums[i]) else { throw SQLError.outOfRange(.int8) }
+        builder.append(value)
+      case .numeric: try builder.append(.numeric(Numeric(checking: sums[i], scale: 0)))
+      case .average:
+        try builder.append(
+          .numeric(Numeric.dividing(Numeric(checking: sums[i], scale: 0), Numeric(counts[i]))))
+      }
+    }
+    return builder.finish()
+  }
+}
+
+/// sum and avg of floats.
+final class FloatSumAggregate: GroupedAggregate {
+  private let type: SQLType
+  private let average: Bool
+  private let sums = Buffer<Double>()
+  private let counts = Buffer<Int64>()
+
+  /// `type`: of the result.
+  init(_ type: SQLType, average: Bool) {
+    self.type = type
+    self.average = average
+  }
+
+  func resize(to count: Int) {
+    if count > counts.count {
+      sums.append(repeating: 0, count: count - sums.count)
+      counts.append(repeating: 0, count: count - counts.count)
+    }
+  }
+
+  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) throws {
+    let input = AggregateInput(arguments[0])
+    let words = input.column.wordBuffer
+    let sums = sums.base
+    let counts = counts.base
+    var overflow = false
+    if let nulls = input.column.nulls {
+      for (i, group) in groups.enumerated() where nulls.base[i] == 0 {
+        let value = Double(bitPattern: words.base[i])
+        let sum = sums[Int(group)] + value
+        overflow = overflow || (sum.isInfinite && value.isFinite && sums[Int(group)].isFinite)
+        sums[Int(group)] = sum
+        counts[Int(group)] &+= 1
+      }
+    } else {
+      for (i, group) in groups.enumerated() {
+        let value = Double(bitPattern: words.base[i])
+        let sum = sums[Int(group)] + value
+        overflow = overflow || (sum.isInfinite && value.isFinite && sums[Int(group)].isFinite)
+        sums[Int(group)] = sum
+        counts[Int(group)] &+= 1
+      }
+    }
+    if overflow { throw SQLError.outOfRange(.float8) }
+  }
+
+  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) throws {
+    let input = AggregateInput(arguments[0], rows: range)
+    let buffer = input.column.wordBuffer
+    defer { withExtendedLifetime(buffer) {} }
+    let words = buffer.base
+    var sum = 0.0
+    if let nulls = input.column.nulls {
+      for i in input.rows where nulls.base[i] == 0 { sum += Double(bitPattern: words[i]) }
+    } else {
+      sum = FloatSumAggregate.sum(words + input.rows.lowerBound, input.rows.count)
+    }
+    let before = sums[group]
+    let total = before + sum
+    if total.isInfinite, before.isFinite {
+      let excused = input.rows.contains {
+        !input.column.isNull(at: $0) && !Double(bitPattern: words[$0]).isFinite
+      }
+      if !excused { throw SQLError.outOfRange(.float8) }
+    }
+    sums[group] = total
+    counts[group] &+= Int64(input.valueCount)
+  }
+
+  /// Eight partial sums: one chain of additions would wait for itself.
+  static func sum(_ words: UnsafePointer<UInt64>, _ count: Int) -> Double {
+    var lanes = SIMD8<Double>(repeating: 0)
+    var more = SIMD8<Double>(repeating: 0)
+    let raw = UnsafeRawPointer(words)
+    var i = 0
+    while i + 16 <= count {
+      lanes += raw.loadUnaligned(fromByteOffset: i * 8, as: SIMD8<Double>.self)
+      more += raw.loadUnaligned(fromByteOffset: i * 8 + 64, as: SIMD8<Double>.self)
+      i += 16
+    }
+    var sum = (lanes + more).sum()
+    while i < count {
+      sum += Double(bitPattern: words[i])
+      i += 1
+    }
+    return sum
+  }
+
+  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws {
+    guard let other = other as? FloatSumAggregate else { preconditionFailure("states of one aggregate merge") }
+    for (i, group) in groups.enumerated() {
+      let sum = sums[Int(group)] + other.sums[i]
+      if sum.isInfinite, sums[Int(group)].isFinite, other.sums[i].isFinite { throw SQLError.outOfRange(.float8) }
+      sums[Int(group)] = sum
+      counts[Int(group)] &+= other.counts[i]
+    }
+  }
+
+  func result() throws -> Column {
+    var builder = ColumnBuilder(type, capacity: counts.count)
+    for i in 0..<counts.count {
+      if counts[i] == 0 {
+        builder.appendNull()
+      } else {
+        let value = average ? sums[i] / Double(counts[i]) : sums[i]
+        let narrow = FloatKernels.narrow(value, type)
+        if narrow.isInfinite, value.isFinite { throw SQLError.outOfRange(.float4) }
+        builder.append(narrow)
+      }
+    }
+    return builder.finish()
+  }
+}
+
+/// sum and avg of numerics and intervals: a datum a group.
+final class DatumSumAggregate: GroupedAggregate {
+  private let type: SQLType
+  private let average: Bool
+  private var sums: [Datum] = []
+  private var counts: [Int64] = []
+
+  init(_ type: SQLType, average: Bool) {
+    self.type = type
+    self.average = average
+  }
+
+  func resize(to count: Int) {
+    while sums.count < count {
+      sums.append(.null)
+      counts.append(0)
+    }
+  }
+
+  private func add(_ datum: Datum, _ group: Int, count: Int64 = 1) throws {
+    switch (sums[group], datum) {
+    case (_, .null): return
+    case (.null, _): sums[group] = datum
+    case (.numeric(let a), .numeric(let b)): sums[group] = .numeric(try Numeric.adding(a, b))
+    case (.interval(let a), .interval(let b)): sums[group] = .interval(try Interval.adding(a, b))
+    default: preconditionFailure("a sum of numerics or intervals")
+    }
+    counts[group] += count
+  }
+
+  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) throws {
+    for (i, group) in groups.enumerated() { try add(arguments[0].datum(at: i), Int(group)) }
+  }
+  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) throws {
+    for i in range { try add(arguments[0].datum(at: i), group) }
+  }
+  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws {
+    guard let other = other as? DatumSumAggregate else { preconditionFailure("states of one aggregate merge") }
+    for (i, group) in groups.enumerated() { try add(other.sums[i], Int(group), count: other.counts[i]) }
+  }
+
+  func result() throws -> Column {
+    var builder = ColumnBuilder(type, capacity: sums.count)
+    for (sum, count) in zip(sums, counts) {
+      switch sum {
+      case .numeric(let value) where average:
+        try builder.append(.numeric(Numeric.dividing(value, Numeric(count))))
+      case .interval(let value) where average: try builder.append(.interval(value.divided(by: Double(count))))
+      default: try builder.append(sum)
+      }
+    }
+    return builder.finish()
+  }
+}
+
+/// bool_and, every, bool_or.
+final class BoolAggregate: GroupedAggregate {
+  private let all: Bool
+  private var states: [Bool?] = []
+
+  init(all: Bool) { self.all = all }
+
+  func resize(to count: Int) { while states.count < count { states.append(nil) } }
+  private func add(_ value: Bool, _ group: Int) {
+    states[group] = states[group].map { all ? $0 && value : $0 || value } ?? value
+  }
+  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
+    let input = AggregateInput(arguments[0])
+    let words = input.column.wordBuffer
+    for (i, group) in groups.enumerated() where !input.column.isNull(at: i) { add(words.base[i] != 0, Int(group)) }
+  }
+  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
+    let input = AggregateInput(arguments[0], rows: range)
+    let words = input.column.wordBuffer
+    for i in input.rows where !input.column.isNull(at: i) { add(words.base[i] != 0, group) }
+  }
+  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
+    guard let other = other as? BoolAggregate else { preconditionFailure("states of one aggregate merge") }
+    for (i, group) in groups.enumerated() { if let value = other.states[i] { add(value, Int(group)) } }
+  }
+  func result() throws -> Column {
+    try Column(type: .bool, data: states.map { $0.map(Datum.bool) ?? .null })
+  }
+}

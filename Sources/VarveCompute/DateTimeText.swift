@@ -1,0 +1,129 @@
+// Dates, times and intervals as PostgreSQL's ISO style prints them.
+
+import VarveCore
+
+enum DateTimeText {
+  /// The days PostgreSQL's date holds: 4714-11-24 BC to 5874897-12-31.
+  static func isDate(_ days: Int) -> Bool { days >= -2_440_588 && days < 2_145_042_906 }
+
+  static func append(date days: Int32, to out: Buffer<UInt8>) {
+    if days == .max || days == .min { return TypeText.append(days == .max ? "infinity" : "-infinity", to: out) }
+    let date = CivilDate(days: Int(days))
+    append(date, to: out)
+    if date.year <= 0 { TypeText.append(" BC", to: out) }
+  }
+
+  private static func append(_ date: CivilDate, to out: Buffer<UInt8>) {
+    IntegerText.append(date.year > 0 ? date.year : 1 - date.year, width: 4, to: out)
+    out.append(UInt8(ascii: "-"))
+    IntegerText.append(date.month, width: 2, to: out)
+    out.append(UInt8(ascii: "-"))
+    IntegerText.append(date.day, width: 2, to: out)
+  }
+
+  /// At most six fractional digits, floored: what leaves by the wire.
+  static func append(timestamp: Int64, cursor: inout TimeZone.Cursor, zoned: Bool, to out: Buffer<UInt8>) {
+    if timestamp == .max || timestamp == .min {
+      return TypeText.append(timestamp == .max ? "infinity" : "-infinity", to: out)
+    }
+    let seconds = floorDivide(Int(timestamp), Nanoseconds.second)
+    let fraction = (Int(timestamp) &- seconds &* Nanoseconds.second) / 1000
+    let offset = zoned ? cursor.offset(at: seconds) : 0
+    let local = seconds + offset
+    let days = floorDivide(local, 86_400)
+    let inDay = local - days * 86_400
+    // Years of 64-bit nanoseconds have four digits: at most `2262-04-11 23:47:16.854775+15:59:59`.
+    let date = CivilDate(days: days)
+    out.reserve(40)
+    let start = out.base + out.count
+    var at = start
+    func two(_ value: Int, _ mark: UInt8) {
+      at[0] = UInt8(truncatingIfNeeded: value / 10 % 10) + 0x30
+      at[1] = UInt8(truncatingIfNeeded: value % 10) + 0x30
+      at[2] = mark
+      at += 3
+    }
+    at[0] = UInt8(truncatingIfNeeded: date.year / 1000 % 10) + 0x30
+    at[1] = UInt8(truncatingIfNeeded: date.year / 100 % 10) + 0x30
+    at += 2
+    two(date.year % 100, UInt8(ascii: "-"))
+    two(date.month, UInt8(ascii: "-"))
+    two(date.day, 0x20)
+    two(inDay / 3600, UInt8(ascii: ":"))
+    two(inDay / 60 % 60, UInt8(ascii: ":"))
+    two(inDay % 60, UInt8(ascii: "."))
+    if fraction == 0 {
+      at -= 1
+    } else {
+      var rest = fraction
+      var i = 5
+      while i >= 0 {
+        at[i] = UInt8(truncatingIfNeeded: rest % 10) + 0x30
+        rest /= 10
+        i -= 1
+      }
+      at += 6
+      while at[-1] == 0x30 { at -= 1 }
+    }
+    if zoned {
+      at.pointee = offset < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+")
+      at += 1
+      let magnitude = abs(offset)
+      two(magnitude / 3600, UInt8(ascii: ":"))
+      if magnitude % 3600 != 0 {
+        two(magnitude / 60 % 60, UInt8(ascii: ":"))
+        if magnitude % 60 != 0 { two(magnitude % 60, UInt8(ascii: ":")) }
+      }
+      at -= 1
+    }
+    out.count += at - start
+  }
+
+  private static func appendTime(hours: Int, rest: Int, microseconds: Int, to out: Buffer<UInt8>) {
+    IntegerText.append(hours, width: 2, to: out)
+    out.append(UInt8(ascii: ":"))
+    IntegerText.append(rest / 60, width: 2, to: out)
+    out.append(UInt8(ascii: ":"))
+    IntegerText.append(rest % 60, width: 2, to: out)
+    if microseconds == 0 { return }
+    out.append(UInt8(ascii: "."))
+    var digits = microseconds
+    var width = 6
+    while digits % 10 == 0 {
+      digits /= 10
+      width -= 1
+    }
+    IntegerText.append(digits, width: width, to: out)
+  }
+
+  /// IntervalStyle postgres: `1 year 2 mons -3 days +04:05:06.7`.
+  static func append(_ interval: Interval, to out: Buffer<UInt8>) {
+    var empty = true
+    var negativeBefore = false
+    func part(_ value: Int, _ unit: StaticString) {
+      if value == 0 { return }
+      if !empty { out.append(0x20) }
+      if negativeBefore && value > 0 { out.append(UInt8(ascii: "+")) }
+      IntegerText.append(Int64(value), to: out)
+      out.append(0x20)
+      TypeText.append(unit, to: out)
+      if value != 1 { out.append(UInt8(ascii: "s")) }
+      negativeBefore = value < 0
+      empty = false
+    }
+    part(Int(interval.months) / 12, "year")
+    part(Int(interval.months) % 12, "mon")
+    part(Int(interval.days), "day")
+    if !empty && interval.microseconds == 0 { return }
+    if !empty { out.append(0x20) }
+    if interval.microseconds < 0 {
+      out.append(UInt8(ascii: "-"))
+    } else if negativeBefore {
+      out.append(UInt8(ascii: "+"))
+    }
+    let magnitude = interval.microseconds.magnitude
+    let seconds = Int(magnitude / 1_000_000)
+    appendTime(
+      hours: seconds / 3600, rest: seconds % 3600, microseconds: Int(magnitude % 1_000_000), to: out)
+  }
+}

@@ -1,0 +1,33 @@
+/// One SQL value. For constants, parameters and the rare types; columns of the common types never hold these.
+package enum Datum: Sendable, Hashable {
+  case null
+  case bool(Bool)
+  /// int2, int4, int8, oid and the reg types.
+  case int(Int64)
+  /// float4, float8.
+  case float(Double)
+  case numeric(Numeric)
+  /// text and its kin.
+  case text(String)
+  /// timestamptz and timestamp: nanoseconds since 1970. PostgreSQL's `infinity` is `Int64.max`, `-infinity` `.min`.
+  case timestamp(Int64)
+  /// Days since 1970-01-01.
+  case date(Int32)
+  case interval(Interval)
+  case bytea([UInt8])
+  case array([Datum])
+
+  package var isNull: Bool { self == .null }
+}
+
+/// PostgreSQL's interval: three parts that do not convert into each other by themselves.
+package struct Interval: Sendable, Hashable {
+  package var months: Int32
+  package var days: Int32
+  package var microseconds: Int64
+  package init(months: Int32 = 0, days: Int32 = 0, microseconds: Int64 = 0) {
+    self.months = months
+    self.days = days
+    self.microseconds = microseconds
+  }
+}

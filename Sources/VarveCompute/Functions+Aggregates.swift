@@ -1,0 +1,51 @@
+// The aggregates with fixed types. count, first and last take any type: `Polymorphic`.
+
+import VarveCore
+
+extension FunctionTable {
+  mutating func addAggregates() {
+    addAggregate("sum", [.int2], .int8) { IntegerSumAggregate(.int8) }
+    addAggregate("sum", [.int4], .int8) { IntegerSumAggregate(.int8) }
+    addAggregate("sum", [.int8], .numeric) { IntegerSumAggregate(.numeric) }
+    addAggregate("sum", [.float4], .float4) { FloatSumAggregate(.float4, average: false) }
+    addAggregate("sum", [.float8], .float8) { FloatSumAggregate(.float8, average: false) }
+    for type in [SQLType.int2, .int4, .int8] {
+      addAggregate("avg", [type], .numeric) { IntegerSumAggregate(.average) }
+    }
+    for type in [SQLType.float4, .float8] {
+      addAggregate("avg", [type], .float8) { FloatSumAggregate(.float8, average: true) }
+    }
+    for type in [SQLType.numeric, .interval] {
+      addAggregate("sum", [type], type) { DatumSumAggregate(type, average: false) }
+      addAggregate("avg", [type], type) { DatumSumAggregate(type, average: true) }
+    }
+    for (name, greatest) in [("min", false), ("max", true)] {
+      for type in [
+        SQLType.int2, .int4, .int8, .float4, .float8, .timestamptz, .timestamp, .date, .oid,
+      ] {
+        addAggregate(name, [type], type) { WordExtremeAggregate(type, greatest: greatest) }
+      }
+      for type in [SQLType.text, .bpchar, .numeric, .interval] {
+        addAggregate(name, [type], type) { DatumExtremeAggregate(type, greatest: greatest) }
+      }
+    }
+    for (names, kind) in [
+      (["stddev", "stddev_samp"], VarianceKind(sample: true, squareRoot: true)),
+      (["stddev_pop"], VarianceKind(sample: false, squareRoot: true)),
+      (["variance", "var_samp"], VarianceKind(sample: true, squareRoot: false)),
+      (["var_pop"], VarianceKind(sample: false, squareRoot: false)),
+    ] {
+      for name in names {
+        for type in [SQLType.float4, .float8] {
+          addAggregate(name, [type], .float8) { FloatVarianceAggregate(kind) }
+        }
+        for type in [SQLType.int2, .int4, .int8, .numeric] {
+          addAggregate(name, [type], .numeric) { ExactVarianceAggregate(kind) }
+        }
+      }
+    }
+    addAggregate("bool_and", [.bool], .bool) { BoolAggregate(all: true) }
+    addAggregate("every", [.bool], .bool) { BoolAggregate(all: true) }
+    addAggregate("bool_or", [.bool], .bool) { BoolAggregate(all: false) }
+  }
+}

@@ -1,0 +1,104 @@
+// Calls of functions and aggregates.
+
+import VarveCompute
+import VarveCore
+
+extension Binder {
+  func bindCall(_ call: CallSyntax, _ level: QueryLevel, at location: Int) throws -> BoundExpression {
+    let name = call.name.last ?? ""
+    if call.name.count > 1, let schema = call.name.first, !["pg_catalog", "varve", "public"].contains(schema) {
+      throw error("3F000", "schema \"\(schema)\" does not exist", at: location)
+    }
+    if call.hasWindow { throw source.unsupported("a window function", at: location) }
+    if call.isVariadic { throw source.unsupported("VARIADIC", at: location) }
+    if name == "pg_typeof", call.arguments.count == 1 {
+      let value = try bind(call.arguments[0], level)
+      return .constant(.int(Int64(value.type.oid)), .regtype)
+    }
+    if FunctionCatalog.hasAggregate(name) || CollectingAggregate.names.contains(name) || call.isStar
+      || call.isWithinGroup
+    {
+      if let aggregate = try bindAggregate(name, call, level, at: location) { return aggregate }
+    }
+    if call.isDistinct || call.filter != nil || !call.orderBy.isEmpty {
+      throw error("42809", "\(name) is not an aggregate function", at: location)
+    }
+    if TableFunction.names.contains(name) {
+      throw source.unsupported(
+        "\(name)() in an expression", at: location, hint: "Call it in FROM: SELECT … FROM \(name)(…) AS t(x).")
+    }
+    var arguments = try call.arguments.map { try bind($0, level) }
+    let types = arguments.map(\.type)
+    let locations = call.arguments.map(\.location)
+    let found = try placing(location) {
+      try FunctionCatalog.scalar(name, types) ?? SystemFunctions.find(name, types, session)
+    }
+    guard let function = found else {
+      // A type's name called like a function is a cast.
+      if arguments.count == 1, let target = try SQLType.named(name),
+        let result = try coerce(arguments[0], to: target, .explicit, at: location)
+      {
+        return result
+      }
+      throw missingFunction(name, types, at: location)
+    }
+    try convert(&arguments, to: function.argumentTypes, locations: locations)
+    return folded(function, arguments)
+  }
+
+  func missingFunction(_ name: String, _ types: [SQLType], at location: Int) -> VarveError {
+    error(
+      "42883", "function \(name)(\(types.map(\.name).joined(separator: ", "))) does not exist", at: location,
+      hint: "No function matches the given name and argument types. You might need to add explicit type casts.")
+  }
+
+  private func bindAggregate(_ name: String, _ call: CallSyntax, _ level: QueryLevel, at location: Int) throws
+    -> BoundExpression?
+  {
+    let wasInside = level.isInsideAggregate
+    level.isInsideAggregate = true
+    defer { level.isInsideAggregate = wasInside }
+    // Ordered-set aggregates take their sorted value as last argument.
+    let syntax = call.arguments + (call.isWithinGroup ? call.orderBy.map(\.expression) : [])
+    var arguments = try syntax.map { try bind($0, level) }
+    let types = arguments.map(\.type)
+    let found = try placing(location) {
+      try FunctionCatalog.aggregate(name, types) ?? CollectingAggregate.find(name, types)
+    }
+    guard let function = found else {
+      if try FunctionCatalog.scalar(name, types) != nil { return nil }
+      throw missingFunction(name, types, at: location)
+    }
+    if wasInside { throw error("42803", "aggregate function calls cannot be nested", at: location) }
+    if let clause = level.clauseWithoutAggregates {
+      throw error("42803", "aggregate functions are not allowed in \(clause)", at: location)
+    }
+    try convert(&arguments, to: function.argumentTypes, locations: syntax.map(\.location))
+    var result = AggregateCall(function: function, arguments: arguments, location: location)
+    result.isDistinct = call.isDistinct
+    if let filter = call.filter { result.filter = try condition(filter, level, "FILTER") }
+    if !call.isWithinGroup {
+      result.orderBy = try call.orderBy.map { try bindSort($0, try bind($0.expression, level)) }
+    } else if call.orderBy.contains(where: \.isDescending) {
+      throw source.unsupported("a descending order WITHIN GROUP", at: location)
+    }
+    return .aggregate(result)
+  }
+
+  func bindSort(_ sort: SortSyntax, _ expression: BoundExpression) throws -> BoundSort {
+    let value = try decided(expression, at: sort.expression.location)
+    guard Self.isSortable(value.type) else {
+      throw error(
+        "42883", "could not identify an ordering operator for type \(value.type.name)", at: sort.expression.location)
+    }
+    let nullsFirst =
+      switch sort.nulls {
+      case .first: true
+      case .last: false
+      case .byDirection: sort.isDescending
+      }
+    return BoundSort(expression: value, isDescending: sort.isDescending, nullsFirst: nullsFirst)
+  }
+
+  static func isSortable(_ type: SQLType) -> Bool { type != .void }
+}

@@ -1,0 +1,118 @@
+// The columns that names can mean at one place of a query, and the chain of queries around it.
+
+import VarveCompute
+import VarveCore
+
+struct ScopeColumn: Sendable {
+  var name: String
+  var type: SQLType
+  /// The alias of the relation it comes from.
+  var relation: String?
+  /// Where the relation was named with its schema and without an alias: its schema.
+  var schema: String?
+  var tableOID: UInt32 = 0
+  var attributeNumber: Int16 = 0
+  /// The second of two columns that USING merged: only found with its relation's name.
+  var isMerged = false
+
+  var qualifiedName: String { relation.map { "\($0).\(name)" } ?? name }
+}
+
+/// One query while it is bound.
+final class QueryLevel {
+  let parent: QueryLevel?
+  /// Index = column of the input.
+  var columns: [ScopeColumn] = []
+  /// Values taken from the query around: slot n, in that query's terms.
+  var outerInputs: [BoundExpression] = []
+  var commonTables: [String: CommonTable] = [:]
+  /// Named in errors where aggregates are not allowed; nil where they are.
+  var clauseWithoutAggregates: String?
+  var isInsideAggregate = false
+  /// The query's results get their types from elsewhere (a UNION, an INSERT): literals stay undecided.
+  var keepsUnknown = false
+
+  init(parent: QueryLevel?) { self.parent = parent }
+
+  func commonTable(_ name: String) -> CommonTable? { commonTables[name] ?? parent?.commonTable(name) }
+
+  /// The slot of a value of the query around this one.
+  func slot(for expression: BoundExpression) -> BoundExpression {
+    if let slot = outerInputs.firstIndex(where: { $0.isSame(as: expression) }) {
+      return .outer(slot: slot, expression.type)
+    }
+    outerInputs.append(expression)
+    return .outer(slot: outerInputs.count - 1, expression.type)
+  }
+
+  enum Match {
+    case found(BoundExpression)
+    case ambiguous
+    case missing
+  }
+
+  func resolve(_ names: [String], location: Int) -> Match {
+    let name = names[names.count - 1]
+    let relation = names.count > 1 ? names[names.count - 2] : nil
+    let schema = names.count > 2 ? names[names.count - 3] : nil
+    var found: Int?
+    for (index, column) in columns.enumerated() where column.name == name {
+      if let relation {
+        if column.relation != relation { continue }
+        if let schema, column.schema != schema { continue }
+      } else if column.isMerged {
+        continue
+      }
+      if found != nil { return .ambiguous }
+      found = index
+    }
+    if let found {
+      let column = columns[found]
+      return .found(
+        .column(
+          ColumnReference(index: found, type: column.type, name: column.qualifiedName, location: location)))
+    }
+    guard let parent else { return .missing }
+    switch parent.resolve(names, location: location) {
+    case .found(let expression): return .found(slot(for: expression))
+    case .ambiguous: return .ambiguous
+    case .missing: return .missing
+    }
+  }
+
+  func hasRelation(_ name: String) -> Bool {
+    columns.contains { $0.relation == name } || (parent?.hasRelation(name) ?? false)
+  }
+
+  /// Columns whose names someone may have meant: the same but for case first, then within two edits.
+  func suggestion(for name: String, relation: String?) -> ScopeColumn? {
+    let candidates = columns.filter { relation == nil || $0.relation == relation }
+    if let same = candidates.first(where: { $0.name.lowercased() == name.lowercased() }) { return same }
+    let distances = candidates.map { (Self.editDistance($0.name, name), $0) }
+    if let best = distances.min(by: { $0.0 < $1.0 }), best.0 <= min(2, name.utf8.count / 2) { return best.1 }
+    return parent?.suggestion(for: name, relation: relation)
+  }
+
+  static func editDistance(_ a: String, _ b: String) -> Int {
+    let x = Array(a.lowercased().utf8)
+    let y = Array(b.lowercased().utf8)
+    if x.count > 64 || y.count > 64 { return .max }
+    var row = Array(0...y.count)
+    for i in 0..<x.count {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for j in 0..<y.count {
+        let cost = x[i] == y[j] ? diagonal : diagonal + 1
+        diagonal = row[j + 1]
+        row[j + 1] = min(cost, row[j] + 1, row[j + 1] + 1)
+      }
+    }
+    return row[y.count]
+  }
+}
+
+/// A query of WITH, bound where it is written and planned again at each use.
+struct CommonTable {
+  let syntax: CommonTableSyntax
+  let level: QueryLevel
+}

@@ -1,0 +1,179 @@
+// GROUP BY and aggregates. Groups are found in one of two ways, chosen batch by batch: where the batch is runs of
+// series and all keys are tags or made from time, a run is cut into segments that share their group, and a segment
+// is aggregated at once; else each row's keys are looked up.
+
+import VarveCompute
+import VarveCore
+
+final class AggregateNode: PlanNode {
+  let input: any PlanNode
+  let keys: [BoundExpression]
+  let calls: [AggregateCall]
+  /// How the keys follow from runs; nil if they do not.
+  let runKeys: RunKeys?
+
+  init(_ input: any PlanNode, keys: [BoundExpression], calls: [AggregateCall], runKeys: RunKeys?) {
+    self.input = input
+    self.keys = keys
+    self.calls = calls
+    self.runKeys = runKeys
+  }
+  var types: [SQLType] { keys.map(\.type) + calls.map(\.function.resultType) }
+  var inputs: [any PlanNode] { [input] }
+  var label: String {
+    keys.isEmpty ? "Aggregate" : runKeys == nil ? "Hash Aggregate" : "Segment Aggregate"
+  }
+  func open(_ context: ExecutionContext) throws -> any Operator { AggregateOperator(self, context) }
+}
+
+final class AggregateOperator: Operator {
+  private let node: AggregateNode
+  private let context: ExecutionContext
+  private var states: [AggregateState]
+  private var output: RowsOperator?
+
+  init(_ node: AggregateNode, _ context: ExecutionContext) {
+    self.node = node
+    self.context = context
+    states = node.calls.map { AggregateState($0) }
+  }
+
+  func next() throws -> QueryBatch? {
+    if let output { return try output.next() }
+    let output = RowsOperator(try aggregate())
+    self.output = output
+    return try output.next()
+  }
+
+  private func aggregate() throws -> QueryBatch {
+    let input = try context.open(node.input)
+    var table = KeyTable(types: node.keys.map(\.type))
+    var segments = node.runKeys.map { RunGroups($0, types: node.keys.map(\.type)) }
+    while let batch = try input.next() {
+      try context.check()
+      if var running = segments, let runs = batch.runs {
+        segments = nil
+        try running.update(batch, runs, states, context)
+        segments = running
+        continue
+      }
+      precondition(segments == nil, "a scan gives runs with every batch")
+      let keys = try node.keys.map { try context.evaluate($0, batch) }
+      let groups = try table.assign(keys, count: batch.count, memory: context.memory)
+      for state in states { try state.update(batch, groups, groupCount: table.count, context) }
+    }
+    if let segments { return try finish(segments.keyColumns(), segments.count) }
+    // Without GROUP BY there is one group even of no rows.
+    return try finish(table.keys(), node.keys.isEmpty ? 1 : table.count)
+  }
+
+  private func finish(_ keys: [Column], _ count: Int) throws -> QueryBatch {
+    var columns = keys
+    for state in states { columns.append(try state.result(groupCount: count, context)) }
+    return QueryBatch(count: count, columns: columns)
+  }
+}
+
+/// One aggregate of a query over its groups, with what DISTINCT, FILTER and ORDER BY add.
+final class AggregateState {
+  private let call: AggregateCall
+  let states: any GroupedAggregate
+  private var size = 0
+  private var distinct: KeyTable?
+  /// For ORDER BY: rows are kept and taken in at the end.
+  private var kept: [QueryBatch] = []
+
+  init(_ call: AggregateCall) {
+    self.call = call
+    states = call.function.makeStates()
+    if call.isDistinct { distinct = KeyTable(types: [.int8] + call.arguments.map(\.type)) }
+  }
+
+  func resize(_ count: Int, _ memory: MemoryAccount) throws {
+    guard count > size else { return }
+    try memory.charge((count - size) * 32)
+    try states.resize(to: count)
+    size = count
+  }
+
+  func arguments(_ batch: QueryBatch, _ context: ExecutionContext) throws -> [Column] {
+    try call.arguments.map { try context.evaluate($0, batch) }
+  }
+
+  func update(_ batch: QueryBatch, _ groups: Buffer<UInt32>, groupCount: Int, _ context: ExecutionContext) throws {
+    try resize(groupCount, context.memory)
+    var batch = batch
+    var groups = groups
+    if let filter = call.filter, let rows = try context.selection([filter], batch) {
+      batch = batch.gather(rows.span)
+      groups = Buffer<UInt32>(rows.span.map { groups[Int($0)] })
+    }
+    if batch.count == 0 { return }
+    var columns = try arguments(batch, context)
+    if !call.orderBy.isEmpty {
+      let keys = try call.orderBy.map { try context.evaluate($0.expression, batch) }
+      let kept = QueryBatch(count: batch.count, columns: [Self.column(groups)] + columns + keys)
+      try context.memory.charge(kept.byteCount)
+      self.kept.append(kept)
+      return
+    }
+    try deduplicate(&columns, &groups, batch.count, context)
+    if groups.count == 0 { return }
+    if groupCount == 1 {
+      try states.update(columns, rows: 0..<groups.count, group: 0)
+    } else {
+      try states.update(columns, groups: groups.span)
+    }
+  }
+
+  private func deduplicate(
+    _ columns: inout [Column], _ groups: inout Buffer<UInt32>, _ count: Int, _ context: ExecutionContext
+  ) throws {
+    guard var table = distinct else { return }
+    distinct = nil
+    var seen = table.count
+    let keys = try table.assign([Self.column(groups)] + columns, count: count, memory: context.memory)
+    distinct = table
+    let rows = Buffer<UInt32>()
+    for row in 0..<count where Int(keys[row]) == seen {
+      rows.append(UInt32(row))
+      seen += 1
+    }
+    if rows.count == count { return }
+    columns = columns.map { $0.gather(rows.span) }
+    groups = Buffer<UInt32>(rows.span.map { groups[Int($0)] })
+  }
+
+  private static func column(_ groups: Buffer<UInt32>) -> Column {
+    Column(type: .int8, count: groups.count, storage: .words(Buffer(groups.span.map { UInt64($0) })))
+  }
+
+  func result(groupCount: Int, _ context: ExecutionContext) throws -> Column {
+    try resize(groupCount, context.memory)
+    if !kept.isEmpty { try updateInOrder(context) }
+    let result = try states.result()
+    return result.count == groupCount ? result : result.slice(0..<groupCount)
+  }
+
+  private func updateInOrder(_ context: ExecutionContext) throws {
+    let width = call.arguments.count
+    let types = [.int8] + call.arguments.map(\.type) + call.orderBy.map(\.expression.type)
+    let rows = QueryBatch.concat(kept, types: types)
+    kept = []
+    let order = RowOrder.sorted(Array(rows.columns[(1 + width)...]), call.orderBy, count: rows.count)
+    let sorted = rows.gather(order.span)
+    var groups = Buffer<UInt32>(
+      (0..<sorted.count).map { row in
+        if case .int(let group) = sorted.columns[0].datum(at: row) { return UInt32(group) }
+        return 0
+      })
+    var columns = Array(sorted.columns[1..<(1 + width)])
+    try deduplicate(&columns, &groups, sorted.count, context)
+    try states.update(columns, groups: groups.span)
+  }
+
+  /// Whether a run of rows can be taken in at once.
+  static func takesRuns(_ call: AggregateCall) -> Bool {
+    !call.isDistinct && call.filter == nil && call.orderBy.isEmpty
+  }
+}

@@ -1,0 +1,74 @@
+// string_agg and array_agg: aggregates whose state is the values themselves, in the order they come.
+
+import VarveCompute
+import VarveCore
+
+enum CollectingAggregate {
+  static let names: Set<String> = ["string_agg", "array_agg"]
+
+  static func find(_ name: String, _ types: [SQLType]) -> AggregateFunction? {
+    switch name {
+    case "string_agg" where types.count == 2:
+      guard types.allSatisfy({ $0.category == "S" || $0 == .unknown }) else { return nil }
+      return AggregateFunction(name: name, argumentTypes: [.text, .text], resultType: .text) { StringStates() }
+    case "array_agg" where types.count == 1:
+      let element = types[0] == .unknown ? SQLType.text : types[0].base
+      guard element.arrayOID != nil else { return nil }
+      return AggregateFunction(name: name, argumentTypes: [element], resultType: .array(element)) {
+        ArrayStates(element)
+      }
+    default: return nil
+    }
+  }
+
+  private final class StringStates: GroupedAggregate {
+    private var texts: [[UInt8]?] = []
+    func resize(to count: Int) { if count > texts.count { texts += Array(repeating: nil, count: count - texts.count) } }
+
+    private func add(_ arguments: [Column], _ row: Int, _ group: Int) {
+      guard case .text(let value) = arguments[0].datum(at: row) else { return }
+      guard texts[group] != nil else {
+        texts[group] = Array(value.utf8)
+        return
+      }
+      if case .text(let delimiter) = arguments[1].datum(at: row) { texts[group]?.append(contentsOf: delimiter.utf8) }
+      texts[group]?.append(contentsOf: value.utf8)
+    }
+    func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
+      for row in groups.indices { add(arguments, row, Int(groups[row])) }
+    }
+    func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
+      for row in range { add(arguments, row, group) }
+    }
+    func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws {
+      throw SQLError.make("0A000", "string_agg cannot be merged: its delimiters are not part of its state")
+    }
+    func result() throws -> Column {
+      var builder = ColumnBuilder(.text, capacity: texts.count)
+      for text in texts { if let text { try builder.append(text: text) } else { builder.appendNull() } }
+      return builder.finish()
+    }
+  }
+
+  private final class ArrayStates: GroupedAggregate {
+    private let element: SQLType
+    private var values: [[Datum]] = []
+    init(_ element: SQLType) { self.element = element }
+    func resize(to count: Int) {
+      if count > values.count { values += Array(repeating: [], count: count - values.count) }
+    }
+    func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
+      for row in groups.indices { values[Int(groups[row])].append(arguments[0].datum(at: row)) }
+    }
+    func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
+      for row in range { values[group].append(arguments[0].datum(at: row)) }
+    }
+    func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
+      guard let other = other as? ArrayStates else { preconditionFailure("states of the same aggregate") }
+      for (index, group) in groups.enumerated() { values[Int(group)] += other.values[index] }
+    }
+    func result() throws -> Column {
+      try Column(type: .array(element), data: values.map { $0.isEmpty ? .null : .array($0) })
+    }
+  }
+}

@@ -1,0 +1,128 @@
+// What one execution of a statement shares: the moment it sees, its values, its limits. Used by one thread; only
+// `ExecutionControl` is touched from others.
+
+import Synchronization
+import VarveCompute
+import VarveCore
+import VarveStorage
+
+/// How an execution is stopped from outside, and by its own deadline. Asked between batches.
+package final class ExecutionControl: Sendable {
+  private let cancelled = Atomic<Bool>(false)
+
+  package func cancel() { cancelled.store(true, ordering: .relaxed) }
+  func reset() { cancelled.store(false, ordering: .relaxed) }
+  var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+}
+
+/// What operators hold in memory, against the limit of the query.
+final class MemoryAccount {
+  let limit: Int
+  private(set) var used = 0
+  private(set) var peak = 0
+  init(limit: Int) { self.limit = limit }
+
+  /// Throws 53200 beyond the limit.
+  func charge(_ byteCount: Int) throws {
+    used += byteCount
+    peak = max(peak, used)
+    if used > limit {
+      throw VarveError(
+        .limitExceeded, "the query needs more than its \(limit >> 20) MB of memory",
+        hint: "Narrow the time range, select fewer columns, or raise the limit: SET varve.query_memory_limit = '1GB'.",
+        sqlState: "53200")
+    }
+  }
+  func release(_ byteCount: Int) { used -= byteCount }
+}
+
+final class ExecutionContext {
+  let catalog: CatalogView
+  let evaluation: EvaluationContext
+  let parameters: [Datum]
+  let memory: MemoryAccount
+  let control: ExecutionControl
+  /// Monotonic nanoseconds; nil: no limit.
+  let deadline: Int64?
+  let clock: SessionClock
+  /// Slots of `.outer` expressions.
+  let outerValues: [Datum]
+  /// nil unless EXPLAIN ANALYZE asks.
+  let profile: Profile?
+  /// Results of subqueries that take nothing from around them.
+  private(set) var subqueryResults: SubqueryResults
+  private let depth: Int
+
+  var snapshot: any ReadSnapshot { catalog.snapshot }
+
+  init(
+    catalog: CatalogView, evaluation: EvaluationContext, parameters: [Datum], memory: MemoryAccount,
+    control: ExecutionControl, deadline: Int64?, clock: SessionClock, profile: Profile? = nil
+  ) {
+    self.catalog = catalog
+    self.evaluation = evaluation
+    self.parameters = parameters
+    self.memory = memory
+    self.control = control
+    self.deadline = deadline
+    self.clock = clock
+    self.profile = profile
+    outerValues = []
+    subqueryResults = SubqueryResults()
+    depth = 0
+  }
+
+  private init(_ outer: ExecutionContext, _ values: [Datum]) {
+    catalog = outer.catalog
+    evaluation = outer.evaluation
+    parameters = outer.parameters
+    memory = outer.memory
+    control = outer.control
+    deadline = outer.deadline
+    clock = outer.clock
+    profile = outer.profile
+    outerValues = values
+    // A subquery within may look at the values of this one: what it gives is good for these values only.
+    subqueryResults = values.isEmpty ? outer.subqueryResults : SubqueryResults()
+    depth = outer.depth + 1
+  }
+
+  /// For running a query inside of this one with values of its surroundings.
+  func nested(_ values: [Datum]) -> ExecutionContext { ExecutionContext(self, values) }
+
+  /// Throws 57014 when the statement was cancelled or has run too long.
+  func check() throws {
+    if control.isCancelled {
+      throw VarveError(.cancelled, "canceling statement due to user request", sqlState: "57014")
+    }
+    if let deadline, clock.monotonicNanoseconds() > deadline {
+      throw VarveError(
+        .cancelled, "canceling statement due to statement timeout",
+        hint: "SET statement_timeout changes the limit; 0 turns it off.", sqlState: "57014")
+    }
+  }
+
+  func open(_ node: any PlanNode) throws -> any Operator {
+    guard let profile else { return try node.open(self) }
+    let started = clock.monotonicNanoseconds()
+    let entry = profile.entry(for: node)
+    let inner = try node.open(self)
+    entry.nanoseconds += clock.monotonicNanoseconds() - started
+    entry.loops += 1
+    return ProfiledOperator(inner, entry, clock)
+  }
+}
+
+/// Time as a session knows it: injected, so that tests and simulations decide it.
+package struct SessionClock: Sendable {
+  /// Since 1970; may jump.
+  package var wallNanoseconds: @Sendable () -> Int64
+  /// Never goes back.
+  package var monotonicNanoseconds: @Sendable () -> Int64
+  package init(
+    wallNanoseconds: @escaping @Sendable () -> Int64, monotonicNanoseconds: @escaping @Sendable () -> Int64
+  ) {
+    self.wallNanoseconds = wallNanoseconds
+    self.monotonicNanoseconds = monotonicNanoseconds
+  }
+}

@@ -1,0 +1,108 @@
+// The executor: operators pull batches from their inputs. A node is the immutable plan of an operator; opening it
+// gives an operator with the state of one execution.
+
+import VarveCompute
+import VarveCore
+
+/// Rows between two operators.
+struct QueryBatch {
+  var count: Int
+  var columns: [Column]
+  /// Where the rows still stand as a scan delivered them: runs of a series, each sorted by time. Dictionary-coded
+  /// columns of such a batch are tags and hold one value throughout a run.
+  var runs: [SeriesRun]?
+
+  init(count: Int, columns: [Column], runs: [SeriesRun]? = nil) {
+    self.count = count
+    self.columns = columns
+    self.runs = runs
+  }
+
+  func gather(_ rows: UnsafeBufferPointer<UInt32>) -> QueryBatch {
+    QueryBatch(count: rows.count, columns: columns.map { $0.gather(rows) })
+  }
+  func slice(_ rows: Range<Int>) -> QueryBatch {
+    QueryBatch(count: rows.count, columns: columns.map { $0.slice(rows) })
+  }
+  var byteCount: Int { columns.reduce(0) { $0 + $1.byteCount } }
+
+  static func concat(_ batches: [QueryBatch], types: [SQLType]) -> QueryBatch {
+    if batches.count == 1 { return batches[0] }
+    let count = batches.reduce(0) { $0 + $1.count }
+    return QueryBatch(
+      count: count,
+      columns: types.indices.map { index in
+        count == 0
+          ? .null(types[index], count: 0) : .concat(batches.map { $0.columns[index] }, type: types[index])
+      })
+  }
+}
+
+protocol Operator: AnyObject {
+  /// The next rows, never none; nil at the end.
+  func next() throws -> QueryBatch?
+}
+
+protocol PlanNode: AnyObject, Sendable {
+  var types: [SQLType] { get }
+  var inputs: [any PlanNode] { get }
+  /// What EXPLAIN calls it.
+  var label: String { get }
+  /// Further lines of EXPLAIN: name and text.
+  func details(_ context: ExecutionContext) throws -> [(name: String, text: String)]
+  func open(_ context: ExecutionContext) throws -> any Operator
+}
+
+extension PlanNode {
+  func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] { [] }
+}
+
+extension ExecutionContext {
+  /// All rows of a plan, within the memory of the query.
+  func collect(_ node: any PlanNode) throws -> QueryBatch {
+    let input = try open(node)
+    var batches: [QueryBatch] = []
+    while let batch = try input.next() {
+      try check()
+      try memory.charge(batch.byteCount)
+      batches.append(batch)
+    }
+    return .concat(batches, types: node.types)
+  }
+}
+
+/// Rows, time and loops of each node, for EXPLAIN ANALYZE.
+final class Profile {
+  final class Entry {
+    var rows = 0
+    var loops = 0
+    var nanoseconds: Int64 = 0
+  }
+  private var entries: [ObjectIdentifier: Entry] = [:]
+  func entry(for node: any PlanNode) -> Entry {
+    let key = ObjectIdentifier(node)
+    if let entry = entries[key] { return entry }
+    let entry = Entry()
+    entries[key] = entry
+    return entry
+  }
+  func found(_ node: any PlanNode) -> Entry? { entries[ObjectIdentifier(node)] }
+}
+
+final class ProfiledOperator: Operator {
+  private let inner: any Operator
+  private let entry: Profile.Entry
+  private let clock: SessionClock
+  init(_ inner: any Operator, _ entry: Profile.Entry, _ clock: SessionClock) {
+    self.inner = inner
+    self.entry = entry
+    self.clock = clock
+  }
+  func next() throws -> QueryBatch? {
+    let started = clock.monotonicNanoseconds()
+    let batch = try inner.next()
+    entry.nanoseconds += clock.monotonicNanoseconds() - started
+    entry.rows += batch?.count ?? 0
+    return batch
+  }
+}

@@ -1,0 +1,216 @@
+// Reads a series table: conditions on tags become a set of series, conditions on time a range, ranges of fields
+// zones to skip by; what those do not settle is filtered here. Bounds may hold parameters and now(): they are
+// computed when the scan opens.
+
+import VarveCompute
+import VarveCore
+import VarveStorage
+
+/// A comparison of a column with an expression that has no columns.
+struct ScanBound: Sendable {
+  enum Relation: Sendable { case equal, less, lessOrEqual, greater, greaterOrEqual }
+  var relation: Relation
+  var value: BoundExpression
+}
+
+final class SeriesScanNode: PlanNode {
+  let table: TableSchema
+  let columns: [SeriesColumn]
+  /// Condition on column 0, which is the tag.
+  let tagConditions: [(column: ColumnID, condition: BoundExpression)]
+  let timeBounds: [ScanBound]
+  let zoneBounds: [(column: ColumnID, type: FieldType, bound: ScanBound)]
+  /// Over `columns`.
+  let residual: [BoundExpression]
+  /// How many of `columns` are delivered; the rest are for `residual` only.
+  let width: Int
+  let newestPartitionFirst: Bool
+
+  init(
+    table: TableSchema, columns: [SeriesColumn], tagConditions: [(column: ColumnID, condition: BoundExpression)],
+    timeBounds: [ScanBound], zoneBounds: [(column: ColumnID, type: FieldType, bound: ScanBound)],
+    residual: [BoundExpression], width: Int, newestPartitionFirst: Bool = false
+  ) {
+    self.table = table
+    self.columns = columns
+    self.tagConditions = tagConditions
+    self.timeBounds = timeBounds
+    self.zoneBounds = zoneBounds
+    self.residual = residual
+    self.width = width
+    self.newestPartitionFirst = newestPartitionFirst
+  }
+
+  func newestFirst() -> SeriesScanNode {
+    SeriesScanNode(
+      table: table, columns: columns, tagConditions: tagConditions, timeBounds: timeBounds, zoneBounds: zoneBounds,
+      residual: residual, width: width, newestPartitionFirst: true)
+  }
+
+  var types: [SQLType] { columns.prefix(width).map(\.type) }
+  var inputs: [any PlanNode] { [] }
+  var label: String { "Series Scan on \(table.name)" + (newestPartitionFirst ? " (newest partition first)" : "") }
+
+  func open(_ context: ExecutionContext) throws -> any Operator {
+    guard let request = try request(context) else { return EmptyOperator() }
+    return try SeriesScanOperator(self, request, context)
+  }
+
+  /// nil: nothing can match.
+  func request(_ context: ExecutionContext) throws -> ScanRequest? {
+    guard let time = try timeRange(context), !time.isEmpty else { return nil }
+    var predicates: [TagPredicate] = []
+    for (column, condition) in tagConditions {
+      predicates.append(try TagConditions.predicate(column, condition, table.id, context))
+    }
+    let series = predicates.isEmpty ? .all : context.snapshot.series(of: table.id, where: predicates)
+    if case .some(let ids) = series, ids.isEmpty { return nil }
+    var fields: [ColumnID] = []
+    for case .field(let id, _) in columns { fields.append(id) }
+    return ScanRequest(
+      table: table.id, series: series, time: time, fields: fields, zones: try zones(context),
+      newestPartitionFirst: newestPartitionFirst)
+  }
+
+  private func timeRange(_ context: ExecutionContext) throws -> TimeRange? {
+    var range = TimeRange.all
+    for bound in timeBounds {
+      guard case .timestamp(let time) = try context.constant(bound.value) else { return nil }
+      switch bound.relation {
+      case .equal: range = range.intersection(TimeRange(lower: time, upper: time))
+      case .lessOrEqual: range.upper = min(range.upper, time)
+      case .greaterOrEqual: range.lower = max(range.lower, time)
+      case .less:
+        if time == .min { return nil }
+        range.upper = min(range.upper, time - 1)
+      case .greater:
+        if time == .max { return nil }
+        range.lower = max(range.lower, time + 1)
+      }
+    }
+    return range
+  }
+
+  private func zones(_ context: ExecutionContext) throws -> [ZonePredicate] {
+    var result: [ZonePredicate] = []
+    for (column, _, bound) in zoneBounds {
+      let value: Double
+      switch try context.constant(bound.value) {
+      case .float(let number): value = number
+      case .int(let number): value = Double(number)
+      case .numeric(let number): value = number.double
+      case .timestamp(let time): value = Double(time)
+      default: continue
+      }
+      if value.isNaN { continue }
+      // A step outwards: whole numbers beyond 2^53 are rounded, and strictness is the filter's business.
+      let lower = value.nextDown
+      let upper = value.nextUp
+      switch bound.relation {
+      case .equal: result.append(ZonePredicate(column: column, lower: lower, upper: upper))
+      case .less, .lessOrEqual: result.append(ZonePredicate(column: column, lower: nil, upper: upper))
+      case .greater, .greaterOrEqual: result.append(ZonePredicate(column: column, lower: lower, upper: nil))
+      }
+    }
+    return result
+  }
+
+  func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
+    var lines: [(name: String, text: String)] = []
+    guard let request = try request(context) else { return [("Result", "none: the conditions exclude each other")] }
+    if !tagConditions.isEmpty {
+      let total = context.snapshot.statistics(of: table.id).series
+      if case .some(let ids) = request.series { lines.append(("Series", "\(ids.count) of \(total)")) }
+    }
+    if request.time != .all {
+      func text(_ time: Int64) throws -> String {
+        try TypeText.string(.timestamp(time), type: .timestamptz, context: context.evaluation)
+      }
+      let lower = request.time.lower == .min ? "-infinity" : try text(request.time.lower)
+      let upper = request.time.upper == .max ? "infinity" : try text(request.time.upper)
+      lines.append(("Time", "\(lower) to \(upper)"))
+    }
+    if !residual.isEmpty {
+      lines.append(("Filter", "\(residual.count) condition\(residual.count == 1 ? "" : "s")"))
+    }
+    let estimate = try context.snapshot.estimate(request)
+    lines.append(("Partitions", "\(estimate.partitions) read, \(estimate.partitionsPruned) pruned"))
+    lines.append(("Chunks", "\(estimate.chunks) read, \(estimate.chunksPruned) pruned"))
+    lines.append(("Row Blocks", "\(estimate.rowBlocks) read, \(estimate.rowBlocksPruned) pruned"))
+    lines.append(("Head Rows", "\(estimate.headRows)"))
+    lines.append(("Rows at Most", "\(estimate.rows)"))
+    return lines
+  }
+}
+
+final class EmptyOperator: Operator {
+  func next() throws -> QueryBatch? { nil }
+}
+
+final class SeriesScanOperator: Operator {
+  private let node: SeriesScanNode
+  private let context: ExecutionContext
+  private let cursor: any ScanCursor
+  private var tags: [ColumnID: TagReader] = [:]
+
+  init(_ node: SeriesScanNode, _ request: ScanRequest, _ context: ExecutionContext) throws {
+    self.node = node
+    self.context = context
+    cursor = try context.snapshot.scan(request)
+    for case .tag(let id) in node.columns where tags[id] == nil {
+      tags[id] = TagReader(context.snapshot.tagColumn(id, of: node.table.id), request.series)
+    }
+  }
+
+  func next() throws -> QueryBatch? {
+    while let scanned = try cursor.next() {
+      try context.check()
+      var batch = columns(scanned)
+      if !node.residual.isEmpty, let rows = try context.selection(node.residual, batch) {
+        if rows.count == 0 { continue }
+        let runs = SeriesScanOperator.runs(scanned.runs, rows)
+        batch = batch.gather(rows.span)
+        batch.runs = runs
+      }
+      if batch.columns.count > node.width { batch.columns.removeLast(batch.columns.count - node.width) }
+      return batch
+    }
+    return nil
+  }
+
+  private func columns(_ scanned: ScanBatch) -> QueryBatch {
+    let count = scanned.count
+    var field = 0
+    var columns: [Column] = []
+    columns.reserveCapacity(node.columns.count)
+    for column in node.columns {
+      switch column {
+      case .time:
+        let words = Buffer<UInt64>(capacity: count)
+        scanned.times.span.withMemoryRebound(to: UInt64.self) { words.append($0) }
+        columns.append(Column(type: .timestamptz, count: count, storage: .words(words)))
+      case .tag(let id):
+        guard let reader = tags[id] else { preconditionFailure("each tag of a scan has its reader") }
+        columns.append(reader.column(scanned.runs, count))
+      case .field(_, let type):
+        columns.append(FieldReader.column(scanned.fields[field], type))
+        field += 1
+      }
+    }
+    return QueryBatch(count: count, columns: columns, runs: scanned.runs)
+  }
+
+  /// The runs of the chosen rows; `rows` ascends.
+  static func runs(_ runs: [SeriesRun], _ rows: Buffer<UInt32>) -> [SeriesRun] {
+    var result: [SeriesRun] = []
+    var index = 0
+    var end = 0
+    for run in runs {
+      end += run.count
+      let start = index
+      while index < rows.count, Int(rows[index]) < end { index += 1 }
+      if index > start { result.append(SeriesRun(series: run.series, count: index - start)) }
+    }
+    return result
+  }
+}

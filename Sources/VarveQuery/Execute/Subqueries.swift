@@ -1,0 +1,83 @@
+// Subqueries within expressions. One that takes nothing from around it runs once an execution; one that does runs
+// once for each distinct set of values it takes.
+
+import VarveCompute
+import VarveCore
+
+/// What subqueries gave, by plan and by the values they were given.
+final class SubqueryResults {
+  struct Key: Hashable {
+    let plan: ObjectIdentifier
+    let values: [Datum]
+  }
+  private var results: [Key: QueryBatch] = [:]
+  private static let capacity = 10_000
+
+  func result(_ key: Key, _ make: () throws -> QueryBatch) rethrows -> QueryBatch {
+    if let known = results[key] { return known }
+    let made = try make()
+    if results.count >= Self.capacity { results.removeAll() }
+    results[key] = made
+    return made
+  }
+}
+
+extension ExecutionContext {
+  func run(_ subquery: BoundSubquery, _ batch: QueryBatch) throws -> Column {
+    let operand = try subquery.operand.map { try evaluate($0, batch) }
+    if subquery.outerInputs.isEmpty {
+      let result = try rows(subquery, [])
+      if case .quantified(let function, let isAll) = subquery.kind, let operand {
+        return try compare(operand, with: result, function, isAll)
+      }
+      return .constant(try value(subquery, result, nil), type: subquery.type, count: batch.count)
+    }
+    let inputs = try subquery.outerInputs.map { try evaluate($0, batch) }
+    var builder = ColumnBuilder(subquery.type, capacity: batch.count)
+    for row in 0..<batch.count {
+      try check()
+      let result = try rows(subquery, inputs.map { $0.datum(at: row) })
+      try builder.append(try value(subquery, result, operand?.slice(row..<(row + 1))))
+    }
+    return builder.finish()
+  }
+
+  private func rows(_ subquery: BoundSubquery, _ values: [Datum]) throws -> QueryBatch {
+    let key = SubqueryResults.Key(plan: ObjectIdentifier(subquery.plan), values: values)
+    return try subqueryResults.result(key) { try nested(values).collect(subquery.plan.node) }
+  }
+
+  private func value(_ subquery: BoundSubquery, _ result: QueryBatch, _ operand: Column?) throws -> Datum {
+    switch subquery.kind {
+    case .exists: return .bool(result.count > 0)
+    case .scalar:
+      if result.count > 1 {
+        throw SQLError.make("21000", "more than one row returned by a subquery used as an expression")
+      }
+      return result.count == 0 ? .null : result.columns[0].datum(at: 0)
+    case .array: return .array((0..<result.count).map { result.columns[0].datum(at: $0) })
+    case .quantified(let function, let isAll):
+      guard let operand else { preconditionFailure("a quantified subquery has a left side") }
+      return try compare(operand, with: result, function, isAll).datum(at: 0)
+    }
+  }
+
+  private func compare(_ operand: Column, with result: QueryBatch, _ function: ScalarFunction, _ isAll: Bool) throws
+    -> Column
+  {
+    guard result.count > 0 else { return .constant(.bool(isAll), type: .bool, count: operand.count) }
+    let values = result.columns[0]
+    if function.argumentTypes[0] == function.argumentTypes[1], !isAll, function.name == "=" {
+      return KeySet(values).contains(operand)
+    }
+    if function.argumentTypes[0] == function.argumentTypes[1], isAll, function.name == "<>" {
+      return Logic.not(KeySet(values).contains(operand))
+    }
+    let states = Buffer<UInt8>(repeating: 0, count: operand.count)
+    for row in 0..<operand.count {
+      let left = Column.constant(operand.datum(at: row), type: operand.type, count: values.count)
+      states[row] = Logic.quantify(try function.evaluate([left, values], values.count, evaluation), isAll)
+    }
+    return Logic.column(states)
+  }
+}

@@ -1,0 +1,187 @@
+// Logical plan → physical plan. Three rewrites, then the choice of operators:
+//   1. conditions move down: through projections and groupings, to the sides of joins, into scans (`Pushdown`);
+//   2. columns nobody reads are dropped, so that a scan decodes only what is used (`Pruning`);
+//   3. conditions on tags, time and ranges become what a scan can skip by (`ScanPlanning`).
+
+import VarveCompute
+import VarveCore
+
+enum Planner {
+  static func plan(_ logical: LogicalPlan) throws -> any PlanNode {
+    let pushed = Pushdown.push(logical, [])
+    let pruned = Pruning.prune(pushed, needed: Set(pushed.types.indices))
+    return physical(restored(pruned, width: pushed.types.count))
+  }
+
+  /// All columns again, in order: pruning may have moved them.
+  static func restored(_ pruned: (plan: LogicalPlan, places: [Int: Int]), width: Int) -> LogicalPlan {
+    if (0..<width).allSatisfy({ pruned.places[$0] == $0 }), pruned.plan.types.count == width { return pruned.plan }
+    let types = pruned.plan.types
+    return .project(
+      pruned.plan,
+      (0..<width).map { index in
+        guard let place = pruned.places[index] else { preconditionFailure("pruning keeps what is needed") }
+        return .column(ColumnReference(index: place, type: types[place], name: "", location: -1))
+      })
+  }
+
+  private static func physical(_ logical: LogicalPlan) -> any PlanNode {
+    switch logical {
+    case .series(let scan): return ScanPlanning.plan(scan)
+    case .virtual(let table, let columns): return VirtualScanNode(table, columns)
+    case .oneRow: return ValuesNode([[]], [])
+    case .values(let rows, let types): return ValuesNode(rows, types)
+    case .function(let function, let arguments): return FunctionNode(function, arguments)
+    case .filter(let input, let conditions): return FilterNode(physical(input), conditions)
+    case .project(let input, let expressions):
+      if isIdentity(expressions, input.types.count) { return physical(input) }
+      return ProjectNode(physical(input), expressions)
+    case .aggregate(let input, let keys, let calls):
+      return AggregateNode(physical(input), keys: keys, calls: calls, runKeys: runKeys(input, keys, calls))
+    case .join(let kind, let left, let right, let conditions): return join(kind, left, right, conditions)
+    case .lateral(let kind, let left, let right, let outerInputs, _, let conditions):
+      return LateralNode(kind, physical(left), right, outerInputs: outerInputs, residual: conditions)
+    case .sort(let input, let sorts): return SortNode(physical(input), sorts)
+    case .distinct(let input): return DistinctNode(physical(input))
+    case .distinctOn(let input, let keys): return DistinctNode(physical(input), keys: keys)
+    case .limit(.sort(let input, let sorts), let limit?, let offset):
+      return topRows(input, sorts, limit, offset)
+    case .limit(.project(.sort(let input, let sorts), let expressions), let limit?, let offset):
+      return ProjectNode(topRows(input, sorts, limit, offset), expressions)
+    case .limit(let input, let limit, let offset): return LimitNode(physical(input), limit, offset)
+    case .setOperation(.union, isAll: false, let left, let right):
+      return DistinctNode(SetOperationNode(.union, isAll: true, physical(left), physical(right)))
+    case .setOperation(let operation, let isAll, let left, let right):
+      return SetOperationNode(operation, isAll: isAll, physical(left), physical(right))
+    }
+  }
+
+  static func isIdentity(_ expressions: [BoundExpression], _ width: Int) -> Bool {
+    expressions.count == width
+      && expressions.enumerated().allSatisfy { index, expression in
+        if case .column(let reference) = expression { return reference.index == index }
+        return false
+      }
+  }
+
+  private static func join(
+    _ kind: JoinKind, _ left: LogicalPlan, _ right: LogicalPlan, _ conditions: [BoundExpression]
+  ) -> any PlanNode {
+    let leftWidth = left.types.count
+    var equalities: [(left: BoundExpression, right: BoundExpression)] = []
+    var residual: [BoundExpression] = []
+    for condition in conditions {
+      if case .call(let function, let sides) = condition, function.name == "=", sides.count == 2,
+        function.argumentTypes[0] == function.argumentTypes[1]
+      {
+        let columns = sides.map(\.columns)
+        func isLeft(_ set: Set<Int>) -> Bool { !set.isEmpty && set.allSatisfy { $0 < leftWidth } }
+        func isRight(_ set: Set<Int>) -> Bool { !set.isEmpty && set.allSatisfy { $0 >= leftWidth } }
+        func moved(_ expression: BoundExpression) -> BoundExpression {
+          expression.replacingColumns { reference in
+            var reference = reference
+            reference.index -= leftWidth
+            return .column(reference)
+          }
+        }
+        if isLeft(columns[0]), isRight(columns[1]) {
+          equalities.append((sides[0], moved(sides[1])))
+          continue
+        }
+        if isLeft(columns[1]), isRight(columns[0]) {
+          equalities.append((sides[1], moved(sides[0])))
+          continue
+        }
+      }
+      residual.append(condition)
+    }
+    return JoinNode(kind, physical(left), physical(right), equalities: equalities, residual: residual)
+  }
+
+  /// The series scan that delivers column `index` of a plan as its time, with nothing between that changes the
+  /// order of partitions.
+  private static func scanOfTime(_ plan: LogicalPlan, _ index: Int) -> SeriesScan? {
+    switch plan {
+    case .series(let scan): return scan.columns[index] == .time ? scan : nil
+    case .filter(let input, _): return scanOfTime(input, index)
+    case .project(let input, let expressions):
+      guard case .column(let reference) = expressions[index] else { return nil }
+      return scanOfTime(input, reference.index)
+    default: return nil
+    }
+  }
+
+  private static func topRows(
+    _ input: LogicalPlan, _ sorts: [BoundSort], _ limit: BoundExpression, _ offset: BoundExpression?
+  ) -> any PlanNode {
+    guard let first = sorts.first, case .column(let reference) = first.expression,
+      let scan = scanOfTime(input, reference.index)
+    else {
+      return TopRowsNode(physical(input), sorts, limit: limit, offset: offset, partitionNanoseconds: nil)
+    }
+    let node = first.isDescending ? newestFirst(physical(input)) : physical(input)
+    return TopRowsNode(
+      node, sorts, limit: limit, offset: offset, partitionNanoseconds: scan.table.partitionNanoseconds)
+  }
+
+  private static func newestFirst(_ node: any PlanNode) -> any PlanNode {
+    switch node {
+    case let scan as SeriesScanNode: scan.newestFirst()
+    case let filter as FilterNode: FilterNode(newestFirst(filter.input), filter.conditions)
+    case let project as ProjectNode: ProjectNode(newestFirst(project.input), project.expressions)
+    default: node
+    }
+  }
+
+  // MARK: Grouping by runs
+
+  private static func runKeys(_ input: LogicalPlan, _ keys: [BoundExpression], _ calls: [AggregateCall]) -> RunKeys? {
+    guard !keys.isEmpty, calls.allSatisfy(AggregateState.takesRuns), let scan = scan(input) else { return nil }
+    var result = RunKeys(parts: [])
+    for key in keys {
+      if case .column(let reference) = key, case .tag = scan.columns[reference.index] {
+        result.parts.append(.tag(reference.index))
+        continue
+      }
+      // Neighbours in time share the value of any expression of time alone; a segment ends where it changes.
+      let columns = key.columns
+      guard result.time == nil, let column = columns.first, columns.count == 1, scan.columns[column] == .time,
+        key.type.isWord, !key.hasSubquery, !key.isVolatile, isNeverNull(key)
+      else { return nil }
+      result.parts.append(.time)
+      result.time = key
+      if let width = fixedWidth(key) { result.fixedWidth = (width, column) }
+    }
+    return result
+  }
+
+  private static func scan(_ plan: LogicalPlan) -> SeriesScan? {
+    switch plan {
+    case .series(let scan): scan
+    case .filter(let input, _): scan(input)
+    default: nil
+    }
+  }
+
+  private static func isNeverNull(_ key: BoundExpression) -> Bool {
+    switch key {
+    case .column: true
+    case .constant(let value, _): !value.isNull
+    case .call(let function, let arguments):
+      ["time_bucket", "date_trunc", "timezone"].contains(function.name) && arguments.allSatisfy(isNeverNull)
+    default: false
+    }
+  }
+
+  /// The width of `time_bucket(width, time)` where all buckets have the same.
+  private static func fixedWidth(_ key: BoundExpression) -> Int64? {
+    guard case .call(let function, let arguments) = key, function.name == "time_bucket", arguments.count == 2,
+      function.argumentTypes == [.interval, .timestamptz], case .constant(.interval(let interval), _) = arguments[0],
+      interval.months == 0, case .column = arguments[1]
+    else { return nil }
+    let (days, over) = Int64(interval.days).multipliedReportingOverflow(by: 86_400_000_000)
+    let (total, over2) = days.addingReportingOverflow(interval.microseconds)
+    let (width, over3) = total.multipliedReportingOverflow(by: 1000)
+    return over || over2 || over3 || width <= 0 ? nil : width
+  }
+}

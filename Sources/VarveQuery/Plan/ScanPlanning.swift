@@ -1,0 +1,89 @@
+// Sorts the conditions of a series scan: what selects series, what bounds time, what skips blocks, and what is
+// left to test row by row.
+
+import VarveCompute
+import VarveCore
+
+enum ScanPlanning {
+  static func plan(_ scan: SeriesScan) -> SeriesScanNode {
+    var tagConditions: [(column: ColumnID, condition: BoundExpression)] = []
+    var timeBounds: [ScanBound] = []
+    var zoneBounds: [(column: ColumnID, type: FieldType, bound: ScanBound)] = []
+    var residual: [BoundExpression] = []
+    for condition in scan.conditions.flatMap(\.conjuncts) {
+      let columns = condition.columns
+      if columns.count == 1, let index = columns.first {
+        switch scan.columns[index] {
+        case .tag(let id) where !condition.hasSubquery && !condition.isVolatile:
+          tagConditions.append((id, condition.renumbered([index: 0])))
+          continue
+        case .time:
+          if let bound = bound(condition, type: .timestamptz) {
+            timeBounds.append(bound)
+            continue
+          }
+        case .field(let id, let type) where type != .text && type != .bool:
+          if let bound = bound(condition, type: nil) { zoneBounds.append((id, type, bound)) }
+        default: break
+        }
+      }
+      residual.append(condition)
+    }
+    // What only settled conditions needed is not delivered any more.
+    var used = Set<Int>()
+    for condition in residual { condition.collectColumns(into: &used) }
+    return make(scan, tagConditions, timeBounds, zoneBounds, residual, used)
+  }
+
+  private static func make(
+    _ scan: SeriesScan, _ tagConditions: [(column: ColumnID, condition: BoundExpression)],
+    _ timeBounds: [ScanBound], _ zoneBounds: [(column: ColumnID, type: FieldType, bound: ScanBound)],
+    _ residual: [BoundExpression], _ used: Set<Int>
+  ) -> SeriesScanNode {
+    let kept = scan.columns.indices.filter { $0 < scan.width || used.contains($0) }
+    let places = Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1, $0) })
+    return SeriesScanNode(
+      table: scan.table, columns: kept.map { scan.columns[$0] }, tagConditions: tagConditions, timeBounds: timeBounds,
+      zoneBounds: zoneBounds, residual: residual.map { $0.renumbered(places) }, width: scan.width)
+  }
+
+  /// `column op expression` or the other way round, where the expression has no columns. With `type`, both sides
+  /// must be of it, so that the bound is exact.
+  private static func bound(_ condition: BoundExpression, type: SQLType?) -> ScanBound? {
+    guard case .call(let function, let sides) = condition, sides.count == 2,
+      let relation = relations[function.name]
+    else { return nil }
+    if let type, function.argumentTypes != [type, type] { return nil }
+    func isColumn(_ side: BoundExpression) -> Bool {
+      if case .column = side { return true }
+      // A widening cast keeps the order.
+      if type == nil, case .call(let cast, let arguments) = side, arguments.count == 1,
+        case .column(let column) = arguments[0],
+        cast.name == cast.resultType.name, column.type.category == "N", cast.resultType.category == "N",
+        cast.resultType == .float8 || cast.resultType.isNumeric
+      {
+        return true
+      }
+      return false
+    }
+    func isFixed(_ side: BoundExpression) -> Bool {
+      side.columns.isEmpty && !side.isVolatile && !side.hasSubquery
+    }
+    if isColumn(sides[0]), isFixed(sides[1]) { return ScanBound(relation: relation, value: sides[1]) }
+    if isColumn(sides[1]), isFixed(sides[0]) { return ScanBound(relation: flipped(relation), value: sides[0]) }
+    return nil
+  }
+
+  private static let relations: [String: ScanBound.Relation] = [
+    "=": .equal, "<": .less, "<=": .lessOrEqual, ">": .greater, ">=": .greaterOrEqual,
+  ]
+  private static func flipped(_ relation: ScanBound.Relation) -> ScanBound.Relation {
+    switch relation {
+    case .equal: .equal
+    case .less: .greater
+    case .lessOrEqual: .greaterOrEqual
+    case .greater: .less
+    case .greaterOrEqual: .lessOrEqual
+    }
+  }
+}

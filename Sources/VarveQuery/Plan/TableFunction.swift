@@ -1,0 +1,97 @@
+// Functions that give rows: generate_series and unnest, called in FROM.
+
+import VarveCompute
+import VarveCore
+
+struct TableFunction: Sendable {
+  static let names: Set<String> = ["generate_series", "unnest"]
+
+  let name: String
+  let argumentTypes: [SQLType]
+  let types: [SQLType]
+  let rows: @Sendable ([Datum], ExecutionContext) throws -> [[Datum]]
+
+  static func find(_ name: String, _ arguments: [SQLType]) throws -> TableFunction? {
+    switch name {
+    case "generate_series": try series(arguments)
+    case "unnest" where arguments.count == 1: arguments[0].element.map(unnest)
+    default: nil
+    }
+  }
+
+  private static func unnest(_ element: SQLType) -> TableFunction {
+    TableFunction(name: "unnest", argumentTypes: [.array(element)], types: [element]) { arguments, _ in
+      guard case .array(let items) = arguments[0] else { return [] }
+      return items.map { [$0] }
+    }
+  }
+
+  private static func series(_ arguments: [SQLType]) throws -> TableFunction? {
+    guard arguments.count == 2 || arguments.count == 3 else { return nil }
+    let bounds = Array(arguments.prefix(2))
+    if bounds.contains(where: { $0.category == "D" }) {
+      guard arguments.count == 3 else { return nil }
+      let type: SQLType = bounds.allSatisfy { $0 == .timestamp || $0 == .unknown } ? .timestamp : .timestamptz
+      guard let step = try FunctionCatalog.operator("+", [type, .interval]) else { return nil }
+      return TableFunction(name: "generate_series", argumentTypes: [type, type, .interval], types: [type]) {
+        try times($0, step, type, $1)
+      }
+    }
+    guard bounds.allSatisfy({ $0.isInteger || $0 == .unknown }) else { return nil }
+    let type: SQLType = arguments.contains(.int8) ? .int8 : .int4
+    return TableFunction(
+      name: "generate_series", argumentTypes: Array(repeating: type, count: arguments.count), types: [type]
+    ) { arguments, context in
+      guard case .int(var value) = arguments[0], case .int(let last) = arguments[1] else { return [] }
+      var step: Int64 = 1
+      if arguments.count > 2 {
+        guard case .int(let given) = arguments[2] else { return [] }
+        step = given
+      }
+      if step == 0 { throw SQLError.make("22023", "step size cannot equal zero") }
+      var rows: [[Datum]] = []
+      while step > 0 ? value <= last : value >= last {
+        rows.append([.int(value)])
+        if rows.count % 4096 == 0 {
+          try context.check()
+          try context.memory.charge(4096 * 96)
+        }
+        let (next, overflow) = value.addingReportingOverflow(step)
+        if overflow { break }
+        value = next
+      }
+      return rows
+    }
+  }
+
+  private static func times(
+    _ arguments: [Datum], _ add: ScalarFunction, _ type: SQLType, _ context: ExecutionContext
+  ) throws -> [[Datum]] {
+    guard case .timestamp(var value) = arguments[0], case .timestamp(let last) = arguments[1],
+      case .interval(let step) = arguments[2]
+    else { return [] }
+    func next(_ value: Int64) throws -> Int64? {
+      let result = try add.evaluate(
+        [
+          .constant(.timestamp(value), type: type, count: 1),
+          .constant(.interval(step), type: .interval, count: 1),
+        ], 1, context.evaluation)
+      guard case .timestamp(let time) = result.datum(at: 0) else { return nil }
+      return time
+    }
+    guard let second = try next(value) else { return [] }
+    if second == value { throw SQLError.make("22023", "step size cannot equal zero") }
+    let forward = second > value
+    var rows: [[Datum]] = []
+    while forward ? value <= last : value >= last {
+      rows.append([.timestamp(value)])
+      if rows.count % 4096 == 0 {
+        try context.check()
+        try context.memory.charge(4096 * 96)
+      }
+      guard let following = try next(value), following != value else { break }
+      value = following
+    }
+    return rows
+  }
+}

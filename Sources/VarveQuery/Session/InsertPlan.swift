@@ -1,0 +1,137 @@
+// INSERT into a series table: rows of a query become a batch of points.
+//
+// A row without a time is of now; an explicit NULL in a field hides what the row had there; a field that is not
+// named keeps it. A tag that is NULL or empty is a tag the series does not have.
+
+import VarveCompute
+import VarveCore
+import VarveStorage
+
+struct InsertPlan: Sendable {
+  enum Target: Sendable, Hashable {
+    case time
+    case tag(String)
+    case field(String, FieldType)
+  }
+  let table: TableSchema
+  let source: any PlanNode
+  /// One a column of the source, which has the target's type.
+  let targets: [Target]
+
+  /// Pulls the source and makes batches, each small enough for the store.
+  func batches(_ context: ExecutionContext) throws -> [PointBatch] {
+    let input = try context.open(source)
+    var result: [PointBatch] = []
+    while let rows = try input.next() {
+      try context.check()
+      for start in stride(from: 0, to: rows.count, by: Limits.batchRowCount) {
+        let part = rows.slice(start..<min(start + Limits.batchRowCount, rows.count))
+        let batch = try points(part, context)
+        try context.memory.charge(part.byteCount * 2)
+        result.append(batch)
+      }
+    }
+    return result
+  }
+
+  private func points(_ rows: QueryBatch, _ context: ExecutionContext) throws -> PointBatch {
+    var times: Buffer<Int64>?
+    var tags: [(name: String, column: Column)] = []
+    var fields: [PointBatch.Field] = []
+    for (index, target) in targets.enumerated() {
+      let column = rows.columns[index]
+      switch target {
+      case .time:
+        let flat = column.materialized()
+        let buffer = Buffer<Int64>(capacity: rows.count)
+        for row in 0..<rows.count {
+          if flat.isNull(at: row) {
+            throw SQLError.make(
+              "23502", "null value in column \"time\" of relation \"\(table.name)\" violates not-null constraint")
+          }
+          buffer.append(Int64(bitPattern: flat.wordBuffer[row]))
+        }
+        times = buffer
+      case .tag(let name): tags.append((name, column))
+      case .field(let name, let type):
+        fields.append(PointBatch.Field(name: name, column: try field(name, type, column)))
+      }
+    }
+    var series: [SeriesKey] = []
+    var known: [SeriesKey: UInt32] = [:]
+    let rowSeries = Buffer<UInt32>(capacity: rows.count)
+    for row in 0..<rows.count {
+      var values: [(name: String, value: String)] = []
+      for (name, column) in tags {
+        guard case .text(let value) = column.datum(at: row) else { continue }
+        guard value.utf8.count <= Limits.tagValueByteCount else {
+          throw SQLError.make(
+            "22001",
+            "value too long for tag \"\(name)\": \(value.utf8.count) bytes, at most \(Limits.tagValueByteCount)")
+        }
+        values.append((name, value))
+      }
+      let key = SeriesKey(tags: values)
+      if let index = known[key] {
+        rowSeries.append(index)
+      } else {
+        known[key] = UInt32(series.count)
+        rowSeries.append(UInt32(series.count))
+        series.append(key)
+      }
+    }
+    let stamps = times ?? Buffer(repeating: context.evaluation.now, count: rows.count)
+    return PointBatch(table: table.name, series: series, rowSeries: rowSeries, times: stamps, fields: fields)
+  }
+
+  private func field(_ name: String, _ type: FieldType, _ column: Column) throws -> FieldColumn {
+    let count = column.count
+    let flat = column.materialized()
+    var states: Buffer<UInt8>?
+    if flat.hasNulls {
+      let buffer = Buffer<UInt8>(capacity: count)
+      for row in 0..<count {
+        buffer.append(flat.isNull(at: row) ? CellState.null.rawValue : CellState.value.rawValue)
+      }
+      states = buffer
+    }
+    switch type {
+    case .text:
+      let words = Buffer<UInt64>(capacity: count)
+      let bytes = Buffer<UInt8>()
+      let view = TextView(flat)
+      for row in 0..<count {
+        if flat.isNull(at: row) {
+          words.append(0)
+          continue
+        }
+        let text = view.bytes(row)
+        guard text.count <= Limits.textValueByteCount else {
+          throw SQLError.make(
+            "22001", "value too long for column \"\(name)\": \(text.count) bytes, at most \(Limits.textValueByteCount)")
+        }
+        words.append(TextRef(offset: bytes.count, length: text.count).word)
+        bytes.append(text)
+      }
+      return FieldColumn(type: .text, words: words, text: bytes, states: states)
+    case .uint64:
+      let words = Buffer<UInt64>(capacity: count)
+      for row in 0..<count {
+        guard case .numeric(let value) = flat.datum(at: row) else {
+          words.append(0)
+          continue
+        }
+        guard let word = UInt64(exactly: try value.rescaled(to: 0).mantissa) else {
+          throw SQLError.make(
+            "22003", "value of column \"\(name)\" is out of range: \(value.text) is not within 0 to 2^64 - 1")
+        }
+        words.append(word)
+      }
+      return FieldColumn(type: .uint64, words: words, states: states)
+    case .float64, .int64, .bool, .timestamp:
+      let words = Buffer<UInt64>(flat.wordBuffer.span)
+      for row in 0..<count where flat.isNull(at: row) { words[row] = 0 }
+      return FieldColumn(type: type, words: words, states: states)
+    }
+  }
+}

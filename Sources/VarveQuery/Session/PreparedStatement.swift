@@ -1,0 +1,64 @@
+// A statement that was bound and planned, ready to run with any parameters. It is made for one state of the
+// schema; the session makes it anew where that has changed.
+
+import VarveCompute
+import VarveCore
+import VarveStorage
+
+package final class PreparedStatement: Sendable {
+  enum Kind: Sendable {
+    case query(any PlanNode)
+    case insert(InsertPlan)
+    case explain(ExplainPlan)
+    /// What needs no plan.
+    case utility
+  }
+  let parsed: ParsedStatement
+  let kind: Kind
+  /// What the client said of the parameters.
+  let declaredTypes: [SQLType?]
+  /// Of all parameters.
+  package let parameterTypes: [SQLType]
+  /// nil: the statement gives no rows.
+  package let columns: [ResultColumn]?
+  /// The series tables it was planned for.
+  let dependencies: [TableSchema]
+  /// Those of them that are read.
+  let reads: Set<TableID>
+  let timeZone: String
+  /// Holds something of the moment it was made.
+  let isOnceOnly: Bool
+
+  init(
+    parsed: ParsedStatement, kind: Kind, declaredTypes: [SQLType?], parameterTypes: [SQLType],
+    columns: [ResultColumn]?, dependencies: [TableSchema], reads: Set<TableID>, timeZone: String, isOnceOnly: Bool
+  ) {
+    self.parsed = parsed
+    self.kind = kind
+    self.declaredTypes = declaredTypes
+    self.parameterTypes = parameterTypes
+    self.columns = columns
+    self.dependencies = dependencies
+    self.reads = reads
+    self.timeZone = timeZone
+    self.isOnceOnly = isOnceOnly
+  }
+
+  /// Whether it still means what it meant.
+  func isCurrent(_ snapshot: any ReadSnapshot, timeZone: String) -> Bool {
+    guard self.timeZone == timeZone else { return false }
+    for table in dependencies where snapshot.table(named: table.name) != table { return false }
+    return true
+  }
+
+  /// Statements that a failed transaction still takes.
+  var endsTransaction: Bool {
+    if case .transaction(let transaction) = parsed.syntax {
+      switch transaction {
+      case .commit, .rollback: return true
+      default: return false
+      }
+    }
+    return false
+  }
+}

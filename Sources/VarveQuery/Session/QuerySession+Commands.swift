@@ -1,0 +1,199 @@
+// Statements without a plan: transactions, settings, tables, SQL's own prepared statements.
+
+import VarveCompute
+import VarveCore
+import VarveStorage
+
+extension QuerySession {
+  func command(_ statement: PreparedStatement) throws -> QueryResult {
+    func done(_ verb: String) -> QueryResult { QueryResult(columns: nil, rows: nil, verb: verb) }
+    switch statement.parsed.syntax {
+    case .empty: return done("")
+    case .transaction(.begin(let options)):
+      try begin(options)
+      return done("BEGIN")
+    case .transaction(.commit): return done(try commit())
+    case .transaction(.rollback):
+      rollback()
+      return done("ROLLBACK")
+    case .transaction(.unsupported(let what)):
+      throw SQLError.make("0A000", "\(what) is not supported", hint: "BEGIN, COMMIT and ROLLBACK work.")
+    case .set(let set): return done(try apply(set))
+    case .setTransaction(let options):
+      try setTransaction(options)
+      return done("SET")
+    case .show(let name): return try show(name, statement.columns)
+    case .discard:
+      if transactionStatus != .idle { throw inBlock("DISCARD ALL") }
+      try state.resetAll()
+      namedStatements = [:]
+      state.add(.deallocateAll)
+      return done("DISCARD ALL")
+    case .deallocate(let name):
+      if let name {
+        if namedStatements.removeValue(forKey: name) == nil { state.add(.deallocate(name)) }
+        return done("DEALLOCATE")
+      }
+      namedStatements = [:]
+      state.add(.deallocateAll)
+      return done("DEALLOCATE ALL")
+    case .prepare(let name, let types, let inner): return try prepareNamed(name, types, inner, statement.parsed)
+    case .execute(let name, let arguments): return try executeNamed(name, arguments, statement.parsed)
+    case .createTable(let create): return try createTable(create, statement.parsed.source)
+    case .dropTable(let drop): return try dropTables(drop, statement.parsed.source)
+    case .unsupported(let what, let hint):
+      // The statement's first word: a statement begins behind blanks.
+      throw statement.parsed.source.unsupported(what, at: statement.parsed.firstWord, hint: hint)
+    case .select, .insert, .explain: preconditionFailure("these have a plan")
+    }
+  }
+
+  func inBlock(_ what: String) -> VarveError {
+    SQLError.make("25001", "\(what) cannot run inside a transaction block", hint: "Run it with autocommit.")
+  }
+
+  func apply(_ set: SetSyntax) throws -> String {
+    switch set.kind {
+    case .resetAll:
+      try state.resetAll()
+      return "RESET"
+    case .reset, .toDefault:
+      try state.set(set.name, nil, isLocal: set.isLocal)
+      return set.kind == .reset ? "RESET" : "SET"
+    case .value:
+      if set.isLocal, transactionStatus == .idle {
+        state.add(
+          .notice(
+            severity: "WARNING", sqlState: "25P01", message: "SET LOCAL can only be used in transaction blocks"))
+      }
+      try state.set(set.name, set.values.joined(separator: ", "), isLocal: set.isLocal)
+      return "SET"
+    }
+  }
+
+  func show(_ name: String, _ columns: [ResultColumn]?) throws -> QueryResult {
+    let rows: [[Datum]]
+    if name == "all" {
+      rows = state.listing().map { [.text($0.name), .text($0.value), .text($0.summary)] }
+    } else {
+      guard let value = state.setting(name) else {
+        throw SQLError.make("42704", "unrecognized configuration parameter \"\(name)\"")
+      }
+      rows = [[.text(value)]]
+    }
+    let types = Array(repeating: SQLType.text, count: rows.first?.count ?? 1)
+    return QueryResult(columns: columns, rows: RowsOperator(try QueryBatch(rows: rows, types: types)), verb: "SHOW")
+  }
+
+  // MARK: PREPARE and EXECUTE
+
+  func prepareNamed(_ name: String, _ types: [TypeSyntax], _ inner: StatementSyntax, _ parsed: ParsedStatement)
+    throws -> QueryResult
+  {
+    guard namedStatements[name] == nil else {
+      throw SQLError.make("42P05", "prepared statement \"\(name)\" already exists")
+    }
+    let catalog = CatalogView(snapshot: try snapshot(), session: state)
+    let binder = Binder(
+      source: parsed.source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: [])
+    let declared = try types.map { Optional(try binder.type($0)) }
+    let statement = ParsedStatement(syntax: inner, source: parsed.source, text: parsed.text)
+    _ = try plan(statement, declared)
+    namedStatements[name] = (statement, declared)
+    return QueryResult(columns: nil, rows: nil, verb: "PREPARE")
+  }
+
+  func executeNamed(_ name: String, _ arguments: [ExpressionSyntax], _ parsed: ParsedStatement) throws
+    -> QueryResult
+  {
+    guard let named = namedStatements[name] else {
+      throw SQLError.make("26000", "prepared statement \"\(name)\" does not exist")
+    }
+    let inner = try plan(named.statement, named.types)
+    let catalog = CatalogView(snapshot: try snapshot(), session: state)
+    let binder = Binder(
+      source: parsed.source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: [])
+    let context = context(catalog, [])
+    var values: [Datum] = []
+    for (argument, type) in zip(arguments, inner.parameterTypes) {
+      let bound = try binder.bind(argument, QueryLevel(parent: nil))
+      guard let converted = try binder.coerce(bound, to: type, .assignment, at: argument.location) else {
+        throw binder.error(
+          "42804", "parameter of type \(type.name) cannot take a value of type \(bound.type.name)",
+          at: argument.location)
+      }
+      values.append(try context.constant(converted))
+    }
+    return try run(inner, values)
+  }
+
+  // MARK: Tables
+
+  func createTable(_ create: CreateTableSyntax, _ source: SourceText) throws -> QueryResult {
+    let catalog = CatalogView(snapshot: try snapshot(), session: state)
+    let binder = Binder(
+      source: source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: [])
+    let definition = try binder.bindCreateTable(create)
+    do {
+      try store.createTable(definition)
+    } catch let error as VarveError where error.code == .alreadyExists {
+      guard create.ifNotExists else {
+        throw source.error(
+          "42P07", "relation \"\(definition.name)\" already exists", at: create.table.location,
+          hint: "CREATE TABLE IF NOT EXISTS leaves it as it is.")
+      }
+      state.add(
+        .notice(
+          severity: "NOTICE", sqlState: "42P07", message: "relation \"\(definition.name)\" already exists, skipping"))
+      return QueryResult(columns: nil, rows: nil, verb: "CREATE TABLE")
+    }
+    if transactionStatus != .idle {
+      transactionSnapshot = nil
+      state.add(
+        .notice(
+          severity: "WARNING", sqlState: "01000",
+          message: "CREATE TABLE takes effect at once; ROLLBACK does not undo it"))
+    }
+    return QueryResult(columns: nil, rows: nil, verb: "CREATE TABLE")
+  }
+
+  func dropTables(_ drop: DropTableSyntax, _ source: SourceText) throws -> QueryResult {
+    let view = CatalogView(snapshot: try snapshot(), session: state)
+    var names: [String] = []
+    for parts in drop.tables {
+      let name = parts.last ?? ""
+      let schema = parts.count > 1 ? parts[parts.count - 2] : nil
+      switch view.relation(schema: schema, name: name)?.source {
+      case .series: if !names.contains(name) { names.append(name) }
+      case .virtual:
+        throw SQLError.make("42501", "permission denied: \"\(name)\" is a system catalog")
+      case nil:
+        guard drop.ifExists else {
+          throw SQLError.make("42P01", "table \"\(name)\" does not exist", hint: "DROP TABLE IF EXISTS passes over it.")
+        }
+        state.add(
+          .notice(severity: "NOTICE", sqlState: "00000", message: "table \"\(name)\" does not exist, skipping"))
+      }
+    }
+    if !names.isEmpty, transactionStatus != .idle { throw inBlock("DROP TABLE") }
+    try writePending()
+    for name in names { try store.dropTable(named: name) }
+    return QueryResult(columns: nil, rows: nil, verb: "DROP TABLE")
+  }
+}
+
+extension ParsedStatement {
+  /// Where the statement begins in its source; 0 if that is not known.
+  var firstWord: Int {
+    let whole = Array(source.text.utf8)
+    let own = Array(text.utf8)
+    var start = 0
+    while start + own.count <= whole.count {
+      if whole[start] == own.first, Array(whole[start..<(start + own.count)]) == own { break }
+      start += 1
+    }
+    var index = 0
+    while index < own.count, own[index] <= 0x20 { index += 1 }
+    return start + own.count <= whole.count ? start + index : 0
+  }
+}

@@ -1,0 +1,186 @@
+// How a session plans a statement and starts it.
+
+import VarveCompute
+import VarveCore
+import VarveStorage
+
+extension QuerySession {
+  // MARK: Planning
+
+  func evaluation(_ catalog: CatalogView) -> EvaluationContext {
+    EvaluationContext(
+      now: now, timeZone: state.timeZone, zones: state.zones, clock: clock.wallNanoseconds,
+      objectID: { catalog.objectID($0, $1) }, objectName: { catalog.objectName($0, $1) })
+  }
+
+  func plan(_ parsed: ParsedStatement, _ types: [SQLType?]) throws -> PreparedStatement {
+    let isCommand =
+      switch parsed.syntax {
+      case .select, .insert, .explain, .execute: false
+      default: true
+      }
+    if transactionStatus == .failed, !isCommand {
+      throw SQLError.make("25P02", "current transaction is aborted, commands ignored until end of transaction block")
+    }
+    if isCommand {
+      return PreparedStatement(
+        parsed: parsed, kind: .utility, declaredTypes: types, parameterTypes: [],
+        columns: commandColumns(parsed.syntax),
+        dependencies: [], reads: [], timeZone: state.timeZone, isOnceOnly: false)
+    }
+    if case .execute(let name, let arguments) = parsed.syntax { return try planExecute(name, arguments, parsed) }
+    let catalog = CatalogView(snapshot: try snapshot(), session: state)
+    state.setSnapshot(catalog.snapshot)
+    let binder = Binder(
+      source: parsed.source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: types)
+    var kind: PreparedStatement.Kind
+    var columns: [ResultColumn]?
+    switch parsed.syntax {
+    case .select(let select): (kind, columns) = try planQuery(select, binder)
+    case .insert(let insert): kind = .insert(try binder.bindInsert(insert))
+    case .explain(let inner, let options):
+      let explain = try planExplain(inner, options, binder)
+      kind = .explain(explain)
+      columns = [ResultColumn(name: "QUERY PLAN", type: .text)]
+    default: kind = .utility
+    }
+    let parameters = try binder.parameterTypes.enumerated().map { index, type -> SQLType in
+      guard let type, type != .unknown else {
+        throw SQLError.make("42P18", "could not determine data type of parameter $\(index + 1)")
+      }
+      return type
+    }
+    return PreparedStatement(
+      parsed: parsed, kind: kind, declaredTypes: types, parameterTypes: parameters, columns: columns,
+      dependencies: binder.dependencies, reads: binder.reads, timeZone: state.timeZone, isOnceOnly: binder.isOnceOnly)
+  }
+
+  func planQuery(_ select: SelectSyntax, _ binder: Binder) throws -> (PreparedStatement.Kind, [ResultColumn]) {
+    let bound = try binder.bindSelect(select, QueryLevel(parent: nil))
+    return (.query(try Planner.plan(bound.plan)), bound.columns)
+  }
+
+  func planExplain(_ inner: StatementSyntax, _ options: [OptionSyntax], _ binder: Binder) throws -> ExplainPlan {
+    var explain = ExplainPlan()
+    for option in options { try explain.apply(option, binder.source) }
+    switch inner {
+    case .select(let select):
+      let bound = try binder.bindSelect(select, QueryLevel(parent: nil))
+      explain.node = try Planner.plan(bound.plan)
+    case .insert(let insert):
+      let plan = try binder.bindInsert(insert)
+      if explain.isAnalyze { throw SQLError.make("0A000", "EXPLAIN ANALYZE of an INSERT is not supported") }
+      explain.node = plan.source
+      explain.title = "Insert on \(plan.table.name)"
+    default: throw SQLError.make("0A000", "EXPLAIN takes SELECT and INSERT")
+    }
+    return explain
+  }
+
+  func planExecute(_ name: String, _ arguments: [ExpressionSyntax], _ parsed: ParsedStatement) throws
+    -> PreparedStatement
+  {
+    guard let named = namedStatements[name] else {
+      throw SQLError.make("26000", "prepared statement \"\(name)\" does not exist")
+    }
+    let inner = try plan(named.statement, named.types)
+    guard arguments.count == inner.parameterTypes.count else {
+      throw SQLError.make(
+        "42601", "wrong number of parameters for prepared statement \"\(name)\"",
+        hint: "Expected \(inner.parameterTypes.count) parameters but got \(arguments.count).")
+    }
+    return PreparedStatement(
+      parsed: parsed, kind: .utility, declaredTypes: [], parameterTypes: [], columns: inner.columns,
+      dependencies: inner.dependencies, reads: inner.reads, timeZone: state.timeZone, isOnceOnly: true)
+  }
+
+  func commandColumns(_ syntax: StatementSyntax) -> [ResultColumn]? {
+    guard case .show(let name) = syntax else { return nil }
+    if name == "all" { return ["name", "setting", "description"].map { ResultColumn(name: $0, type: .text) } }
+    return [ResultColumn(name: SettingDefinition.byName[name.lowercased()]?.name ?? name, type: .text)]
+  }
+
+  // MARK: Running
+
+  func context(_ catalog: CatalogView, _ parameters: [Datum], profile: Profile? = nil) -> ExecutionContext {
+    let timeout = state.statementTimeoutNanoseconds
+    return ExecutionContext(
+      catalog: catalog, evaluation: evaluation(catalog), parameters: parameters,
+      memory: MemoryAccount(limit: state.queryMemoryByteCount), control: control,
+      deadline: timeout > 0 ? clock.monotonicNanoseconds() &+ timeout : nil, clock: clock, profile: profile)
+  }
+
+  func run(_ statement: PreparedStatement, _ parameters: [Datum]) throws -> QueryResult {
+    try checkTransaction(statement)
+    if case .utility = statement.kind { return try command(statement) }
+    guard parameters.count == statement.parameterTypes.count else {
+      throw SQLError.make(
+        "08P01",
+        "bind message supplies \(parameters.count) parameters, but the statement requires \(statement.parameterTypes.count)"
+      )
+    }
+    var statement = statement
+    try settlePending(statement)
+    var catalog = CatalogView(snapshot: try snapshot(), session: state)
+    if !statement.isCurrent(catalog.snapshot, timeZone: state.timeZone) {
+      let renewed = try plan(statement.parsed, statement.declaredTypes)
+      guard renewed.columns?.map(\.type) == statement.columns?.map(\.type),
+        renewed.columns?.map(\.name) == statement.columns?.map(\.name),
+        renewed.parameterTypes == statement.parameterTypes
+      else {
+        throw SQLError.make(
+          "0A000", "cached plan must not change result type",
+          hint: "Prepare the statement again: its table has changed.")
+      }
+      statement = renewed
+      catalog = CatalogView(snapshot: try snapshot(), session: state)
+    }
+    state.setSnapshot(catalog.snapshot)
+    switch statement.kind {
+    case .query(let node):
+      let context = context(catalog, parameters)
+      return QueryResult(
+        columns: statement.columns, rows: try node.open(context), verb: "SELECT",
+        failed: { [weak self] error in
+          self?.fail()
+          return error
+        })
+    case .insert(let plan): return try insert(plan, catalog, parameters)
+    case .explain(let plan):
+      let context = context(catalog, parameters, profile: plan.isAnalyze ? Profile() : nil)
+      return QueryResult(columns: statement.columns, rows: RowsOperator(try plan.run(context)), verb: "EXPLAIN")
+    case .utility: return try command(statement)
+    }
+  }
+
+  func settlePending(_ statement: PreparedStatement) throws {
+    guard !pending.isEmpty, !statement.reads.isEmpty else { return }
+    let tables = statement.dependencies.filter { statement.reads.contains($0.id) }
+    if transactionStatus == .idle {
+      try writePending()
+    } else if let table = tables.first(where: { table in pending.contains { $0.table == table.name } }) {
+      throw SQLError.make(
+        "0A000", "reading \"\(table.name)\" in the transaction that has written to it is not supported",
+        hint: "COMMIT first, or use autocommit.")
+    }
+  }
+
+  func insert(_ plan: InsertPlan, _ catalog: CatalogView, _ parameters: [Datum]) throws -> QueryResult {
+    if isReadOnly || (transactionStatus == .idle && state.setting("default_transaction_read_only") == "on") {
+      throw SQLError.make("25006", "cannot execute INSERT in a read-only transaction")
+    }
+    let batches = try plan.batches(context(catalog, parameters))
+    let rows = batches.reduce(0) { $0 + $1.rowCount }
+    for batch in batches {
+      pendingByteCount += batch.times.byteCount + batch.fields.reduce(0) { $0 + $1.column.byteCount }
+    }
+    pending += batches
+    guard pendingByteCount <= state.queryMemoryByteCount else {
+      discardPending()
+      throw VarveError(
+        .limitExceeded, "the transaction has inserted more than varve.query_memory_limit allows",
+        hint: "Commit in smaller parts, or raise the limit.", sqlState: "53200")
+    }
+    return QueryResult(columns: nil, rows: nil, verb: "INSERT", affected: rows)
+  }
+}

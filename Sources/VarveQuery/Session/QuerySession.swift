@@ -1,0 +1,254 @@
+// One client's conversation with the store: settings, the transaction, prepared plans. Used from one thread at a
+// time; only `cancel` comes from others.
+//
+// A transaction's INSERTs are kept until it commits and then written together, so others never see a part of them.
+// The block itself may not read a table it has written to before it commits: that is refused, never answered
+// without its own rows. Without BEGIN, what `endImplicitTransaction` closes is one transaction: a pipeline or a
+// string of statements; there a statement that reads first writes what is waiting.
+
+import VarveCompute
+import VarveCore
+import VarveStorage
+
+package enum QueryTransactionStatus: Character, Sendable {
+  case idle = "I"
+  case inBlock = "T"
+  case failed = "E"
+}
+
+package final class QuerySession {
+  let store: any StoreAccess
+  package let state: SessionState
+  let clock: SessionClock
+  let control = ExecutionControl()
+  package internal(set) var transactionStatus = QueryTransactionStatus.idle
+  var transactionStart: Int64 = 0
+  /// For REPEATABLE READ, once its first statement has run.
+  var transactionSnapshot: (any ReadSnapshot)?
+  var isRepeatableRead = false
+  var isReadOnly = false
+  /// Rows inserted and not yet written.
+  var pending: [PointBatch] = []
+  var pendingByteCount = 0
+  private var cache = PlanCache()
+  var namedStatements: [String: (statement: ParsedStatement, types: [SQLType?])] = [:]
+
+  package init(
+    store: any StoreAccess, clock: SessionClock, user: String = "varve", database: String = "varve",
+    processID: Int32 = 0, zones: TimeZoneDatabase = .builtIn
+  ) {
+    self.store = store
+    self.clock = clock
+    state = SessionState(
+      user: user, database: database, processID: processID, startTime: clock.wallNanoseconds(), zones: zones)
+  }
+
+  // MARK: For the connection
+
+  /// Any thread: the running statement throws 57014 soon.
+  package func cancel() { control.cancel() }
+  /// The control alone, to hold where the session itself must not go.
+  package var cancellation: ExecutionControl { control }
+  package func resetCancellation() { control.reset() }
+  package func set(_ name: String, _ value: String) throws { try state.set(name, value, isLocal: false) }
+  package var parameterStatus: [(name: String, value: String)] { state.reported }
+  package func takeEffects() -> [SessionEffect] { state.takeEffects() }
+
+  /// How values become text and text values, now.
+  package var evaluationContext: EvaluationContext {
+    do {
+      return evaluation(CatalogView(snapshot: try snapshot(), session: state))
+    } catch {
+      // Without a store names of objects stay numbers; the statement that needs the store will say why.
+      return EvaluationContext(now: now, timeZone: state.timeZone, zones: state.zones)
+    }
+  }
+
+  /// Forgets what was not committed.
+  package func close() {
+    pending = []
+    pendingByteCount = 0
+    transactionSnapshot = nil
+    state.setSnapshot(nil)
+  }
+
+  /// The end of what runs as one implicit transaction. See the file's head.
+  package func endImplicitTransaction(failed: Bool) throws {
+    switch transactionStatus {
+    case .idle:
+      if failed { discardPending() } else { try writePending() }
+    case .inBlock, .failed:
+      if failed { fail() }
+    }
+  }
+
+  // MARK: Statements
+
+  /// The statements of a text. Errors count positions in the whole text.
+  package func split(_ sql: String) throws -> [ParsedStatement] {
+    if let known = cache.statements(sql) { return known }
+    do {
+      let statements = try SQLParser.parse(sql)
+      cache.add(sql, statements)
+      return statements
+    } catch {
+      fail()
+      throw error
+    }
+  }
+
+  /// One statement, or none (an empty text). Types that are nil are inferred.
+  package func prepare(_ sql: String, parameterTypes: [SQLType?] = []) throws -> PreparedStatement {
+    let statements = try split(sql)
+    guard statements.count <= 1 else {
+      fail()
+      throw SQLError.make("42601", "cannot insert multiple commands into a prepared statement")
+    }
+    let parsed = statements.first ?? ParsedStatement(syntax: .empty, source: SourceText(sql), text: sql)
+    return try prepare(parsed, parameterTypes: parameterTypes)
+  }
+
+  /// A plan of before is used again while its tables are as they were.
+  package func prepare(_ statement: ParsedStatement, parameterTypes: [SQLType?] = []) throws -> PreparedStatement {
+    // One statement of several has errors that point into the whole text: only a whole text is a key.
+    let text = statement.source.text
+    let isWhole = statement.text.utf8.count == text.utf8.count
+    do {
+      if isWhole, transactionStatus != .failed, let known = cache.find(text, parameterTypes),
+        known.isCurrent(try snapshot(), timeZone: state.timeZone)
+      {
+        return known
+      }
+      let prepared = try plan(statement, parameterTypes)
+      if isWhole, !prepared.isOnceOnly { cache.add(text, parameterTypes, prepared) }
+      return prepared
+    } catch {
+      fail()
+      throw error
+    }
+  }
+
+  /// Starts a statement. INSERT and commands have done their work when this returns; rows come as they are pulled.
+  package func execute(_ prepared: PreparedStatement, parameters: [Datum] = []) throws -> QueryResult {
+    do {
+      return try run(prepared, parameters)
+    } catch {
+      fail()
+      throw error
+    }
+  }
+
+  // MARK: Transactions
+
+  var now: Int64 { transactionStatus == .idle ? clock.wallNanoseconds() : transactionStart }
+
+  func fail() {
+    if transactionStatus == .inBlock { transactionStatus = .failed }
+    if transactionStatus == .failed { discardPending() }
+  }
+
+  func discardPending() {
+    pending = []
+    pendingByteCount = 0
+  }
+
+  func writePending() throws {
+    if pending.isEmpty { return }
+    let batches = pending
+    discardPending()
+    for result in try store.write(batches) {
+      if let rejection = result.rejections.first {
+        let more = result.rejections.count > 1 ? " (and \(result.rejections.count - 1) more)" : ""
+        throw VarveError(
+          rejection.code, "a row was not taken: \(rejection.message)\(more)", hint: "The other rows are stored.")
+      }
+    }
+  }
+
+  func snapshot() throws -> any ReadSnapshot {
+    if let transactionSnapshot { return transactionSnapshot }
+    let snapshot = try store.snapshot()
+    if isRepeatableRead, transactionStatus != .idle { transactionSnapshot = snapshot }
+    return snapshot
+  }
+
+  func begin(_ options: [OptionSyntax]) throws {
+    if transactionStatus != .idle {
+      state.add(.notice(severity: "WARNING", sqlState: "25001", message: "there is already a transaction in progress"))
+      return
+    }
+    try writePending()
+    transactionStart = clock.wallNanoseconds()
+    state.beginTransaction()
+    isRepeatableRead = state.setting("default_transaction_isolation") == "repeatable read"
+    isReadOnly = state.setting("default_transaction_read_only") == "on"
+    transactionStatus = .inBlock
+    do {
+      try setTransaction(options)
+    } catch {
+      end(committed: false)
+      throw error
+    }
+  }
+
+  func setTransaction(_ options: [OptionSyntax]) throws {
+    for option in options {
+      switch option.name {
+      case "transaction_isolation":
+        guard let level = option.value, level != "serializable" else {
+          throw SQLError.make(
+            "0A000", "isolation level SERIALIZABLE is not supported", hint: "REPEATABLE READ gives one snapshot.")
+        }
+        isRepeatableRead = level == "repeatable read"
+        try state.set("transaction_isolation", level, isLocal: true)
+      case "transaction_read_only":
+        isReadOnly = option.value == "1" || option.value == "true"
+        try state.set("transaction_read_only", isReadOnly ? "on" : "off", isLocal: true)
+      default: break
+      }
+    }
+  }
+
+  func end(committed: Bool) {
+    transactionStatus = .idle
+    transactionSnapshot = nil
+    isRepeatableRead = false
+    isReadOnly = false
+    state.endTransaction(committed: committed)
+  }
+
+  func commit() throws -> String {
+    switch transactionStatus {
+    case .idle:
+      state.add(.notice(severity: "WARNING", sqlState: "25P01", message: "there is no transaction in progress"))
+      try writePending()
+      return "COMMIT"
+    case .failed:
+      discardPending()
+      end(committed: false)
+      return "ROLLBACK"
+    case .inBlock:
+      do {
+        try writePending()
+      } catch {
+        end(committed: false)
+        throw error
+      }
+      end(committed: true)
+      return "COMMIT"
+    }
+  }
+
+  func rollback() {
+    if transactionStatus == .idle {
+      state.add(.notice(severity: "WARNING", sqlState: "25P01", message: "there is no transaction in progress"))
+    }
+    discardPending()
+    end(committed: false)
+  }
+
+  func checkTransaction(_ statement: PreparedStatement) throws {
+    guard transactionStatus == .failed, !statement.endsTransaction else { return }
+    throw SQLError.make("25P02", "current transaction is aborted, commands ignored until end of transaction block")
+  }
+}

@@ -1,0 +1,149 @@
+// Who a session is and what it has set. Functions of running queries read it, so it is behind a lock.
+
+import Synchronization
+import VarveCompute
+import VarveCore
+import VarveStorage
+
+package final class SessionState: Sendable {
+  package let user: String
+  package let database: String
+  let processID: Int32
+  let startTime: Int64
+  let zones: TimeZoneDatabase
+  private struct Values {
+    var settings: [String: String] = [:]
+    /// Before the transaction, for ROLLBACK; nil outside of one.
+    var beforeTransaction: [String: String]?
+    /// Before SET LOCAL, for the end of the transaction.
+    var beforeLocal: [String: String?] = [:]
+    var effects: [SessionEffect] = []
+    var snapshot: (any ReadSnapshot)?
+  }
+  private let values = Mutex(Values())
+
+  init(user: String, database: String, processID: Int32, startTime: Int64, zones: TimeZoneDatabase) {
+    self.user = user
+    self.database = database
+    self.processID = processID
+    self.startTime = startTime
+    self.zones = zones
+  }
+
+  // MARK: Settings
+
+  /// nil: there is no such setting.
+  func setting(_ name: String) -> String? {
+    let key = name.lowercased()
+    if let value = values.withLock({ $0.settings[key] }) { return value }
+    if key == "session_authorization" { return user }
+    return SettingDefinition.byName[key]?.defaultValue
+  }
+
+  /// nil: back to the default. Gives the value as it reads from now on.
+  @discardableResult
+  func set(_ name: String, _ value: String?, isLocal: Bool) throws -> String {
+    let key = name.lowercased()
+    let definition = SettingDefinition.byName[key]
+    if definition == nil, !key.contains(".") {
+      throw SQLError.make("42704", "unrecognized configuration parameter \"\(name)\"")
+    }
+    if definition == nil, key.hasPrefix("varve.") {
+      throw SQLError.make(
+        "42704", "unrecognized configuration parameter \"\(name)\"",
+        hint: "SHOW ALL lists the settings there are.")
+    }
+    let normal = try value.map { try definition?.normalize($0, zones) ?? $0 } ?? definition?.defaultValue ?? ""
+    values.withLock { values in
+      if isLocal {
+        if values.beforeTransaction == nil { return }
+        if values.beforeLocal[key] == nil { values.beforeLocal[key] = .some(values.settings[key]) }
+      } else {
+        values.beforeLocal[key] = nil
+      }
+      let before = values.settings[key] ?? definition?.defaultValue
+      values.settings[key] = value == nil ? nil : normal
+      if let definition, definition.isReported, before != normal {
+        values.effects.append(.parameterStatus(name: definition.name, value: normal))
+      }
+    }
+    return normal
+  }
+
+  func resetAll() throws {
+    let names = values.withLock { Array($0.settings.keys) }
+    for name in names { try set(name, nil, isLocal: false) }
+  }
+
+  func listing() -> [(name: String, value: String, summary: String)] {
+    SettingDefinition.all.map { ($0.name, setting($0.name) ?? "", $0.summary) }.sorted { $0.name < $1.name }
+  }
+
+  var reported: [(name: String, value: String)] {
+    SettingDefinition.all.filter(\.isReported).map { ($0.name, setting($0.name) ?? "") }
+  }
+
+  var timeZone: String { setting("timezone") ?? "UTC" }
+  var statementTimeoutNanoseconds: Int64 {
+    (Int64(setting("statement_timeout") ?? "0").map { $0.multipliedReportingOverflow(by: 1_000_000) }).map {
+      $0.overflow ? 0 : $0.partialValue
+    } ?? 0
+  }
+  var queryMemoryByteCount: Int {
+    Int(setting("varve.query_memory_limit") ?? "") ?? SettingDefinition.defaultQueryMemory
+  }
+
+  func beginTransaction() { values.withLock { $0.beforeTransaction = $0.settings } }
+  func endTransaction(committed: Bool) {
+    let changed: [(String, String?)] = values.withLock { values in
+      guard let before = values.beforeTransaction else { return [] }
+      values.beforeTransaction = nil
+      var target = values.settings
+      if committed {
+        for (key, value) in values.beforeLocal { target[key] = value }
+      } else {
+        target = before
+      }
+      values.beforeLocal = [:]
+      let keys = Set(values.settings.keys).union(target.keys)
+      let changed = keys.filter { values.settings[$0] != target[$0] }.map { ($0, target[$0]) }
+      values.settings = target
+      return changed
+    }
+    for (key, value) in changed {
+      if let definition = SettingDefinition.byName[key], definition.isReported {
+        add(.parameterStatus(name: definition.name, value: value ?? definition.defaultValue))
+      }
+    }
+  }
+
+  // MARK: Effects, and what functions see
+
+  func add(_ effect: SessionEffect) { values.withLock { $0.effects.append(effect) } }
+  func takeEffects() -> [SessionEffect] {
+    values.withLock { values in
+      defer { values.effects = [] }
+      return values.effects
+    }
+  }
+
+  /// The snapshot of the running statement, for functions about tables.
+  func setSnapshot(_ snapshot: (any ReadSnapshot)?) { values.withLock { $0.snapshot = snapshot } }
+
+  func tableSize(_ oid: Int64) -> Datum {
+    guard let snapshot = values.withLock({ $0.snapshot }),
+      let table = snapshot.tables().first(where: { Int64(CatalogView.oid($0.id)) == oid })
+    else { return .int(0) }
+    return .int(Int64(snapshot.statistics(of: table.id).chunkBytes))
+  }
+}
+
+/// What a statement did beside its result.
+package enum SessionEffect: Sendable {
+  /// A setting that clients are told of has a new value.
+  case parameterStatus(name: String, value: String)
+  case notice(severity: String, sqlState: String, message: String)
+  /// DEALLOCATE of a statement that SQL's PREPARE did not make.
+  case deallocate(String)
+  case deallocateAll
+}

@@ -1,0 +1,37 @@
+// SQL text → syntax trees, by PostgreSQL's own grammar (libpg_query). The tree arrives as JSON and is turned into
+// ours in one pass. Nothing outside of this folder knows of libpg_query.
+
+import CPgQuery
+import CVarve
+import VarveCore
+
+enum SQLParser {
+  /// The statements of a query string; none for an empty one. Throws 42601 with the position.
+  static func parse(_ sql: String) throws -> [ParsedStatement] {
+    let byteCount = sql.utf8.count
+    guard byteCount <= Limits.queryTextByteCount else {
+      throw VarveError(
+        .limitExceeded, "a query string of \(byteCount) bytes is longer than \(Limits.queryTextByteCount)",
+        hint: "Send the data with COPY or line protocol, or in several statements.", sqlState: "54000")
+    }
+    guard !sql.utf8.contains(0) else {
+      throw VarveError(.syntax, "a query string cannot contain a zero byte", sqlState: "42601")
+    }
+    let source = SourceText(sql)
+    let result = sql.withCString { pg_query_parse($0) }
+    defer { pg_query_free_parse_result(result) }
+    if let error = result.error {
+      let message = error.pointee.message.map { String(cString: $0) } ?? "syntax error"
+      let position = Int(error.pointee.cursorpos)
+      throw VarveError(
+        .syntax, message, sqlState: "42601", position: position > 0 ? position : nil)
+    }
+    guard let tree = result.parse_tree else { return [] }
+    guard let end = cvarve_memchr(tree, 0, .max) else { return [] }
+    let length = end - UnsafeRawPointer(tree)
+    return try tree.withMemoryRebound(to: UInt8.self, capacity: length) { bytes in
+      let reader = TreeReader(UnsafeBufferPointer(start: bytes, count: length), source: source)
+      return try reader.statements()
+    }
+  }
+}

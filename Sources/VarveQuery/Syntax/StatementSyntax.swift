@@ -1,0 +1,142 @@
+// Statements as written.
+
+final class SelectSyntax {
+  enum SetOperation { case union, intersect, except }
+  enum Body {
+    case select
+    case values([[ExpressionSyntax]])
+    case operation(SetOperation, isAll: Bool, SelectSyntax, SelectSyntax)
+  }
+  var body = Body.select
+  var commonTables: [CommonTableSyntax] = []
+  var isDistinct = false
+  var distinctOn: [ExpressionSyntax] = []
+  var targets: [TargetSyntax] = []
+  var from: [FromSyntax] = []
+  var filter: ExpressionSyntax?
+  var groupBy: [ExpressionSyntax] = []
+  var having: ExpressionSyntax?
+  var orderBy: [SortSyntax] = []
+  var limit: ExpressionSyntax?
+  var offset: ExpressionSyntax?
+  /// A clause that is refused, and where.
+  var unsupported: (what: String, location: Int)?
+}
+
+struct CommonTableSyntax {
+  var name = ""
+  var columns: [String] = []
+  var query: SelectSyntax?
+  var isRecursive = false
+  var location = 0
+}
+
+struct TargetSyntax {
+  var name: String?
+  var expression: ExpressionSyntax?
+  var hasIndirection = false
+  var location = 0
+}
+
+struct AliasSyntax {
+  var name = ""
+  var columns: [String] = []
+}
+
+struct RelationSyntax {
+  var schema: String?
+  var name = ""
+  var location = 0
+}
+
+indirect enum FromSyntax {
+  enum JoinKind { case inner, left, right, full }
+  case table(RelationSyntax, AliasSyntax?)
+  case query(SelectSyntax, AliasSyntax?, isLateral: Bool)
+  case function(ExpressionSyntax, AliasSyntax?, withOrdinality: Bool)
+  case join(
+    JoinKind, FromSyntax, FromSyntax, on: ExpressionSyntax?, using: [String], isNatural: Bool, AliasSyntax?)
+  case unsupported(String, location: Int)
+}
+
+struct InsertSyntax {
+  var table = RelationSyntax()
+  var columns: [TargetSyntax] = []
+  /// nil: DEFAULT VALUES.
+  var query: SelectSyntax?
+  var returning: [TargetSyntax] = []
+  var unsupported: (what: String, location: Int)?
+}
+
+struct ColumnDefinitionSyntax {
+  var name = ""
+  var type = TypeSyntax()
+  /// PostgreSQL's names of constraints: CONSTR_NOTNULL, CONSTR_PRIMARY, …
+  var constraints: [(kind: String, location: Int)] = []
+  var location = 0
+}
+
+struct OptionSyntax {
+  var namespace = ""
+  var name = ""
+  /// Strings, numbers and keywords as text; nil without a value.
+  var value: String?
+  var location = 0
+}
+
+struct CreateTableSyntax {
+  var table = RelationSyntax()
+  var columns: [ColumnDefinitionSyntax] = []
+  var options: [OptionSyntax] = []
+  var ifNotExists = false
+  var unsupported: (what: String, location: Int)?
+}
+
+struct DropTableSyntax {
+  var tables: [[String]] = []
+  var ifExists = false
+}
+
+struct SetSyntax {
+  enum Kind { case value, toDefault, reset, resetAll }
+  var kind = Kind.value
+  var name = ""
+  var values: [String] = []
+  var isLocal = false
+}
+
+enum TransactionSyntax {
+  case begin(options: [OptionSyntax])
+  case commit, rollback
+  case unsupported(String)
+}
+
+indirect enum StatementSyntax {
+  case empty
+  case select(SelectSyntax)
+  case insert(InsertSyntax)
+  case createTable(CreateTableSyntax)
+  case dropTable(DropTableSyntax)
+  case explain(StatementSyntax, options: [OptionSyntax])
+  case set(SetSyntax)
+  /// SET TRANSACTION and SET SESSION CHARACTERISTICS.
+  case setTransaction(options: [OptionSyntax])
+  case show(String)
+  case transaction(TransactionSyntax)
+  case discard
+  /// nil: all.
+  case deallocate(String?)
+  case prepare(name: String, types: [TypeSyntax], StatementSyntax)
+  case execute(name: String, [ExpressionSyntax])
+  /// What PostgreSQL parses and this does not do: its name as users write it, and a hint.
+  case unsupported(String, hint: String?)
+}
+
+/// One statement of a query string. The text is the whole string's: positions count from its start.
+package struct ParsedStatement: @unchecked Sendable {
+  // Unchecked for the select trees, which are classes but never written once parsed.
+  let syntax: StatementSyntax
+  let source: SourceText
+  /// The statement's own text, without the semicolon.
+  package let text: String
+}

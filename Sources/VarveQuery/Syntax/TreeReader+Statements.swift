@@ -1,0 +1,300 @@
+// Statements of the tree.
+
+import VarveCore
+
+extension TreeReader {
+  func statements() throws -> [ParsedStatement] {
+    var result: [ParsedStatement] = []
+    let bytes = Array(source.text.utf8)
+    try object { key in
+      guard key == "stmts" else { return try json.skip() }
+      try array {
+        var syntax = StatementSyntax.empty
+        var start = 0
+        var length = 0
+        try object { key in
+          switch key {
+          case "stmt": syntax = try statementNode()
+          case "stmt_location": start = try json.integer()
+          case "stmt_len": length = try json.integer()
+          default: try json.skip()
+          }
+        }
+        let lower = min(max(start, 0), bytes.count)
+        let upper = length > 0 ? min(lower + length, bytes.count) : bytes.count
+        result.append(
+          ParsedStatement(
+            syntax: syntax, source: source, text: String(decoding: bytes[lower..<upper], as: UTF8.self)))
+      }
+    }
+    return result
+  }
+
+  private func statementNode() throws -> StatementSyntax {
+    var result = StatementSyntax.empty
+    try object { node in result = try nested { try statement(node: node) } }
+    return result
+  }
+
+  private func statement(node: String) throws -> StatementSyntax {
+    switch node {
+    case "SelectStmt": return .select(try select())
+    case "InsertStmt": return .insert(try insert())
+    case "CreateStmt": return .createTable(try createTable())
+    case "DropStmt": return try drop()
+    case "ExplainStmt": return try explain()
+    case "VariableSetStmt": return try set()
+    case "VariableShowStmt": return .show(try stringValue("name"))
+    case "TransactionStmt": return try transaction()
+    case "DiscardStmt":
+      try json.skip()
+      return .discard
+    case "DeallocateStmt":
+      let name = try stringValue("name")
+      return .deallocate(name.isEmpty ? nil : name)
+    case "PrepareStmt": return try prepare()
+    case "ExecuteStmt": return try execute()
+    default:
+      try json.skip()
+      return TreeReader.refused(node)
+    }
+  }
+
+  /// What PostgreSQL has and this has not: its name, and the nearest thing that works.
+  private static func refused(_ node: String) -> StatementSyntax {
+    switch node {
+    case "CopyStmt":
+      .unsupported("COPY", hint: "Load files with `varve import`, or send INSERT or line protocol.")
+    case "UpdateStmt":
+      .unsupported("UPDATE", hint: "INSERT a row with the same tags and time: it replaces the fields it names.")
+    case "DeleteStmt": .unsupported("DELETE", hint: "DROP TABLE removes a table with all of its rows.")
+    case "TruncateStmt": .unsupported("TRUNCATE", hint: "DROP TABLE removes a table with all of its rows.")
+    case "AlterTableStmt", "RenameStmt":
+      .unsupported("ALTER", hint: "Columns appear by themselves when line protocol writes them.")
+    case "ViewStmt": .unsupported("CREATE VIEW", hint: "Use a subquery or WITH.")
+    case "CreateTableAsStmt": .unsupported("CREATE TABLE AS", hint: "CREATE TABLE, then INSERT … SELECT.")
+    case "IndexStmt":
+      .unsupported("CREATE INDEX", hint: "Series are indexed by their tags, and rows by time, without it.")
+    case "MergeStmt": .unsupported("MERGE", hint: "INSERT replaces fields of rows with the same tags and time.")
+    case "DeclareCursorStmt", "FetchStmt", "ClosePortalStmt":
+      .unsupported("SQL cursors", hint: "Use the protocol's portals: drivers fetch in parts by themselves.")
+    case "VacuumStmt": .unsupported("VACUUM and ANALYZE", hint: "The store maintains itself.")
+    case "CreatedbStmt", "DropdbStmt":
+      .unsupported("CREATE and DROP DATABASE", hint: "Each data directory is one database.")
+    case "ListenStmt", "NotifyStmt", "UnlistenStmt": .unsupported("LISTEN and NOTIFY", hint: nil)
+    case "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt", "GrantStmt", "GrantRoleStmt":
+      .unsupported("managing roles and privileges", hint: nil)
+    case "LockStmt": .unsupported("LOCK", hint: "Readers see a snapshot; no lock is needed.")
+    case "DoStmt", "CallStmt", "CreateFunctionStmt": .unsupported("procedural code", hint: nil)
+    default:
+      .unsupported(
+        node.hasSuffix("Stmt") ? "this statement (\(node.dropLast(4)))" : "this statement",
+        hint: "SELECT, INSERT, CREATE TABLE, DROP TABLE, EXPLAIN, SET, SHOW, BEGIN and COMMIT work.")
+    }
+  }
+
+  private func insert() throws -> InsertSyntax {
+    var insert = InsertSyntax()
+    try object { key in
+      switch key {
+      case "relation": insert.table = try relation()
+      case "cols": insert.columns = try targets()
+      case "selectStmt": insert.query = try selectNode()
+      case "returningList": insert.returning = try targets()
+      case "onConflictClause":
+        insert.unsupported = ("ON CONFLICT", -1)
+        try json.skip()
+      case "withClause":
+        let tables = try commonTables()
+        insert.query?.commonTables = tables + (insert.query?.commonTables ?? [])
+      default: try json.skip()
+      }
+    }
+    return insert
+  }
+
+  private func createTable() throws -> CreateTableSyntax {
+    var create = CreateTableSyntax()
+    try object { key in
+      switch key {
+      case "relation": create.table = try relation()
+      case "tableElts":
+        try array {
+          try object { node in
+            if node == "ColumnDef" {
+              create.columns.append(try columnDefinition())
+            } else {
+              create.unsupported = (node == "Constraint" ? "a table constraint" : "LIKE", create.table.location)
+              try json.skip()
+            }
+          }
+        }
+      case "options": create.options = try options()
+      case "if_not_exists": create.ifNotExists = try json.boolean()
+      case "inhRelations", "partspec", "partbound", "ofTypename":
+        create.unsupported = ("inheritance and partitioning by hand", create.table.location)
+        try json.skip()
+      default: try json.skip()
+      }
+    }
+    return create
+  }
+
+  private func columnDefinition() throws -> ColumnDefinitionSyntax {
+    var column = ColumnDefinitionSyntax()
+    try object { key in
+      switch key {
+      case "colname": column.name = try json.string()
+      case "typeName": column.type = try typeName()
+      case "location": column.location = try json.integer()
+      case "constraints":
+        try array {
+          try object { _ in
+            var kind = ""
+            var location = 0
+            try object { key in
+              switch key {
+              case "contype": kind = try json.string()
+              case "location": location = try json.integer()
+              default: try json.skip()
+              }
+            }
+            column.constraints.append((kind, location))
+          }
+        }
+      default: try json.skip()
+      }
+    }
+    return column
+  }
+
+  private func drop() throws -> StatementSyntax {
+    var drop = DropTableSyntax()
+    var type = ""
+    try object { key in
+      switch key {
+      case "objects":
+        try array {
+          try object { node in
+            guard node == "List" else { return try json.skip() }
+            try object { key in
+              if key == "items" { drop.tables.append(try plainNames()) } else { try json.skip() }
+            }
+          }
+        }
+      case "removeType": type = try json.string()
+      case "missing_ok": drop.ifExists = try json.boolean()
+      default: try json.skip()
+      }
+    }
+    guard type == "OBJECT_TABLE" else {
+      return .unsupported("DROP of anything but a table", hint: "DROP TABLE works.")
+    }
+    return .dropTable(drop)
+  }
+
+  private func explain() throws -> StatementSyntax {
+    var query = StatementSyntax.empty
+    var explainOptions: [OptionSyntax] = []
+    try object { key in
+      switch key {
+      case "query": query = try statementNode()
+      case "options": explainOptions = try options()
+      default: try json.skip()
+      }
+    }
+    return .explain(query, options: explainOptions)
+  }
+
+  private func set() throws -> StatementSyntax {
+    var set = SetSyntax()
+    var kind = ""
+    var transactionOptions: [OptionSyntax] = []
+    try object { key in
+      switch key {
+      case "kind": kind = try json.string()
+      case "name": set.name = try json.string()
+      case "is_local": set.isLocal = try json.boolean()
+      case "args":
+        try array {
+          try object { node in
+            switch node {
+            case "DefElem": transactionOptions.append(try option())
+            case "A_Const":
+              if let text = TreeReader.text(of: try constant()) { set.values.append(text) }
+            case "TypeCast":
+              // SET TIME ZONE INTERVAL '…'.
+              var value: String?
+              try object { key in
+                if key == "arg" { value = TreeReader.text(of: try expression()) } else { try json.skip() }
+              }
+              if let value { set.values.append(value) }
+            default: try json.skip()
+            }
+          }
+        }
+      default: try json.skip()
+      }
+    }
+    switch kind {
+    case "VAR_SET_MULTI": return .setTransaction(options: transactionOptions)
+    case "VAR_SET_DEFAULT": set.kind = .toDefault
+    case "VAR_RESET": set.kind = .reset
+    case "VAR_RESET_ALL": set.kind = .resetAll
+    case "VAR_SET_CURRENT": return .unsupported("SET … FROM CURRENT", hint: nil)
+    default: break
+    }
+    return .set(set)
+  }
+
+  private func transaction() throws -> StatementSyntax {
+    var kind = ""
+    var transactionOptions: [OptionSyntax] = []
+    var chain = false
+    try object { key in
+      switch key {
+      case "kind": kind = try json.string()
+      case "options": transactionOptions = try options()
+      case "chain": chain = try json.boolean()
+      default: try json.skip()
+      }
+    }
+    if chain { return .transaction(.unsupported("AND CHAIN")) }
+    switch kind {
+    case "TRANS_STMT_BEGIN", "TRANS_STMT_START": return .transaction(.begin(options: transactionOptions))
+    case "TRANS_STMT_COMMIT": return .transaction(.commit)
+    case "TRANS_STMT_ROLLBACK": return .transaction(.rollback)
+    case "TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO":
+      return .transaction(.unsupported("SAVEPOINT"))
+    default: return .transaction(.unsupported("two-phase commit"))
+    }
+  }
+
+  private func prepare() throws -> StatementSyntax {
+    var name = ""
+    var types: [TypeSyntax] = []
+    var query = StatementSyntax.empty
+    try object { key in
+      switch key {
+      case "name": name = try json.string()
+      case "argtypes": try array { try object { _ in types.append(try typeName()) } }
+      case "query": query = try statementNode()
+      default: try json.skip()
+      }
+    }
+    return .prepare(name: name, types: types, query)
+  }
+
+  private func execute() throws -> StatementSyntax {
+    var name = ""
+    var arguments: [ExpressionSyntax] = []
+    try object { key in
+      switch key {
+      case "name": name = try json.string()
+      case "params": arguments = try expressions()
+      default: try json.skip()
+      }
+    }
+    return .execute(name: name, arguments)
+  }
+}

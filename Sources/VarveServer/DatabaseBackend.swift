@@ -1,0 +1,147 @@
+// The engine's sessions as the PostgreSQL listener asks for them.
+//
+// The two sides have their own words for the same things, since neither knows the other; here they meet.
+
+import Varve
+import VarveCompute
+import VarveCore
+import VarveQuery
+import VarveWire
+
+package final class DatabaseBackend: QueryBackend {
+  private let database: Database
+
+  package init(_ database: Database) { self.database = database }
+
+  /// Every database name is taken, as by HTTP: all lead to the one database there is.
+  package func openSession(_ parameters: StartupParameters) throws -> any QuerySession {
+    let session = database.makeSession(user: parameters.user, database: parameters.database)
+    do {
+      for setting in parameters.settings { try session.set(setting.name, setting.value) }
+    } catch {
+      session.close()
+      throw error
+    }
+    return DatabaseSession(session)
+  }
+}
+
+private final class DatabaseSession: QuerySession {
+  let session: VarveQuery.QuerySession
+
+  init(_ session: VarveQuery.QuerySession) { self.session = session }
+
+  var parameterStatus: [(name: String, value: String)] { session.parameterStatus }
+
+  var transactionStatus: TransactionStatus {
+    switch session.transactionStatus {
+    case .idle: .idle
+    case .inBlock: .inTransaction
+    case .failed: .failed
+    }
+  }
+
+  var evaluationContext: EvaluationContext { session.evaluationContext }
+
+  func split(_ sql: String) throws -> [any QueryStatement] {
+    try session.split(sql).map { DatabaseStatement(session, $0) }
+  }
+
+  func takeEffects() -> [SessionEffect] {
+    session.takeEffects().map { effect in
+      switch effect {
+      case .parameterStatus(let name, let value): .parameterStatus(name: name, value: value)
+      case .notice(let severity, let sqlState, let message):
+        .notice(PostgresError(PostgresError.Severity(rawValue: severity) ?? .notice, sqlState, message))
+      case .deallocate(let name): .deallocate(name)
+      case .deallocateAll: .deallocateAll
+      }
+    }
+  }
+
+  func endImplicitTransaction(failed: Bool) throws { try session.endImplicitTransaction(failed: failed) }
+  func cancel() { session.cancel() }
+  func resetCancellation() { session.resetCancellation() }
+  func close() { session.close() }
+}
+
+private final class DatabaseStatement: QueryStatement {
+  private let session: VarveQuery.QuerySession
+  private let statement: ParsedStatement
+
+  init(_ session: VarveQuery.QuerySession, _ statement: ParsedStatement) {
+    self.session = session
+    self.statement = statement
+  }
+
+  func prepare(parameterTypes: [UInt32]) throws -> any PreparedQuery {
+    let types = try parameterTypes.map { oid -> SQLType? in
+      if oid == 0 { return nil }
+      guard let type = SQLType(oid: oid) else {
+        throw SQLError.make("42704", "type with OID \(oid) does not exist")
+      }
+      return type == .unknown ? nil : type
+    }
+    return DatabaseQuery(session, try session.prepare(statement, parameterTypes: types))
+  }
+}
+
+private final class DatabaseQuery: PreparedQuery {
+  private let session: VarveQuery.QuerySession
+  private let prepared: VarveQuery.PreparedStatement
+  let columns: [VarveWire.ResultColumn]?
+
+  init(_ session: VarveQuery.QuerySession, _ prepared: VarveQuery.PreparedStatement) {
+    self.session = session
+    self.prepared = prepared
+    columns = prepared.columns?.map { column in
+      VarveWire.ResultColumn(
+        name: column.name, tableOID: column.tableOID, attributeNumber: column.attributeNumber, typeOID: column.type.oid,
+        typeSize: column.type.typlen, typeModifier: column.type.typmod)
+    }
+  }
+
+  var parameterTypes: [UInt32] { prepared.parameterTypes.map(\.oid) }
+
+  func bind(_ values: [ParameterValue]) throws -> any QueryPortal {
+    guard values.count == prepared.parameterTypes.count else {
+      throw SQLError.make(
+        "08P01",
+        "bind message supplies \(values.count) parameters, but the statement requires \(prepared.parameterTypes.count)")
+    }
+    guard !values.isEmpty else { return DatabasePortal(session, prepared, []) }
+    let context = session.evaluationContext
+    let parameters = try zip(values, prepared.parameterTypes).map { value, type -> Datum in
+      guard let bytes = value.bytes else { return .null }
+      return try bytes.withUnsafeBufferPointer { bytes in
+        switch value.format {
+        case .text: try TypeText.parse(bytes: bytes, as: type, context: context)
+        case .binary: try TypeBinary.decode(bytes, as: type, context: context)
+        }
+      }
+    }
+    return DatabasePortal(session, prepared, parameters)
+  }
+}
+
+private final class DatabasePortal: QueryPortal {
+  private let session: VarveQuery.QuerySession
+  private let prepared: VarveQuery.PreparedStatement
+  private let parameters: [Datum]
+  private var result: QueryResult?
+
+  init(_ session: VarveQuery.QuerySession, _ prepared: VarveQuery.PreparedStatement, _ parameters: [Datum]) {
+    self.session = session
+    self.prepared = prepared
+    self.parameters = parameters
+  }
+
+  func nextBatch() throws -> ColumnBatch? {
+    if let result { return try result.next() }
+    let result = try session.execute(prepared, parameters: parameters)
+    self.result = result
+    return try result.next()
+  }
+
+  func commandTag(rowCount: Int) -> String { result?.commandTag(rowCount: rowCount) ?? "" }
+}

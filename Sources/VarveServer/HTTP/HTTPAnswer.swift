@@ -1,0 +1,43 @@
+// An answer to a request, as a value.
+
+import NIOHTTP1
+import VarveCore
+import VarveWire
+
+struct HTTPAnswer {
+  var status: HTTPResponseStatus
+  var headers: [(String, String)] = []
+  var contentType: String?
+  var body: [UInt8] = []
+
+  static func noContent(_ headers: [(String, String)] = []) -> HTTPAnswer {
+    HTTPAnswer(status: .noContent, headers: headers)
+  }
+
+  static func json(_ status: HTTPResponseStatus, _ body: [UInt8], headers: [(String, String)] = []) -> HTTPAnswer {
+    HTTPAnswer(status: status, headers: headers, contentType: "application/json; charset=utf-8", body: body)
+  }
+
+  /// `code` is one of InfluxDB v2's names.
+  static func error(
+    _ status: HTTPResponseStatus, _ code: String, _ message: String, headers: [(String, String)] = []
+  ) -> HTTPAnswer {
+    .json(status, LineProtocolBody.json(code: code, message: message), headers: headers)
+  }
+
+  static func unavailable(_ message: String, retryAfterSeconds: Int) -> HTTPAnswer {
+    .error(.serviceUnavailable, "unavailable", message, headers: [("Retry-After", "\(retryAfterSeconds)")])
+  }
+
+  /// What the store said when it could not write.
+  static func failure(_ error: VarveError, retryAfterSeconds: Int) -> HTTPAnswer {
+    var message = "\(error.code.rawValue): \(error.message)"
+    if let hint = error.hint { message += " (\(hint))" }
+    switch error.code {
+    case .diskFull, .overloaded, .readOnly, .closed:
+      return .unavailable(message, retryAfterSeconds: retryAfterSeconds)
+    default:
+      return .error(.internalServerError, "internal error", message)
+    }
+  }
+}

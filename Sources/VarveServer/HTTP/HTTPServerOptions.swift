@@ -1,0 +1,70 @@
+import VarveCore
+import VarveWire
+
+/// Settings of the HTTP listener.
+package struct HTTPServerOptions: Sendable {
+  package var host = "127.0.0.1"
+  /// 0 picks a free port.
+  package var port = 8086
+  /// The database of requests that name none. Every name is accepted; all write to the one database there is.
+  package var defaultDatabase = "varve"
+  package var lines = LineProtocolOptions()
+  package var connectionLimit = 1024
+  /// Longest body of a write, unpacked.
+  package var bodyByteLimit = 64 * 1024 * 1024
+  /// Longest body of a query.
+  package var queryByteLimit = Limits.queryTextByteCount
+  /// Rows of one request that are with the store; beyond it the connection is not read.
+  package var inFlightByteLimit = 16 * 1024 * 1024
+  package var retryAfterSeconds = 1
+  /// A connection on which nothing happens for so long is closed.
+  package var idleSeconds: Int64 = 300
+  /// How long the rest of a refused request is read and dropped behind the answer.
+  package var lingerMilliseconds: Int64 = 2_000
+  package var stopGraceMilliseconds: Int64 = 30_000
+  /// What clients of InfluxDB look at to tell versions apart.
+  package var influxVersion = "1.8.10"
+  package var version = "varve"
+  package init() {}
+}
+
+/// Whether the store can be used.
+package struct HealthReport: Sendable {
+  package var isHealthy: Bool
+  package var message: String
+  package init(isHealthy: Bool, message: String) {
+    self.isHealthy = isHealthy
+    self.message = message
+  }
+}
+
+/// The answer to an SQL text.
+package struct HTTPQueryResponse: Sendable {
+  package var status: Int
+  package var contentType: String
+  package var body: [UInt8]
+  package init(status: Int = 200, contentType: String, body: [UInt8]) {
+    self.status = status
+    self.contentType = contentType
+    self.body = body
+  }
+}
+
+package enum HTTPQueryFormat: String, Sendable {
+  case json, csv
+}
+
+/// What the listener asks of the rest of the program, beside the sink. All may be called on any thread.
+package struct HTTPServices: Sendable {
+  /// Nanoseconds since 1970: the time of lines without a stamp.
+  package var now: @Sendable () -> Int64
+  package var health: @Sendable () async -> HealthReport = {
+    HealthReport(isHealthy: true, message: "ready for queries and writes")
+  }
+  /// Prometheus text; nil: there are no metrics.
+  package var metrics: (@Sendable () async -> String)?
+  /// SQL, the format asked for, the database named; nil: queries are refused.
+  package var query:
+    (@Sendable (_ sql: String, _ format: HTTPQueryFormat, _ database: String) async -> HTTPQueryResponse)?
+  package init(now: @escaping @Sendable () -> Int64) { self.now = now }
+}

@@ -1,0 +1,156 @@
+// What HTTP answers beside writes: SQL for a quick look, metrics, health.
+
+import NIOConcurrencyHelpers
+import Varve
+import VarveCore
+import VarveIO
+import VarveStorage
+import VarveWire
+
+/// The listeners whose counts /metrics shows. The HTTP listener is made after its services.
+final class MeasuredListeners: Sendable {
+  let lineProtocol: LineProtocolServer
+  private let httpServer = NIOLockedValueBox<WeakHTTPServer>(WeakHTTPServer())
+
+  private struct WeakHTTPServer: Sendable {
+    weak var server: HTTPServer?
+  }
+
+  init(lineProtocol: LineProtocolServer) { self.lineProtocol = lineProtocol }
+
+  var http: HTTPServer? {
+    get { httpServer.withLockedValue { $0.server } }
+    set { httpServer.withLockedValue { $0.server = newValue } }
+  }
+}
+
+extension HTTPServices {
+  /// A result for curl stands in memory whole; larger ones are for psql.
+  private static let resultByteLimit = 64 << 20
+
+  init(
+    _ database: Database, _ backend: DatabaseBackend, listeners: MeasuredListeners, now: @escaping @Sendable () -> Int64
+  ) {
+    self.init(now: now)
+    health = {
+      guard let failure = database.store.failure else {
+        return HealthReport(isHealthy: true, message: "ready for queries and writes")
+      }
+      return HealthReport(isHealthy: false, message: failure.description)
+    }
+    metrics = { Self.metrics(database, listeners) }
+    query = { sql, format, name in
+      do {
+        return try await database.workers.run { try Self.answer(sql, format, name, backend) }
+      } catch {
+        return Self.failure(PostgresError("XX000", "\(error)"))
+      }
+    }
+  }
+
+  private static func answer(
+    _ sql: String, _ format: HTTPQueryFormat, _ database: String, _ backend: DatabaseBackend
+  ) throws -> HTTPQueryResponse {
+    var body: [UInt8] = []
+    let output: TextOutput = { piece in
+      guard body.count + piece.count <= resultByteLimit else {
+        throw PostgresError(
+          "54000", "the result is larger than \(resultByteLimit >> 20) MB",
+          hint: "ask for less, or use the PostgreSQL port")
+      }
+      body += piece
+    }
+    do {
+      let connection = try EmbeddedSQLConnection(backend, parameters: StartupParameters(database: database))
+      switch format {
+      case .json: try connection.run(sql, into: JSONSink(output))
+      case .csv: try connection.run(sql, into: CSVSink(output))
+      }
+    } catch let error as PostgresError {
+      return failure(error)
+    } catch let error as VarveError {
+      return failure(PostgresError(error))
+    }
+    return HTTPQueryResponse(contentType: format == .json ? "application/json" : "text/csv; charset=utf-8", body: body)
+  }
+
+  private static func failure(_ error: PostgresError) -> HTTPQueryResponse {
+    var text = "{\"code\":\(JSONText.string(error.sqlState)),\"message\":\(JSONText.string(error.message))"
+    if let hint = error.hint { text += ",\"hint\":\(JSONText.string(hint))" }
+    if let position = error.position { text += ",\"position\":\(position)" }
+    let isOurs = error.sqlState.hasPrefix("XX") || error.sqlState.hasPrefix("58")
+    return HTTPQueryResponse(
+      status: isOurs ? 500 : 400, contentType: "application/json", body: Array((text + "}\n").utf8))
+  }
+
+  // MARK: Metrics
+
+  private static func metrics(_ database: Database, _ listeners: MeasuredListeners) -> String {
+    var text = MetricsText()
+    let head = database.store.headByteCounts
+    text.gauge("varve_commit_sequence", "Number of the last durable commit.", Int(database.store.sequence.rawValue))
+    text.gauge("varve_head_bytes", "Bytes of rows in memory that are not in chunk files.", head.active + head.sealing)
+    text.gauge("varve_log_bytes", "Bytes of the write-ahead log.", database.store.logByteCount)
+    if let pipeline = database.pipeline {
+      text.gauge("varve_queue_bytes", "Bytes of rows that wait to be committed.", pipeline.queuedByteCount)
+    }
+    let snapshot: any ReadSnapshot = database.store.snapshot()
+    let tables = snapshot.tables().map { ($0.name, snapshot.statistics(of: $0.id)) }
+    text.gauges(
+      "varve_table_rows", "Rows, before rows of the same identity are merged.", "table", tables.map { ($0, $1.rows) })
+    text.gauges("varve_table_series", "Series.", "table", tables.map { ($0, $1.series) })
+    text.gauges("varve_table_chunks", "Live chunk files.", "table", tables.map { ($0, $1.chunks) })
+    text.gauges("varve_table_chunk_bytes", "Bytes of live chunk files.", "table", tables.map { ($0, $1.chunkBytes) })
+    var statistics = [("line-protocol", listeners.lineProtocol.statistics)]
+    if let http = listeners.http { statistics.append(("http", http.statistics)) }
+    text.counters(
+      "varve_connections_total", "Connections accepted.", "listener", statistics.map { ($0, $1.connections) })
+    text.counters(
+      "varve_received_bytes_total", "Bytes received.", "listener", statistics.map { ($0, $1.bytesReceived) })
+    text.counters("varve_rows_written_total", "Rows written.", "listener", statistics.map { ($0, $1.rowsWritten) })
+    text.counters(
+      "varve_lines_rejected_total", "Lines rejected.", "listener", statistics.map { ($0, $1.linesRejected) })
+    return text.text
+  }
+}
+
+/// Prometheus' text format, version 0.0.4.
+struct MetricsText {
+  private(set) var text = ""
+
+  mutating func gauge(_ name: String, _ help: String, _ value: Int) {
+    header(name, help, "gauge")
+    text += "\(name) \(value)\n"
+  }
+
+  mutating func gauges(_ name: String, _ help: String, _ label: String, _ values: [(String, Int)]) {
+    labelled(name, help, "gauge", label, values)
+  }
+
+  mutating func counters(_ name: String, _ help: String, _ label: String, _ values: [(String, Int)]) {
+    labelled(name, help, "counter", label, values)
+  }
+
+  private mutating func labelled(
+    _ name: String, _ help: String, _ type: String, _ label: String, _ values: [(String, Int)]
+  ) {
+    guard !values.isEmpty else { return }
+    header(name, help, type)
+    for (value, count) in values { text += "\(name){\(label)=\"\(Self.escaped(value))\"} \(count)\n" }
+  }
+
+  private mutating func header(_ name: String, _ help: String, _ type: String) {
+    text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+  }
+
+  private static func escaped(_ value: String) -> String {
+    value.map { character in
+      switch character {
+      case "\\": "\\\\"
+      case "\"": "\\\""
+      case "\n": "\\n"
+      default: String(character)
+      }
+    }.joined()
+  }
+}

@@ -1,0 +1,278 @@
+// One client: the state machine on one side, its session on the other.
+//
+// Bytes come in on the event loop and wait in the inbox. A job on the worker pool takes them, asks the state machine
+// for actions and carries them out, one at a time, with calls that may block. There is at most one job per
+// connection at any time:
+//
+//   idle ──bytes, stop, gone──▶ running ──nothing left to do──▶ idle
+//                                 │ ▲
+//           the client reads too  │ │ it has read
+//           slowly                ▼ │
+//                               parked ──gone──▶ running
+//   running ──closed──▶ dead
+//
+// A parked connection holds its statement in the middle of the result and no thread. Memory is bounded both ways:
+// at most `outboundByteLimit` and a row wait to be sent, at most `inboundByteLimit` and one read wait to be taken,
+// beside the one message that the state machine puts together.
+
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import VarveCore
+import VarveWire
+
+/// Unchecked: what belongs to the job is touched by nobody else, and one job after another passes through the lock
+/// of `shared`; everything else is behind that lock or constant.
+final class PostgresConnection: @unchecked Sendable {
+  enum Job { case idle, running, parked, dead }
+
+  struct Shared {
+    var job: Job = .idle
+    var inbox: ByteBuffer?
+    /// A read was held back since the inbox was full.
+    var isReadHeldBack = false
+    /// Bytes handed to the channel and not yet taken by the socket.
+    var outstandingBytes = 0
+    var isStarted = false
+    var isStopping = false
+    /// The channel is closed, or has to be without waiting for the statement.
+    var isGone = false
+    /// What `cancel` reaches while a statement runs.
+    var running: CancelTarget?
+  }
+
+  /// Unchecked: only `cancel` is called through it, which any thread may do.
+  struct CancelTarget: @unchecked Sendable {
+    let session: any QuerySession
+  }
+
+  /// A result is written to the channel in pieces of this size.
+  static let flushByteCount = 64 * 1024
+  /// A writer whose buffer grew beyond this by a long row is replaced.
+  private static let keptBufferByteCount = 1024 * 1024
+
+  let channel: any Channel
+  let server: PostgresServerContext
+  let shared = Mutex(Shared())
+
+  // MARK: Of the job
+
+  var machine = PostgresStateMachine<NamedStatement, StatementRun>()
+  var session: (any QuerySession)?
+  var work: Work?
+  var key: CancelKey?
+  var holdsSessionSlot = false
+  /// Since the last Sync something else came: an answer is owed before the connection may be stopped.
+  var isMidPipeline = false
+  var logger: Logger
+
+  /// What was begun and has more output to give.
+  enum Work {
+    case simpleQuery(SimpleQueryRun)
+    case execute(StatementRun, rowLimit: Int?)
+  }
+
+  init(channel: any Channel, server: PostgresServerContext) {
+    self.channel = channel
+    self.server = server
+    logger = server.logger
+    logger[metadataKey: "peer"] = "\(channel.remoteAddress?.description ?? "?")"
+  }
+
+  // MARK: From the event loop
+
+  func received(_ bytes: ByteBuffer) {
+    var bytes = bytes
+    let mustWake = shared.withLock { shared in
+      if shared.job == .dead { return false }
+      if shared.inbox == nil { shared.inbox = bytes } else { shared.inbox!.writeBuffer(&bytes) }
+      return shared.job == .idle
+    }
+    if mustWake { wake() }
+  }
+
+  /// False: leave the bytes in the socket; the channel is read again once there is room.
+  func takesMore() -> Bool {
+    shared.withLock { shared in
+      if shared.job == .dead { return true }
+      guard let inbox = shared.inbox, inbox.readableBytes >= server.options.inboundByteLimit else { return true }
+      shared.isReadHeldBack = true
+      return false
+    }
+  }
+
+  /// The channel is closed. What runs for it is cancelled.
+  func gone() {
+    shared.withLock { shared in
+      shared.isGone = true
+      shared.running?.session.cancel()
+    }
+    wake()
+  }
+
+  func startupTimedOut() {
+    if shared.withLock({ !$0.isStarted }) { channel.close(promise: nil) }
+  }
+
+  // MARK: From anywhere
+
+  /// What a CancelRequest with this connection's key asks for.
+  func cancel() {
+    // Under the lock: once `endStatement` has taken `running` away, no cancel is still on its way.
+    shared.withLock { $0.running?.session.cancel() }
+  }
+
+  /// Ends the connection when its running statement, if any, is done.
+  func stop() {
+    let mustWake = shared.withLock { shared in
+      shared.isStopping = true
+      return shared.job == .idle
+    }
+    if mustWake { wake() }
+  }
+
+  private func wake() {
+    let mustSubmit = shared.withLock { shared in
+      guard shared.job == .idle || shared.job == .parked else { return false }
+      shared.job = .running
+      return true
+    }
+    guard mustSubmit else { return }
+    server.pool.submit { state in
+      switch state {
+      case .active: self.run()
+      case .cancelled: self.channel.close(promise: nil)
+      }
+    }
+  }
+
+  private func sent(_ byteCount: Int) {
+    let mustWake = shared.withLock { shared in
+      shared.outstandingBytes -= byteCount
+      return shared.job == .parked && shared.outstandingBytes <= server.options.outboundByteLimit / 4
+    }
+    if mustWake { wake() }
+  }
+
+  // MARK: The job
+
+  private func run() {
+    while true {
+      if shared.withLock({ $0.isGone }) { return end(lingering: false) }
+      if isParked() { return }
+      if let work {
+        resume(work)
+        continue
+      }
+      if !isMidPipeline && shared.withLock({ $0.isStopping }) { machine.terminate(Self.stopped) }
+      switch machine.next() {
+      case .wait:
+        flush()
+        guard takeInbox() else { return }
+      case .flush: flush()
+      case .close:
+        flush()
+        return end(lingering: true)
+      case .startUp(let parameters): startUp(parameters)
+      case .cancel(let processID, let secretKey):
+        server.cancel(CancelKey(processID: processID, secretKey: secretKey))
+      case .simpleQuery(let sql):
+        beginStatement()
+        simpleQuery(sql)
+      case .parse(let sql, let types):
+        beginStatement()
+        parse(sql, types)
+        endStatement()
+      case .bind(let statement, let values):
+        beginStatement()
+        bind(statement, values)
+        endStatement()
+      case .execute(let portal, let formats, let rowLimit):
+        beginStatement()
+        portal.formats = formats
+        work = .execute(portal, rowLimit: rowLimit)
+      case .synchronize(let failed):
+        beginStatement()
+        finish(failed: failed)
+      }
+    }
+  }
+
+  private static let stopped = PostgresError("57P01", "terminating connection due to administrator command")
+
+  /// True: the client has to read before anything goes on, and another job will.
+  private func isParked() -> Bool {
+    shared.withLock { shared in
+      guard !shared.isGone, shared.outstandingBytes > server.options.outboundByteLimit else { return false }
+      shared.job = .parked
+      return true
+    }
+  }
+
+  /// False: there was nothing, and the job has ended.
+  private func takeInbox() -> Bool {
+    let (bytes, wasHeldBack, goesOn) = shared.withLock { shared -> (ByteBuffer?, Bool, Bool) in
+      let bytes = shared.inbox
+      shared.inbox = nil
+      let wasHeldBack = shared.isReadHeldBack
+      shared.isReadHeldBack = false
+      // What came since the job last looked is seen here, under the lock that makes the next event wake a new one.
+      let goesOn = bytes != nil || shared.isGone || shared.isStopping
+      if !goesOn { shared.job = .idle }
+      return (bytes, wasHeldBack, goesOn)
+    }
+    if wasHeldBack { channel.eventLoop.execute { self.channel.read() } }
+    if let bytes {
+      bytes.withUnsafeReadableBytes { machine.receive($0) }
+    } else if goesOn {
+      // Stopping, or gone: nothing more is awaited of a pipeline either.
+      machine.terminate(Self.stopped)
+    }
+    return goesOn
+  }
+
+  func flush() {
+    let output = machine.writer.buffer
+    let byteCount = output.count
+    if byteCount == 0 { return }
+    let buffer = channel.allocator.buffer(bytes: output.span)
+    output.count = 0
+    if output.capacity > Self.keptBufferByteCount { machine.writer = BackendWriter() }
+    shared.withLock { $0.outstandingBytes += byteCount }
+    let promise = channel.eventLoop.makePromise(of: Void.self)
+    promise.futureResult.whenComplete { _ in self.sent(byteCount) }
+    channel.writeAndFlush(buffer, promise: promise)
+  }
+
+  /// The last of this connection. `lingering`: what was sent last is to be read by the peer, so the socket is not
+  /// closed on bytes that it still sends, which would make its system throw away our answer.
+  private func end(lingering: Bool) {
+    shared.withLock { shared in
+      shared.job = .dead
+      shared.inbox = nil
+      shared.running = nil
+    }
+    work = nil
+    machine = PostgresStateMachine()
+    session?.close()
+    session = nil
+    if let key { server.release(key) }
+    if holdsSessionSlot { server.releaseSessionSlot() }
+    close(lingering: lingering)
+    server.remove(self)
+  }
+
+  private func close(lingering: Bool) {
+    let channel = self.channel
+    guard lingering else { return channel.close(promise: nil) }
+    channel.eventLoop.execute {
+      // Behind all writes, which were enqueued before.
+      channel.writeAndFlush(channel.allocator.buffer(capacity: 0)).whenComplete { _ in
+        channel.close(mode: .output, promise: nil)
+        channel.read()
+        channel.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+      }
+    }
+  }
+}

@@ -1,0 +1,114 @@
+// What the connections of one server share: the engine behind them, the threads, the limits, and the keys by which
+// one connection cancels what another one runs.
+
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import VarveWire
+
+/// What BackendKeyData tells a client and a CancelRequest brings back.
+struct CancelKey: Hashable, Sendable {
+  var processID: Int32
+  /// Random, so that only who was told it can cancel.
+  var secretKey: Int32
+}
+
+final class PostgresServerContext: Sendable {
+  private struct State {
+    var connections: [ObjectIdentifier: PostgresConnection] = [:]
+    var keys: [CancelKey: PostgresConnection] = [:]
+    var sessionCount = 0
+    var lastProcessID: Int32 = 0
+    var isStopping = false
+    /// Woken when the last connection has ended.
+    var waiters: [CheckedContinuation<Void, Never>] = []
+  }
+
+  let backend: any QueryBackend
+  let options: PostgresServerOptions
+  let pool: NIOThreadPool
+  let logger: Logger
+  private let state = Mutex(State())
+
+  init(backend: any QueryBackend, options: PostgresServerOptions, pool: NIOThreadPool, logger: Logger) {
+    self.backend = backend
+    self.options = options
+    self.pool = pool
+    self.logger = logger
+  }
+
+  // MARK: Sockets
+
+  /// False: there are too many, or the server stops.
+  func add(_ connection: PostgresConnection) -> Bool {
+    state.withLock { state in
+      guard !state.isStopping, state.connections.count < options.maxConnections + options.extraSockets else {
+        return false
+      }
+      state.connections[ObjectIdentifier(connection)] = connection
+      return true
+    }
+  }
+
+  /// The connection has ended: nothing runs for it any more.
+  func remove(_ connection: PostgresConnection) {
+    let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+      state.connections[ObjectIdentifier(connection)] = nil
+      guard state.connections.isEmpty else { return [] }
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for waiter in waiters { waiter.resume() }
+  }
+
+  /// From now on no connection is added. The ones there are.
+  func beginStopping() -> [PostgresConnection] {
+    state.withLock { state in
+      state.isStopping = true
+      return Array(state.connections.values)
+    }
+  }
+
+  func waitUntilAllHaveEnded() async {
+    await withCheckedContinuation { waiter in
+      let isEmpty = state.withLock { state in
+        if !state.connections.isEmpty { state.waiters.append(waiter) }
+        return state.connections.isEmpty
+      }
+      if isEmpty { waiter.resume() }
+    }
+  }
+
+  // MARK: Sessions
+
+  func takeSessionSlot() -> Bool {
+    state.withLock { state in
+      guard state.sessionCount < options.maxConnections else { return false }
+      state.sessionCount += 1
+      return true
+    }
+  }
+
+  func releaseSessionSlot() { state.withLock { $0.sessionCount -= 1 } }
+
+  // MARK: Cancelling
+
+  func register(_ connection: PostgresConnection) -> CancelKey {
+    let secretKey = Int32.random(in: .min ... .max)
+    return state.withLock { state in
+      var key = CancelKey(processID: state.lastProcessID, secretKey: secretKey)
+      repeat {
+        key.processID = key.processID == .max ? 1 : key.processID + 1
+      } while state.keys[key] != nil
+      state.lastProcessID = key.processID
+      state.keys[key] = connection
+      return key
+    }
+  }
+
+  func release(_ key: CancelKey) { state.withLock { $0.keys[key] = nil } }
+
+  /// A key that nobody has is ignored: who asks learns nothing either way.
+  func cancel(_ key: CancelKey) { state.withLock { $0.keys[key] }?.cancel() }
+}

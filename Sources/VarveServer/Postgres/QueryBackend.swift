@@ -1,0 +1,86 @@
+// What a PostgreSQL connection asks of the engine behind it. The query layer's session satisfies this with a thin
+// adapter; tests satisfy it with a fake.
+//
+// A connection calls its session, and what came from it, from one thread at a time, though not always from the
+// same one; only `cancel` comes from elsewhere. Calls may block: none is made on an event loop. They throw
+// VarveError, or PostgresError where the words of the wire matter; anything else becomes XX000.
+//
+// A statement goes split → prepare → bind → nextBatch until nil → commandTag. Simple queries go the same way,
+// without parameters.
+
+import VarveCompute
+import VarveCore
+import VarveWire
+
+/// Opens sessions. Any thread.
+package protocol QueryBackend: AnyObject, Sendable {
+  /// `parameters.settings` are to be applied in order. What is thrown refuses the connection (unknown database:
+  /// 3D000; invalid setting: 22023).
+  func openSession(_ parameters: StartupParameters) throws -> any QuerySession
+}
+
+/// One client's session.
+package protocol QuerySession: AnyObject {
+  /// Settings that ParameterStatus reports and whose value isn't the default, at the session's start.
+  var parameterStatus: [(name: String, value: String)] { get }
+  var transactionStatus: TransactionStatus { get }
+  /// How values become text: the session's time zone, the names of objects.
+  var evaluationContext: EvaluationContext { get }
+
+  /// Parses a text; an error in any statement is thrown before one is run, its position counted in the whole text.
+  /// An empty text (or one of comments) has no statements.
+  func split(_ sql: String) throws -> [any QueryStatement]
+
+  /// What has come up since the last call, in order; asked for before each answer to the client.
+  func takeEffects() -> [SessionEffect]
+
+  /// The end of what PostgreSQL runs as one implicit transaction: before the answer to the last statement of a
+  /// simple query, and at Sync. Without BEGIN, it commits, or rolls back if `failed`. Within a transaction block
+  /// it changes nothing, but `failed` fails the block (25P02 until ROLLBACK). Called without a statement, too.
+  func endImplicitTransaction(failed: Bool) throws
+
+  /// Makes the statement that runs throw 57014 soon: sets a flag and returns at once. Any thread; called only
+  /// between the beginning of a statement's work and the `resetCancellation` behind it.
+  func cancel()
+  /// No statement runs any more: a `cancel` that came too late must not hit the next one.
+  func resetCancellation()
+
+  /// The client is gone: roll back and let go.
+  func close()
+}
+
+/// One statement of a text, parsed.
+package protocol QueryStatement: AnyObject {
+  /// `parameterTypes`: object ids as Parse gives them, perhaps fewer than there are parameters, 0 for those to be
+  /// inferred.
+  func prepare(parameterTypes: [UInt32]) throws -> any PreparedQuery
+}
+
+package protocol PreparedQuery: AnyObject {
+  /// Of all parameters, inferred ones too.
+  var parameterTypes: [UInt32] { get }
+  /// nil: the statement gives no rows.
+  var columns: [ResultColumn]? { get }
+  /// As many values as parameters, in text or binary form. May run ahead of nothing: the work is `nextBatch`'s.
+  func bind(_ values: [ParameterValue]) throws -> any QueryPortal
+}
+
+/// A statement ready to run. Let go when its portal ends, whether it ran to its end or not.
+package protocol QueryPortal: AnyObject {
+  /// Runs on to the next rows. nil: complete; not called again then. A statement without rows does its work in
+  /// the first call and returns nil. The columns are those of `PreparedQuery.columns`.
+  func nextBatch() throws -> ColumnBatch?
+  /// `SELECT 5`, `INSERT 0 3`, `CREATE TABLE`: asked for once `nextBatch` has said nil. `rowCount`: the rows that
+  /// were sent since the last tag.
+  func commandTag(rowCount: Int) -> String
+}
+
+/// What a statement did to its connection beside its result.
+package enum SessionEffect: Sendable {
+  /// A setting that ParameterStatus reports has a new value.
+  case parameterStatus(name: String, value: String)
+  case notice(PostgresError)
+  /// DEALLOCATE name; an unknown one is an error.
+  case deallocate(String)
+  case deallocateAll
+}

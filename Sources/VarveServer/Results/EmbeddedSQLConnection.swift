@@ -1,0 +1,74 @@
+// SQL in this process: a session of the engine, without a wire between. What HTTP's /query and `varve sql --data` use.
+
+import VarveCompute
+import VarveCore
+import VarveWire
+
+package final class EmbeddedSQLConnection: SQLConnection {
+  private let session: any QuerySession
+  /// Looked at between batches; throws to stop.
+  package var checkBetweenBatches: () throws -> Void = {}
+
+  package init(_ backend: any QueryBackend, parameters: StartupParameters = StartupParameters()) throws {
+    session = try backend.openSession(parameters)
+  }
+
+  deinit { session.close() }
+
+  package func run(_ sql: String, into sink: any ResultSink) throws {
+    var hasFailed = true
+    defer { if hasFailed { endAfterFailure() } }
+    do {
+      let statements = try session.split(sql)
+      for (index, statement) in statements.enumerated() {
+        let query = try statement.prepare(parameterTypes: [])
+        let portal = try query.bind([])
+        if let columns = query.columns { try sink.begin(columns) }
+        let rowCount = try send(portal, hasRows: query.columns != nil, to: sink)
+        if index == statements.count - 1 { try session.endImplicitTransaction(failed: false) }
+        passNotices(to: sink)
+        try sink.end(tag: portal.commandTag(rowCount: rowCount))
+      }
+      hasFailed = false
+    } catch let error as VarveError {
+      throw PostgresError(error)
+    }
+  }
+
+  private func send(_ portal: any QueryPortal, hasRows: Bool, to sink: any ResultSink) throws -> Int {
+    var rowCount = 0
+    let text = Buffer<UInt8>()
+    var cells: [Range<Int>?] = []
+    while let batch = try portal.nextBatch() {
+      try checkBetweenBatches()
+      guard hasRows else { continue }
+      var writers = try batch.columns.map { try ColumnTextWriter($0, context: session.evaluationContext) }
+      for row in 0..<batch.count {
+        text.count = 0
+        cells.removeAll(keepingCapacity: true)
+        for column in writers.indices {
+          if writers[column].isNull(row) {
+            cells.append(nil)
+          } else {
+            let start = text.count
+            try writers[column].append(row, to: text)
+            cells.append(start..<text.count)
+          }
+        }
+        try sink.row(ResultRow(bytes: text.span, cells: cells))
+      }
+      rowCount += batch.count
+    }
+    return rowCount
+  }
+
+  private func passNotices(to sink: any ResultSink) {
+    for effect in session.takeEffects() { if case .notice(let notice) = effect { sink.notice(notice) } }
+  }
+
+  private func endAfterFailure() {
+    // The failure itself is being thrown; what ending it adds is of no use to anybody.
+    do { try session.endImplicitTransaction(failed: true) } catch {}
+    _ = session.takeEffects()
+  }
+}

@@ -1,0 +1,78 @@
+// The settings as the server uses them.
+
+import VarveCore
+import Varve
+
+package struct ServerSettings: Sendable {
+  package enum LogFormat: Sendable { case automatic, text, json }
+
+  package var data: String
+  package var lineProtocol: ListenAddress
+  package var http: ListenAddress
+  package var postgres: ListenAddress
+  package var sync: SyncSetting
+  package var memoryByteCount: Int
+  package var maxFutureMilliseconds: Int
+  package var sealAgeMilliseconds: Int
+  package var connections: Int
+  package var maxBodyByteCount: Int
+  package var logLevel: String
+  package var logFormat: LogFormat
+  package var isInsecure: Bool
+
+  /// Throws if they don't go together.
+  package init(_ effective: EffectiveSettings) throws {
+    func text(_ setting: Setting) -> String { effective[setting].value.text }
+    func address(_ setting: Setting) -> ListenAddress {
+      guard case .address(let address) = effective[setting].value else { preconditionFailure("an address") }
+      return address
+    }
+    func number(_ setting: Setting) -> Int {
+      switch effective[setting].value {
+      case .byteCount(let number), .count(let number), .duration(milliseconds: let number): return number
+      default: preconditionFailure("a number")
+      }
+    }
+    data = text(.data)
+    lineProtocol = address(.lineProtocol)
+    http = address(.http)
+    postgres = address(.postgres)
+    guard case .sync(let mode) = effective[.sync].value else { preconditionFailure("a sync mode") }
+    sync = mode
+    memoryByteCount = number(.memory)
+    maxFutureMilliseconds = number(.maxFuture)
+    sealAgeMilliseconds = number(.sealAge)
+    connections = number(.connections)
+    maxBodyByteCount = number(.maxBody)
+    logLevel = text(.logLevel)
+    logFormat =
+      switch text(.logFormat) {
+      case "text": .text
+      case "json": .json
+      default: .automatic
+      }
+    isInsecure = effective[.insecure].value == .flag(true)
+
+    for (setting, address) in [(Setting.lineProtocol, lineProtocol), (.http, http), (.postgres, postgres)]
+    where !isInsecure && !address.isLoopback {
+      throw VarveError(
+        .invalidArgument,
+        "\(setting.name) (\(effective[setting].source)): \(address) can be reached from other machines, and this version has neither TLS nor passwords",
+        hint: "listen on 127.0.0.1, or pass --insecure if the network is trusted")
+    }
+  }
+
+  package var databaseOptions: Database.Options {
+    var options = Database.Options()
+    options.sync =
+      switch sync {
+      case .always: .always
+      case .interval(let milliseconds): .interval(milliseconds: milliseconds)
+      case .off: .off
+      }
+    options.memoryBudgetByteCount = memoryByteCount
+    options.maxFuture = .milliseconds(maxFutureMilliseconds)
+    options.sealAge = .milliseconds(sealAgeMilliseconds)
+    return options
+  }
+}

@@ -1,0 +1,80 @@
+// Every setting of the server, declared once: its name, what values it takes, its default and its help.
+//
+// The name is the flag (`--seal-age`), the key of the TOML file (`seal-age`) and, in capitals, the environment
+// variable (`VARVE_SEAL_AGE`).
+
+import VarveIO
+
+package struct Setting: Sendable {
+  package let name: String
+  package let kind: SettingKind
+  /// What stands for the value in help: `HOST:PORT`.
+  package let valueName: String
+  package let help: String
+  /// As it would be written in a flag.
+  private let defaultText: @Sendable () -> String
+
+  private init(
+    _ name: String, _ kind: SettingKind, _ valueName: String,
+    default defaultText: @escaping @autoclosure @Sendable () -> String,
+    _ help: String
+  ) {
+    self.name = name
+    self.kind = kind
+    self.valueName = valueName
+    self.help = help
+    self.defaultText = defaultText
+  }
+
+  package var environmentVariable: String { "VARVE_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined() }
+
+  package var defaultValue: SettingValue {
+    guard case .success(let value) = kind.value(of: defaultText()) else {
+      preconditionFailure("the default of \(name) is a value of its kind")
+    }
+    return value
+  }
+
+  package static let data = Setting(
+    "data", .text, "DIR", default: "./varve-data", "Directory of the database; created if it is missing.")
+  package static let lineProtocol = Setting(
+    "line-protocol", .address, "HOST:PORT", default: "127.0.0.1:9009",
+    "Where line protocol is taken over TCP. Port 0 picks a free one, here and below.")
+  package static let http = Setting(
+    "http", .address, "HOST:PORT", default: "127.0.0.1:8086",
+    "Where HTTP is answered: /write, /api/v2/write, /query, /metrics.")
+  package static let postgres = Setting(
+    "postgres", .address, "HOST:PORT", default: "127.0.0.1:5433", "Where the PostgreSQL protocol is spoken.")
+  package static let sync = Setting(
+    "sync", .sync, "MODE", default: "always",
+    "When acknowledged rows are durable: always (before the answer), interval=MS (a crash may lose that much) or off.")
+  package static let memory = Setting(
+    "memory", .byteCount(minimum: 64 << 20), "BYTES", default: String(MemoryInformation.usableByteCount() / 2),
+    "Memory for rows not yet in chunks, queries and queues, such as 512MB or 4GB; by default half of the machine's.")
+  package static let maxFuture = Setting(
+    "max-future", .duration, "DURATION", default: "1d",
+    "Rows with stamps further ahead of the clock are rejected; 90s, 15m, 24h, 1d.")
+  package static let sealAge = Setting(
+    "seal-age", .duration, "DURATION", default: "10m",
+    "Rows are written to chunk files at the latest this long after they came.")
+  package static let connections = Setting(
+    "connections", .count(1...100_000), "COUNT", default: "100", "Connections at a time, for each listener.")
+  package static let maxBody = Setting(
+    "max-body", .byteCount(minimum: 1 << 10), "BYTES", default: "64MB", "Largest HTTP request body, after unpacking.")
+  package static let logLevel = Setting(
+    "log-level", .choice(["debug", "info", "warning", "error"]), "LEVEL", default: "info",
+    "debug, info, warning or error.")
+  package static let logFormat = Setting(
+    "log-format", .choice(["auto", "text", "json"]), "FORMAT", default: "auto",
+    "text, json (an object a line), or auto: text on a terminal and json elsewhere.")
+  package static let insecure = Setting(
+    "insecure", .flag, "BOOL", default: "false",
+    "Lets listeners take other addresses than loopback, although there are neither TLS nor passwords.")
+
+  package static let all = [
+    data, lineProtocol, http, postgres, sync, memory, maxFuture, sealAge, connections, maxBody, logLevel, logFormat,
+    insecure,
+  ]
+
+  package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
+}

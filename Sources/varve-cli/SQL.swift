@@ -1,0 +1,83 @@
+// `varve sql`: one query, or a prompt.
+
+import ArgumentParser
+import Varve
+import VarveCore
+import VarveServer
+import VarveWire
+
+struct SQL: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sql",
+    abstract: "Run SQL: one query, or a prompt when none is given.",
+    discussion: """
+      With --data the engine runs in this process, and no server may have the directory open (--read-only may always \
+      look). With --connect the query goes to a server.
+      """)
+
+  @OptionGroup var location: DataOption
+
+  @Option(help: ArgumentHelp("Server to ask, such as postgres://127.0.0.1:5433.", valueName: "url"))
+  var connect: String?
+
+  @Flag(help: "Open the directory for reading only: what was durable at that moment, even while a server writes.")
+  var readOnly = false
+
+  @Option(help: "How rows are printed: table, csv, json or line.")
+  var format: RowFormat = .table
+
+  @Argument(help: ArgumentHelp("SQL text; `-` reads it from standard input.", valueName: "query"))
+  var query: String?
+
+  func validate() throws {
+    if connect != nil && (location.data != nil || readOnly) {
+      throw ValidationError("--connect goes to a server; --data and --read-only open a directory in this process.")
+    }
+  }
+
+  func run() throws {
+    let text = try query.map { $0 == "-" ? try Self.readInput() : $0 }
+    if let connect {
+      let url = try ConnectionURL(connect, defaultPorts: ["postgres": 5433, "postgresql": 5433])
+      return try run(text, PostgresClient(url))
+    }
+    let database = try Database.openForCommand(location.directory, readOnly: readOnly)
+    do {
+      try run(text, EmbeddedSQLConnection(DatabaseBackend(database)))
+    } catch {
+      try database.closeBlocking()
+      throw error
+    }
+    try database.closeBlocking()
+  }
+
+  private func run(_ text: String?, _ connection: any SQLConnection) throws {
+    var prompt = Prompt(connection: connection, format: format)
+    guard let text else { return try prompt.run() }
+    do {
+      try connection.run(text, into: prompt.sink)
+    } catch let error as PostgresError {
+      StandardStreams.note(Failure.text(error, in: text))
+      throw ExitCode.failure
+    }
+  }
+
+  private static func readInput() throws -> String {
+    let input = try InputFile("-")
+    var bytes: [UInt8] = []
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 1)
+    defer { buffer.deallocate() }
+    while true {
+      let count = try input.read(into: buffer)
+      if count == 0 { break }
+      bytes += UnsafeRawBufferPointer(buffer)[..<count]
+      guard bytes.count <= Limits.queryTextByteCount else {
+        throw VarveError(.limitExceeded, "the SQL text is longer than \(Limits.queryTextByteCount) bytes")
+      }
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw VarveError(.invalidUTF8, "the SQL text is not UTF-8")
+    }
+    return text
+  }
+}

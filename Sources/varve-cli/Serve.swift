@@ -1,0 +1,80 @@
+// `varve serve`: settings from flags, environment and file, then the server until a signal ends it.
+
+import ArgumentParser
+import VarveCore
+import VarveIO
+import VarveServer
+
+struct Serve: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run the server.",
+    discussion: """
+      Listens for line protocol over TCP, HTTP and the PostgreSQL protocol, and prints one line for each on standard \
+      output when it is ready. SIGTERM and SIGINT stop it: what was received is made durable first.
+
+      Each setting is taken from its flag, else from the environment (VARVE_HTTP for --http), else from the TOML file \
+      (http = "127.0.0.1:8086"), else it is the default.
+      """)
+
+  @Option(help: "TOML file with settings; also VARVE_CONFIG.", completion: .file())
+  var config: String?
+
+  @Flag(help: "Print the settings in effect, and where each comes from, as TOML; don't serve.")
+  var printConfig = false
+
+  @OptionGroup(title: "Settings") var settings: SettingFlags
+
+  func run() async throws {
+    let effective = try EffectiveSettings(
+      flags: settings.given, environment: ProcessEnvironment.variables(), file: config, fileSystem: PosixFileSystem())
+    let settings = try ServerSettings(effective)
+    if printConfig { return try StandardStreams.write(effective.toml) }
+    let logger = settings.logger("varve")
+    for variable in effective.unknownVariables {
+      logger.warning("environment variable is no setting", metadata: ["variable": "\(variable)"])
+    }
+    try await Server.run(settings, logger: logger) { name, address in
+      try StandardStreams.write("listening \(name) \(address)\n")
+    }
+  }
+}
+
+/// A flag for each setting; what they say is declared in `Setting`.
+struct SettingFlags: ParsableArguments {
+  @Option(name: name(.data), help: help(.data), completion: .directory) var data: String?
+  @Option(name: name(.lineProtocol), help: help(.lineProtocol)) var lineProtocol: String?
+  @Option(name: name(.http), help: help(.http)) var http: String?
+  @Option(name: name(.postgres), help: help(.postgres)) var postgres: String?
+  @Option(name: name(.sync), help: help(.sync)) var sync: String?
+  @Option(name: name(.memory), help: help(.memory)) var memory: String?
+  @Option(name: name(.maxFuture), help: help(.maxFuture)) var maxFuture: String?
+  @Option(name: name(.sealAge), help: help(.sealAge)) var sealAge: String?
+  @Option(name: name(.connections), help: help(.connections)) var connections: String?
+  @Option(name: name(.maxBody), help: help(.maxBody)) var maxBody: String?
+  @Option(name: name(.logLevel), help: help(.logLevel)) var logLevel: String?
+  @Option(name: name(.logFormat), help: help(.logFormat)) var logFormat: String?
+  @Flag(name: name(.insecure), help: help(.insecure)) var insecure = false
+
+  /// The ones that were given, by setting.
+  var given: [String: String] {
+    var flags: [String: String] = [:]
+    let values: [(Setting, String?)] = [
+      (.data, data), (.lineProtocol, lineProtocol), (.http, http), (.postgres, postgres), (.sync, sync),
+      (.memory, memory),
+      (.maxFuture, maxFuture), (.sealAge, sealAge), (.connections, connections), (.maxBody, maxBody),
+      (.logLevel, logLevel),
+      (.logFormat, logFormat), (.insecure, insecure ? "true" : nil),
+    ]
+    for (setting, value) in values { flags[setting.name] = value }
+    return flags
+  }
+
+  private static func name(_ setting: Setting) -> NameSpecification { .customLong(setting.name) }
+
+  private static func help(_ setting: Setting) -> ArgumentHelp {
+    // The memory's default is this machine's, which the help says in words.
+    let value =
+      setting.name == Setting.memory.name || setting.kind == .flag ? "" : " (default: \(setting.defaultValue.text))"
+    return ArgumentHelp("\(setting.help)\(value)", valueName: setting.valueName)
+  }
+}

@@ -1,0 +1,106 @@
+// `varve status`: what a directory holds.
+
+import ArgumentParser
+import Varve
+import VarveCompute
+import VarveCore
+import VarveIO
+import VarveServer
+import VarveStorage
+import VarveWire
+
+struct Status: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show tables, rows, bytes, bytes a value and the log.",
+    discussion: "Opens the directory for reading only, so it works beside a running server: it shows what is durable.")
+
+  @OptionGroup var location: DataOption
+
+  @Option(help: "How tables are printed: table, csv, json or line.")
+  var format: RowFormat = .table
+
+  private static let columns: [(name: String, isNumber: Bool)] = [
+    ("table", false), ("series", true), ("rows", true), ("rows in memory", true), ("partitions", true),
+    ("chunks", true),
+    ("chunk bytes", true), ("chunk values", true), ("bytes a value", true), ("from", false), ("to", false),
+  ]
+
+  func run() throws {
+    let database = try Database.openForCommand(location.directory, readOnly: true)
+    do {
+      try show(database)
+    } catch {
+      try database.closeBlocking()
+      throw error
+    }
+    try database.closeBlocking()
+  }
+
+  private func show(_ database: Database) throws {
+    let snapshot: any ReadSnapshot = database.store.snapshot()
+    let sink = format.sink { _ in }
+    try sink.begin(
+      Self.columns.map { ResultColumn(name: $0.name, typeOID: $0.isNumber ? 20 : 25, typeSize: $0.isNumber ? 8 : -1) })
+    var total = TableStatistics()
+    let tables = snapshot.tables()
+    for table in tables {
+      let statistics = snapshot.statistics(of: table.id)
+      total.rows += statistics.rows
+      total.headRows += statistics.headRows
+      total.chunks += statistics.chunks
+      total.chunkBytes += statistics.chunkBytes
+      total.chunkValues += statistics.chunkValues
+      try sink.row(texts: [
+        table.name, "\(statistics.series)", "\(statistics.rows)", "\(statistics.headRows)", "\(statistics.partitions)",
+        "\(statistics.chunks)", "\(statistics.chunkBytes)", "\(statistics.chunkValues)", Self.bytesPerValue(statistics),
+        try statistics.time.map { try Self.time($0.lower) }, try statistics.time.map { try Self.time($0.upper) },
+      ])
+    }
+    try sink.end(tag: "SELECT \(tables.count)")
+    guard format == .table else { return }
+    let perValue = Self.bytesPerValue(total).map { ", \($0) bytes a value" } ?? ""
+    try StandardStreams.write(
+      """
+      rows: \(total.rows), of which \(total.headRows) in memory and log only
+      chunks: \(total.chunks) files, \(total.chunkBytes) bytes\(perValue)
+      log: \(try Self.logByteCount(database.store.directory)) bytes, preallocated segments included
+      last commit: \(database.store.sequence.rawValue)
+
+      """)
+  }
+
+  /// Of the files: a log that is open for reading only is not asked for its length.
+  private static func logByteCount(_ directory: String) throws -> Int {
+    let (files, folder) = (PosixFileSystem(), StorePaths(root: directory).log)
+    return try files.list(folder).reduce(0) { $0 + (try files.byteCount("\(folder)/\($1)")) }
+  }
+
+  private static func bytesPerValue(_ statistics: TableStatistics) -> String? {
+    guard statistics.chunkValues > 0 else { return nil }
+    let thousandths = (statistics.chunkBytes * 1000 + statistics.chunkValues / 2) / statistics.chunkValues
+    return "\(thousandths / 1000).\(String(1000 + thousandths % 1000).dropFirst())"
+  }
+
+  /// UTC.
+  private static func time(_ nanoseconds: Int64) throws -> String {
+    try TypeText.string(.timestamp(nanoseconds), type: .timestamptz, context: EvaluationContext(now: nanoseconds))
+  }
+}
+
+extension ResultSink {
+  /// A row of texts; nil is NULL.
+  func row(texts: [String?]) throws {
+    let bytes = Buffer<UInt8>()
+    var cells: [Range<Int>?] = []
+    for text in texts {
+      guard var text else {
+        cells.append(nil)
+        continue
+      }
+      let start = bytes.count
+      text.withUTF8 { bytes.append($0) }
+      cells.append(start..<bytes.count)
+    }
+    try row(ResultRow(bytes: bytes.span, cells: cells))
+  }
+}

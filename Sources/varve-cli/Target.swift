@@ -1,0 +1,52 @@
+// Where a command works: on a directory that no server holds, or through a server.
+
+import ArgumentParser
+import Varve
+import VarveCore
+import VarveServer
+import VarveWire
+
+struct DataOption: ParsableArguments {
+  static let fallback = "./varve-data"
+
+  @Option(
+    help: ArgumentHelp("Directory of the database. (default: \(fallback))", valueName: "dir"), completion: .directory)
+  var data: String?
+
+  var directory: String { data ?? Self.fallback }
+}
+
+/// How rows are printed.
+enum RowFormat: String, ExpressibleByArgument, CaseIterable {
+  case table, csv, json, line
+
+  func sink(onNotice: @escaping (PostgresError) -> Void) -> any ResultSink {
+    let output: TextOutput = { try StandardStreams.write($0) }
+    switch self {
+    case .table: return TableSink(output, onNotice: onNotice)
+    case .csv: return CSVSink(output, onNotice: onNotice)
+    case .json: return JSONSink(output, onNotice: onNotice)
+    case .line: return LineSink(output, onNotice: onNotice)
+    }
+  }
+}
+
+extension Database {
+  /// Opens a directory for a command, without making one where there is none.
+  static func openForCommand(_ directory: String, readOnly: Bool = false, createIfMissing: Bool = false) throws
+    -> Database
+  {
+    var options = Options()
+    options.readOnly = readOnly
+    options.createIfMissing = createIfMissing
+    options.log = { level, text in
+      if level == .warning || level == .error { StandardStreams.note("varve: \(text)") }
+    }
+    do {
+      return try openBlocking(directory, options: options)
+    } catch var error as VarveError where error.code == .directoryLocked {
+      error.hint = "a server has it open: use --connect, or stop the server first"
+      throw error
+    }
+  }
+}

@@ -1,0 +1,253 @@
+// A store of plain Swift values behind the protocols that queries use: what it answers is right by being simple.
+// Rows are written with schema on write, merge field by field, and are scanned partition by partition.
+
+import Synchronization
+import VarveCore
+
+@testable import VarveStorage
+
+struct MemoryTable: Sendable {
+  enum Cell: Sendable {
+    case null
+    case word(UInt64)
+    case text(String)
+  }
+  struct RowKey: Hashable, Sendable {
+    let series: UInt32
+    let time: Int64
+  }
+  var schema: TableSchema
+  var series: [SeriesKey] = []
+  var rows: [RowKey: [ColumnID: Cell]] = [:]
+
+  func tags(_ series: UInt32) -> [String: String] {
+    Dictionary(uniqueKeysWithValues: self.series[Int(series)].tags.map { ($0.name, $0.value) })
+  }
+}
+
+final class MemorySnapshot: ReadSnapshot {
+  let sequence: Sequence
+  let contents: [String: MemoryTable]
+  let order: [String]
+  let batchRowCount: Int
+
+  init(sequence: Sequence, contents: [String: MemoryTable], order: [String], batchRowCount: Int) {
+    self.sequence = sequence
+    self.contents = contents
+    self.order = order
+    self.batchRowCount = batchRowCount
+  }
+
+  func tables() -> [TableSchema] { order.compactMap { contents[$0]?.schema } }
+  func table(named name: String) -> TableSchema? { contents[name]?.schema }
+  private func table(_ id: TableID) -> MemoryTable {
+    guard let table = contents.values.first(where: { $0.schema.id == id }) else { preconditionFailure("a known table") }
+    return table
+  }
+
+  func series(of id: TableID, where predicates: [TagPredicate]) -> SeriesSet {
+    let table = table(id)
+    return .some(
+      table.series.indices.filter { index in
+        let tags = table.tags(UInt32(index))
+        return predicates.allSatisfy { predicate in
+          let value = table.schema.column(predicate.column).flatMap { tags[$0.name] }
+          switch predicate.condition {
+          case .isIn(let values): return value.map { values.contains($0) } ?? false
+          case .satisfies(let test): return test(value)
+          }
+        }
+      }.map { SeriesID(rawValue: UInt32($0)) })
+  }
+
+  func tagColumn(_ column: ColumnID, of id: TableID) -> TagColumn {
+    let table = table(id)
+    var values = [""]
+    let codes = table.series.indices.map { index -> UInt32 in
+      guard let name = table.schema.column(column)?.name, let value = table.tags(UInt32(index))[name] else { return 0 }
+      if let known = values.dropFirst().firstIndex(of: value) { return UInt32(known) }
+      values.append(value)
+      return UInt32(values.count - 1)
+    }
+    return TagColumn(codes: codes, values: values)
+  }
+
+  func statistics(of id: TableID) -> TableStatistics {
+    let table = table(id)
+    var result = TableStatistics()
+    result.rows = table.rows.count
+    result.series = table.series.count
+    result.headRows = table.rows.count
+    let times = table.rows.keys.map(\.time)
+    if let low = times.min(), let high = times.max() { result.time = TimeRange(lower: low, upper: high) }
+    result.partitions = Set(times.map { MemoryCursor.partition($0, table.schema.partitionNanoseconds) }).count
+    return result
+  }
+
+  func estimate(_ request: ScanRequest) throws -> ScanStatistics {
+    let cursor = MemoryCursor(table(request.table), request, batchRowCount)
+    return cursor.statistics
+  }
+  func scan(_ request: ScanRequest) throws -> any ScanCursor {
+    MemoryCursor(table(request.table), request, batchRowCount)
+  }
+}
+
+final class MemoryCursor: ScanCursor {
+  private let table: MemoryTable
+  private let request: ScanRequest
+  private var batches: [[MemoryTable.RowKey]] = []
+  private(set) var statistics = ScanStatistics()
+
+  static func partition(_ time: Int64, _ width: Int64) -> Int64 {
+    time >= 0 ? time / width : (time + 1) / width - 1
+  }
+
+  init(_ table: MemoryTable, _ request: ScanRequest, _ batchRowCount: Int) {
+    self.table = table
+    self.request = request
+    let width = table.schema.partitionNanoseconds
+    let all = Dictionary(grouping: table.rows.keys) { Self.partition($0.time, width) }
+    let wanted: Set<UInt32>? = if case .some(let ids) = request.series { Set(ids.map(\.rawValue)) } else { nil }
+    for partition in all.keys.sorted(by: { request.newestPartitionFirst ? $0 > $1 : $0 < $1 }) {
+      let bounds = TimeRange(lower: partition * width, upper: partition * width + (width - 1))
+      if !bounds.overlaps(request.time) {
+        statistics.partitionsPruned += 1
+        continue
+      }
+      statistics.partitions += 1
+      let rows = (all[partition] ?? []).filter {
+        request.time.contains($0.time) && (wanted?.contains($0.series) ?? true)
+      }.sorted { ($0.series, $0.time) < ($1.series, $1.time) }
+      statistics.rows += rows.count
+      for start in stride(from: 0, to: rows.count, by: batchRowCount) {
+        batches.append(Array(rows[start..<min(start + batchRowCount, rows.count)]))
+      }
+    }
+  }
+
+  func next() throws -> ScanBatch? {
+    if batches.isEmpty { return nil }
+    let keys = batches.removeFirst()
+    var runs: [SeriesRun] = []
+    for key in keys {
+      let series = SeriesID(rawValue: key.series)
+      if let last = runs.last, last.series == series {
+        runs[runs.count - 1] = SeriesRun(series: series, count: last.count + 1)
+      } else {
+        runs.append(SeriesRun(series: series, count: 1))
+      }
+    }
+    let fields = request.fields.map { id -> FieldColumn in
+      guard case .field(let type)? = table.schema.column(id)?.kind else { preconditionFailure("a field") }
+      let words = Buffer<UInt64>()
+      let states = Buffer<UInt8>()
+      let text: Buffer<UInt8>? = type == .text ? Buffer() : nil
+      for key in keys {
+        switch table.rows[key]?[id] {
+        case nil:
+          words.append(0)
+          states.append(CellState.absent.rawValue)
+        case .null?:
+          words.append(0)
+          states.append(CellState.null.rawValue)
+        case .word(let word)?:
+          words.append(word)
+          states.append(CellState.value.rawValue)
+        case .text(let value)?:
+          let bytes = Array(value.utf8)
+          words.append(TextRef(offset: text?.count ?? 0, length: bytes.count).word)
+          for byte in bytes { text?.append(byte) }
+          states.append(CellState.value.rawValue)
+        }
+      }
+      return FieldColumn(type: type, words: words, text: text, states: states)
+    }
+    return ScanBatch(runs: runs, times: Buffer(keys.map(\.time)), fields: fields)
+  }
+}
+
+final class MemoryStore: StoreAccess {
+  private struct State {
+    var sequence = Sequence.zero
+    var contents: [String: MemoryTable] = [:]
+    var order: [String] = []
+    var nextTable: UInt32 = 0
+  }
+  private let state = Mutex(State())
+  let batchRowCount: Int
+
+  init(batchRowCount: Int = 7) { self.batchRowCount = batchRowCount }
+
+  func snapshot() throws -> any ReadSnapshot {
+    state.withLock {
+      MemorySnapshot(sequence: $0.sequence, contents: $0.contents, order: $0.order, batchRowCount: batchRowCount)
+    }
+  }
+
+  func createTable(_ definition: TableDefinition) throws {
+    try state.withLock { state in
+      if state.contents[definition.name] != nil {
+        throw VarveError(.alreadyExists, "table \(definition.name) already exists")
+      }
+      var columns: [ColumnSchema] = []
+      for tag in definition.tags {
+        columns.append(ColumnSchema(id: ColumnID(rawValue: UInt16(columns.count)), name: tag, kind: .tag))
+      }
+      for (name, type) in definition.fields {
+        columns.append(ColumnSchema(id: ColumnID(rawValue: UInt16(columns.count)), name: name, kind: .field(type)))
+      }
+      state.contents[definition.name] = MemoryTable(
+        schema: TableSchema(
+          id: TableID(rawValue: state.nextTable), name: definition.name, columns: columns,
+          partitionNanoseconds: definition.partitionNanoseconds))
+      state.order.append(definition.name)
+      state.nextTable += 1
+    }
+  }
+
+  func dropTable(named name: String) throws {
+    try state.withLock { state in
+      guard state.contents.removeValue(forKey: name) != nil else { throw VarveError(.notFound, "no table \(name)") }
+      state.order.removeAll { $0 == name }
+    }
+  }
+
+  func write(_ batches: [PointBatch]) throws -> [WriteResult] {
+    try batches.map { batch in
+      if (try snapshot()).table(named: batch.table) == nil {
+        try createTable(TableDefinition(name: batch.table, tags: [], fields: []))
+      }
+      return state.withLock { state in
+        state.sequence = state.sequence.next
+        guard var table = state.contents[batch.table] else { preconditionFailure("just created") }
+        func column(_ name: String, _ kind: ColumnSchema.Kind) -> ColumnID {
+          if let known = table.schema.column(named: name) { return known.id }
+          let id = ColumnID(rawValue: UInt16(table.schema.columns.count))
+          table.schema.columns.append(ColumnSchema(id: id, name: name, kind: kind))
+          return id
+        }
+        for key in batch.series { for tag in key.tags { _ = column(tag.name, .tag) } }
+        let ids = batch.fields.map { column($0.name, .field($0.column.type)) }
+        for row in 0..<batch.rowCount {
+          let key = batch.series[Int(batch.rowSeries[row])]
+          if !table.series.contains(key) { table.series.append(key) }
+          let series = UInt32(table.series.firstIndex(of: key) ?? 0)
+          let rowKey = MemoryTable.RowKey(series: series, time: batch.times[row])
+          var cells = table.rows[rowKey] ?? [:]
+          for (field, id) in zip(batch.fields, ids) {
+            switch field.column.state(row) {
+            case .absent: break
+            case .null: cells[id] = .null
+            case .value:
+              cells[id] = field.column.type == .text ? .text(field.column.string(row)) : .word(field.column.words[row])
+            }
+          }
+          table.rows[rowKey] = cells
+        }
+        state.contents[batch.table] = table
+        return WriteResult(sequence: state.sequence, rowsWritten: batch.rowCount, rejections: [])
+      }
+    }
+  }
+}

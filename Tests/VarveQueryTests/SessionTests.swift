@@ -1,0 +1,165 @@
+// What drivers and the connection see of a session.
+
+import Testing
+import VarveCompute
+import VarveCore
+
+@testable import VarveQuery
+
+struct SessionTests {
+  private func filled() throws -> QuerySession {
+    let session = makeSession()
+    try session.rows(
+      """
+      CREATE TABLE cpu (time timestamptz, host text, v double precision, n bigint)
+        WITH (varve.tags = 'host', varve.partition = '1 hour');
+      INSERT INTO cpu SELECT t, 'h' || (n % 3)::text, n, n
+        FROM generate_series(0, 99) AS g(n),
+          LATERAL (SELECT '2024-01-01Z'::timestamptz + n * interval '5 minutes' AS t) x
+      """)
+    return session
+  }
+
+  @Test func parametersGetTheTypesTheirUseImplies() throws {
+    let session = try filled()
+    let prepared = try session.prepare(
+      "SELECT v, $4 FROM cpu WHERE host = $1 AND time >= $2 AND n = ANY ($3) LIMIT $5")
+    #expect(prepared.parameterTypes == [.text, .timestamptz, .array(.int8), .text, .int8])
+    #expect(prepared.columns?.map(\.name) == ["v", "?column?"])
+    #expect(prepared.columns?.map(\.type) == [.float8, .text])
+    #expect(prepared.columns?.first?.tableOID == 16_384)
+    #expect(prepared.columns?.first?.attributeNumber == 3)
+  }
+
+  @Test func aPreparedStatementRunsWithItsParameters() throws {
+    let session = try filled()
+    let prepared = try session.prepare("SELECT count(*) FROM cpu WHERE host = $1 AND n >= $2")
+    let result = try session.execute(prepared, parameters: [.text("h1"), .int(50)])
+    #expect(try result.next()?.columns[0].datum(at: 0) == .int(16))
+    #expect(try result.next() == nil)
+    #expect(result.commandTag == "SELECT 1")
+  }
+
+  @Test func declaredParameterTypesAreKept() throws {
+    let session = try filled()
+    #expect(try session.prepare("SELECT $1", parameterTypes: [.int4]).columns?.map(\.type) == [.int4])
+  }
+
+  @Test func aPlanIsMadeAnewWhenItsTableChanges() throws {
+    let session = try filled()
+    let prepared = try session.prepare("SELECT * FROM cpu LIMIT 1")
+    _ = try session.store.write([
+      PointBatch(
+        table: "cpu", series: [SeriesKey(tags: [("host", "h0")])], rowSeries: Buffer([0]), times: Buffer([0]),
+        fields: [PointBatch.Field(name: "more", column: FieldColumn(type: .int64, words: Buffer([5])))])
+    ])
+    do {
+      _ = try session.execute(prepared)
+      Issue.record("a plan with other columns ran")
+    } catch let error as VarveError {
+      #expect(error.sqlState == "0A000")
+    }
+    #expect(try session.prepare("SELECT * FROM cpu LIMIT 1").columns?.count == 5)
+  }
+
+  @Test func commandTagsSayWhatWasDone() throws {
+    let session = try filled()
+    func tag(_ sql: String) throws -> String {
+      let result = try session.execute(try session.prepare(sql))
+      while try result.next() != nil {}
+      return result.commandTag
+    }
+    #expect(try tag("INSERT INTO cpu (host, v) VALUES ('x', 1), ('y', 2)") == "INSERT 0 2")
+    #expect(try tag("SELECT * FROM cpu LIMIT 7") == "SELECT 7")
+    #expect(try tag("BEGIN") == "BEGIN")
+    #expect(session.transactionStatus == .inBlock)
+    #expect(try tag("COMMIT") == "COMMIT")
+    #expect(session.transactionStatus == .idle)
+    #expect(try tag("SET application_name = 'a'") == "SET")
+    #expect(try tag("") == "")
+  }
+
+  @Test func settingsThatClientsFollowAreReported() throws {
+    let session = makeSession()
+    try session.rows("SET application_name = 'driver'; SET statement_timeout = 5")
+    var reported: [String] = []
+    for case .parameterStatus(let name, let value) in session.takeEffects() { reported.append("\(name)=\(value)") }
+    #expect(reported == ["application_name=driver"])
+  }
+
+  @Test func cancellingStopsTheStatement() throws {
+    let session = try filled()
+    session.cancel()
+    #expect(error(session, "SELECT count(*) FROM cpu")?.sqlState == "57014")
+    session.resetCancellation()
+    #expect(try session.text("SELECT count(*) FROM cpu") == "100")
+  }
+
+  @Test func aQueryOverItsMemoryFailsAlone() throws {
+    let session = try filled()
+    try session.rows("SET varve.query_memory_limit = '64kB'")
+    #expect(error(session, "SELECT * FROM cpu a, cpu b ORDER BY a.v")?.sqlState == "53200")
+    #expect(try session.text("SELECT count(*) FROM cpu") == "100")
+  }
+
+  @Test func repeatableReadSeesOneMoment() throws {
+    let store = MemoryStore()
+    let (one, two) = (makeSession(store), makeSession(store))
+    try one.rows("CREATE TABLE t (time timestamptz, v bigint)")
+    try one.rows("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    #expect(try one.text("SELECT count(*) FROM t") == "0")
+    try two.rows("INSERT INTO t VALUES (now(), 1)")
+    #expect(try one.text("SELECT count(*) FROM t") == "0")
+    try one.rows("COMMIT")
+    #expect(try one.text("SELECT count(*) FROM t") == "1")
+  }
+
+  @Test func insertsOfATransactionAppearTogether() throws {
+    let store = MemoryStore()
+    let (one, two) = (makeSession(store), makeSession(store))
+    try one.rows("CREATE TABLE t (time timestamptz, v bigint)")
+    try one.rows("BEGIN")
+    try one.rows("INSERT INTO t VALUES ('2024-01-01Z', 1)")
+    #expect(try two.text("SELECT count(*) FROM t") == "0")
+    try one.rows("COMMIT")
+    #expect(try two.text("SELECT count(*) FROM t") == "1")
+  }
+
+  @Test func anUnknownColumnSuggestsTheQuotedName() throws {
+    let session = makeSession()
+    try session.rows("CREATE TABLE t (time timestamptz, \"cpuUsage\" bigint)")
+    let wrong = error(session, "SELECT cpuUsage FROM t")
+    #expect(wrong?.sqlState == "42703")
+    #expect(wrong?.hint?.contains("\"cpuUsage\"") == true)
+    #expect(error(session, "SELECT * FROM tt")?.sqlState == "42P01")
+  }
+
+  @Test func theFastPlanIsTakenForBucketsOfASeries() throws {
+    let session = try filled()
+    let plan = try session.text(
+      "EXPLAIN SELECT time_bucket('1 minute', time), host, max(v) FROM cpu WHERE host = 'h1' AND time >= '2024-01-01 01:00Z' GROUP BY 1, 2"
+    )
+    #expect(plan.contains("Segment Aggregate"))
+    #expect(plan.contains("Series: 1 of 3"))
+    #expect(plan.contains("1 pruned"))
+  }
+
+  @Test func theNewestRowsAreFoundWithoutReadingTheRest() throws {
+    let session = try filled()
+    let plan = try session.text("EXPLAIN SELECT * FROM cpu ORDER BY time DESC LIMIT 3")
+    #expect(plan.contains("newest partition first"))
+    #expect(plan.contains("stops early"))
+    let analyzed = try session.text("EXPLAIN ANALYZE SELECT time, v FROM cpu ORDER BY time DESC LIMIT 3")
+    #expect(analyzed.contains("rows=3"))
+    #expect(!analyzed.contains("rows=100"))
+    #expect(try session.text("SELECT n FROM cpu ORDER BY time DESC LIMIT 3") == "99\n98\n97")
+    #expect(try session.text("SELECT n FROM cpu ORDER BY time LIMIT 2 OFFSET 1") == "1\n2")
+  }
+
+  @Test func explainWritesJSON() throws {
+    let session = try filled()
+    let plan = try session.text("EXPLAIN (ANALYZE, FORMAT JSON) SELECT count(*) FROM cpu")
+    #expect(plan.hasPrefix("[\n  {\n    \"Plan\": {"))
+    #expect(plan.contains("\"Actual Rows\": 100"))
+  }
+}

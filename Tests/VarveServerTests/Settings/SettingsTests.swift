@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+import VarveCore
+import VarveIO
+
+@testable import VarveServer
+
+private func settings(
+  flags: [String: String] = [:], environment: [String: String] = [:], file: String? = nil
+) throws -> EffectiveSettings {
+  guard let file else {
+    return try EffectiveSettings(flags: flags, environment: environment, file: nil, fileSystem: PosixFileSystem())
+  }
+  let path = FileManager.default.temporaryDirectory.appendingPathComponent("varve-settings-\(UUID().uuidString).toml")
+    .path
+  try file.write(toFile: path, atomically: true, encoding: .utf8)
+  defer { try? FileManager.default.removeItem(atPath: path) }
+  return try EffectiveSettings(flags: flags, environment: environment, file: path, fileSystem: PosixFileSystem())
+}
+
+/// What the error of `body` says.
+private func refusal(_ body: () throws -> Void) -> String {
+  do {
+    try body()
+    return "nothing was refused"
+  } catch {
+    return "\(error)"
+  }
+}
+
+@Suite struct SettingsTests {
+  @Test func flagsWinOverTheEnvironmentOverTheFileOverDefaults() throws {
+    let file = "http = \"127.0.0.1:1\"\npostgres = \"127.0.0.1:2\"\nline-protocol = \"127.0.0.1:3\"\n"
+    let effective = try settings(
+      flags: ["http": "127.0.0.1:10"], environment: ["VARVE_HTTP": "127.0.0.1:20", "VARVE_POSTGRES": "127.0.0.1:21"],
+      file: file)
+    #expect(effective[.http].value.text == "127.0.0.1:10")
+    #expect(effective[.http].source == "--http")
+    #expect(effective[.postgres].value.text == "127.0.0.1:21")
+    #expect(effective[.postgres].source == "VARVE_POSTGRES")
+    #expect(effective[.lineProtocol].value.text == "127.0.0.1:3")
+    #expect(effective[.lineProtocol].source.hasSuffix("line 3"))
+    #expect(effective[.sync].source == "default")
+  }
+
+  @Test func whatPrintConfigPrintsIsAFileWithTheSameSettings() throws {
+    let first = try settings(flags: [
+      "data": "a \"b\"\\c\n", "memory": "96MB", "sync": "interval=50", "max-future": "36h", "insecure": "true",
+      "connections": "7",
+    ])
+    let second = try settings(file: first.toml)
+    for setting in Setting.all { #expect(first[setting].value == second[setting].value, "\(setting.name)") }
+    for setting in Setting.all { #expect(second[setting].source.contains(" line "), "\(setting.name)") }
+  }
+
+  @Test func anUnknownKeyIsNamedWithItsLine() throws {
+    let message = refusal { _ = try settings(file: "# my server\n\nhttps = \"127.0.0.1:1\"\n") }
+    #expect(message.contains("line 3") && message.contains("'https'"), "\(message)")
+  }
+
+  @Test func aTableInTheFileIsAnUnknownKey() throws {
+    let message = refusal { _ = try settings(file: "\n[server]\nhttp = \"127.0.0.1:1\"\n") }
+    #expect(message.contains("line 2") && message.contains("'server'"), "\(message)")
+  }
+
+  @Test func aBrokenFileIsRefusedWithLineAndColumn() throws {
+    let message = refusal { _ = try settings(file: "http = \"127.0.0.1:1\"\nsync = always\n") }
+    #expect(message.contains("line 2"), "\(message)")
+  }
+
+  @Test(arguments: [
+    ("http", "nowhere"), ("http", "1.2.3.4:70000"), ("http", "1.2.3.4:+1"), ("http", ":1"), ("http", "::1:1"),
+    ("sync", "sometimes"),
+    ("sync", "interval=0"), ("memory", "12 parsecs"), ("memory", "1kB"), ("memory", "99999999999999999999"),
+    ("memory", "99999999999TB"), ("max-future", "12"), ("max-future", "-1d"), ("seal-age", "99999999999999d"),
+    ("connections", "0"),
+    ("connections", "many"), ("log-level", "loud"), ("insecure", "maybe"), ("data", ""),
+  ])
+  func aBadValueIsRefusedWithItsSource(name: String, value: String) throws {
+    let byFlag = refusal { _ = try settings(flags: [name: value]) }
+    #expect(byFlag.contains("--\(name)"), "\(byFlag)")
+    let variable = "VARVE_" + name.uppercased().replacingOccurrences(of: "-", with: "_")
+    let byVariable = refusal { _ = try settings(environment: [variable: value]) }
+    #expect(byVariable.contains(variable), "\(byVariable)")
+  }
+
+  @Test func valuesOfTheWrongTypeInTheFileAreRefused() throws {
+    for line in ["connections = \"5\"", "insecure = 1", "http = 8086", "sync = true", "memory = 1.5", "data = [\"a\"]"]
+    {
+      #expect(refusal { _ = try settings(file: line + "\n") }.contains("line 1"), "\(line)")
+    }
+  }
+
+  @Test func unitsOfBytesAndTime() throws {
+    let effective = try settings(flags: [
+      "memory": "512 MiB", "max-body": "1k", "max-future": "90s", "seal-age": "1500ms",
+    ])
+    #expect(effective[.memory].value == .byteCount(512 << 20))
+    #expect(effective[.maxBody].value == .byteCount(1024))
+    #expect(effective[.maxFuture].value == .duration(milliseconds: 90_000))
+    #expect(effective[.sealAge].value.text == "1500ms")
+  }
+
+  @Test func anAddressBeyondLoopbackNeedsInsecure() throws {
+    for address in ["0.0.0.0:1", "[::]:1", "192.168.1.2:1", "db.example.com:1", "127.0.0.1.example.com:1"] {
+      for name in ["http", "postgres", "line-protocol"] {
+        let message = refusal { _ = try ServerSettings(try settings(flags: [name: address])) }
+        #expect(message.contains("--insecure") && message.contains(address), "\(message)")
+        let permitted = try ServerSettings(try settings(flags: [name: address, "insecure": "true"]))
+        #expect(permitted.isInsecure)
+      }
+    }
+    for address in ["127.0.0.1:1", "[::1]:1", "localhost:1", "127.9.9.9:1"] {
+      _ = try ServerSettings(try settings(flags: ["http": address]))
+    }
+  }
+
+  @Test func variablesThatAreNoSettingsAreReported() throws {
+    let effective = try settings(environment: ["VARVE_HTPP": "x", "VARVE_TEST_DATA": "x", "PATH": "x"])
+    #expect(effective.unknownVariables == ["VARVE_HTPP"])
+  }
+
+  @Test func theVariableNamesTheFileWhereNoFlagDoes() throws {
+    #expect(
+      refusal { _ = try settings(environment: ["VARVE_CONFIG": "/nowhere/varve.toml"]) }.contains("/nowhere/varve.toml")
+    )
+  }
+}
