@@ -67,7 +67,7 @@ final class SimulatedHandle: File {
         state.files[id]?.failSync()
         throw error
       }
-      state.files[id]?.sync()
+      if !state.isSyncSkipped(path) { state.files[id]?.sync() }
     }
   }
 

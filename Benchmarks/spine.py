@@ -1,0 +1,111 @@
+"""The figures behind README's table; see Benchmarks/spine."""
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BENCH = os.path.abspath(os.environ.get("VARVE_BENCH", os.path.join(ROOT, "..", "shared", "bench")))
+BASE = os.environ.setdefault("BENCH_DIR", os.path.join(tempfile.gettempdir(), "varve-bench"))
+RESULTS = os.environ.setdefault("BENCH_RESULTS", os.path.join(BASE, "results"))
+BINARY = os.path.join(ROOT, ".build", "release", "varve")
+
+
+def peers(*arguments, **environment):
+    command = [sys.executable, os.path.join(BENCH, "peers.py"), *arguments]
+    subprocess.run(command, check=True, env={**os.environ, **environment})
+
+
+def start(directory):
+    """A server on free ports: the process, and its ports by listener."""
+    command = [BINARY, "serve", "--data", directory, "--log-format", "text"]
+    for listener in ("line-protocol", "http", "postgres"):
+        command += ["--" + listener, "127.0.0.1:0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    ports = {}
+    while len(ports) < 3:
+        line = process.stdout.readline()
+        if not line:
+            raise SystemExit("spine: the server did not come up")
+        _, listener, address = line.split()
+        ports[listener] = int(address.rsplit(":", 1)[1])
+    return process, ports
+
+
+def stop(process):
+    process.send_signal(signal.SIGTERM)
+    if process.wait(120) != 0:
+        raise SystemExit("spine: the server ended with an error")
+
+
+def load(dataset, port, mode):
+    command = [BASE + "/lpload", "--file", f"{BASE}/data/{dataset}.lp", "--port", str(port), "--mode", mode,
+               "--path", "/write?db=varve", "--conns", "4", "--batch", "10000"]
+    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    if mode == "tcp" and result["acked_rows"] != result["rows"]:
+        raise SystemExit(f"spine: {result['acked_rows']} of {result['rows']} rows acknowledged")
+    return result
+
+
+def directory_bytes(path):
+    return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
+
+
+def measure(dataset):
+    """Ingest by both ways, recovery of the whole log after a kill, seal, size."""
+    figures = {}
+    for mode in ("http", "tcp"):
+        directory = os.path.join(BASE, "run", "spine-" + mode)
+        shutil.rmtree(directory, ignore_errors=True)
+        process, ports = start(directory)
+        loaded = load(dataset, ports["line-protocol" if mode == "tcp" else "http"], mode)
+        figures[mode] = {"rows_per_s": loaded["rows_per_s"], "MB_per_s": loaded["MB_per_s"], "loader_cpu_s": loaded["cpu_s"]}
+        if mode == "tcp":
+            process.kill()
+        else:
+            stop(process)
+        process.wait()
+    log = directory_bytes(directory + "/wal")
+    began = time.time()
+    process, _ = start(directory)
+    figures["restart after kill -9"] = {"seconds": round(time.time() - began, 2), "log_MB": round(log / 1e6, 1)}
+    stop(process)
+    began = time.time()
+    subprocess.run([BINARY, "flush", "--data", directory], check=True, stdout=subprocess.DEVNULL)
+    figures["open and seal"] = {"seconds": round(time.time() - began, 2)}
+    status = subprocess.run([BINARY, "status", "--data", directory], check=True, capture_output=True, text=True).stdout
+    return figures, status
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Ingest, seal, size, query and recovery figures.")
+    parser.add_argument("--dataset", default="cpu100", choices=["cpu100", "cpu4k", "iot", "tiny"])
+    parser.add_argument("--peer", action="append", default=[], help="also measure this peer of peers.py, in the same run")
+    parser.add_argument("--skip-queries", action="store_true")
+    options = parser.parse_args()
+    if not os.path.exists(os.path.join(BENCH, "peers.py")):
+        raise SystemExit(f"spine: no peers.py in {BENCH}; set VARVE_BENCH to the bench folder")
+    os.makedirs(BASE + "/run", exist_ok=True)
+    peers("build")
+    if not os.path.exists(f"{BASE}/data/{options.dataset}.lp"):
+        peers("gen", options.dataset)
+    figures, status = measure(options.dataset)
+    flags = ["--no-queries"] if options.skip_queries else []
+    serve = f"{BINARY} serve --data {{dir}} --line-protocol 127.0.0.1:{{lp}} --http 127.0.0.1:{{http}} --postgres 127.0.0.1:{{pg}}"
+    peers("bench", "varve", options.dataset, *flags, VARVE_CMD=serve, VARVE_INGEST="tcp")
+    for peer in options.peer:
+        peers("bench", peer, options.dataset, *flags)
+    print(f"\n== varve, {options.dataset}")
+    for name, values in figures.items():
+        print(f"{name:24}", "  ".join(f"{key}={value:,}" for key, value in values.items()))
+    print(status)
+    peers("report")
+
+
+if __name__ == "__main__":
+    main()
