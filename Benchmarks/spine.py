@@ -1,5 +1,6 @@
 """The figures behind README's table; see Benchmarks/spine."""
 import argparse
+import glob
 import json
 import os
 import shutil
@@ -82,6 +83,23 @@ def measure(dataset):
     return figures, status
 
 
+def nab_size():
+    """What `varve status` says of the real sensor series of NAB, a table a file; None where they are absent."""
+    data = os.path.abspath(os.environ.get("VARVE_TEST_DATA", os.path.join(ROOT, "..", "shared", "data")))
+    files = sorted(glob.glob(data + "/nab/real*/*.csv"))
+    if not files:
+        return None
+    directory = os.path.join(BASE, "run", "spine-nab")
+    shutil.rmtree(directory, ignore_errors=True)
+    for file in files:
+        table = os.path.splitext(os.path.basename(file))[0][:63]
+        subprocess.run([BINARY, "import", "--data", directory, "--table", table, "--time-column", "timestamp", file],
+                       check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([BINARY, "flush", "--data", directory], check=True, stdout=subprocess.DEVNULL)
+    status = subprocess.run([BINARY, "status", "--data", directory], check=True, capture_output=True, text=True).stdout
+    return next(line for line in status.splitlines() if line.startswith("chunks:"))
+
+
 def main():
     parser = argparse.ArgumentParser(description="Ingest, seal, size, query and recovery figures.")
     parser.add_argument("--dataset", default="cpu100", choices=["cpu100", "cpu4k", "iot", "tiny"])
@@ -104,6 +122,7 @@ def main():
     for name, values in figures.items():
         print(f"{name:24}", "  ".join(f"{key}={value:,}" for key, value in values.items()))
     print(status)
+    print("NAB, 24 files as tables of day partitions:", nab_size() or "skipped, no test data")
     peers("report")
 
 

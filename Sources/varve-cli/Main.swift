@@ -2,12 +2,14 @@
 
 import ArgumentParser
 import VarveCore
+import VarveIO
 import VarveServer
 import VarveWire
 
 @main
 struct Main {
   static func main() async {
+    ProcessLimits.raiseOpenFiles()
     do {
       var command = try VarveCommand.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {

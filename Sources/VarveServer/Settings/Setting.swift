@@ -58,7 +58,7 @@ package struct Setting: Sendable {
     "seal-age", .duration, "DURATION", default: "10m",
     "Rows are written to chunk files at the latest this long after they came.")
   package static let connections = Setting(
-    "connections", .count(1...100_000), "COUNT", default: "100", "Connections at a time, for each listener.")
+    "connections", .count(1...100_000), "COUNT", default: "1000", "Connections at a time, for each listener.")
   package static let maxBody = Setting(
     "max-body", .byteCount(minimum: 1 << 10), "BYTES", default: "64MB", "Largest HTTP request body, after unpacking.")
   package static let logLevel = Setting(

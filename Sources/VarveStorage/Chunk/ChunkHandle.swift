@@ -1,4 +1,4 @@
-// A live chunk: what the manifest says of it, and its file, opened when first needed. A chunk that is damaged or gone
+// A live chunk: what the manifest says of it, and its file, open while it is read. A chunk that is damaged or gone
 // fails the reads that need it, by name, and nothing else.
 
 import Synchronization
@@ -12,7 +12,10 @@ final class ChunkHandle: Sendable {
   private let files: any FileSystem
 
   private struct Opened: Sendable {
-    var file: (any File)?
+    /// Open as long as somebody reads: thousands of chunks must not hold thousands of descriptors.
+    weak var file: (any File)?
+    /// Open until the handle goes.
+    var pinned: (any File)?
     var contents: ChunkContents?
   }
   private let opened = Mutex(Opened())
@@ -23,12 +26,14 @@ final class ChunkHandle: Sendable {
     self.files = files
   }
 
-  deinit { opened.withLock { $0.file?.close() } }
+  /// The open file. Whoever reads much keeps it, and with it the descriptor.
+  func hold() throws -> any File { try opened.withLock { try Self.file(&$0, files, path) } }
 
-  /// Opens the file, so that it stays readable after its name is gone. A file that cannot be opened fails later reads.
+  /// Keeps the file open, so that snapshots can read it after its name is gone. Where it cannot be opened now, their
+  /// reads will fail and say so.
   func pin() {
     opened.withLock { state in
-      if state.file == nil { state.file = try? files.open(path, .read) }
+      if state.pinned == nil { state.pinned = try? Self.file(&state, files, path) }
     }
   }
 
@@ -54,10 +59,7 @@ final class ChunkHandle: Sendable {
     }
   }
 
-  func read(_ reference: PageReference) throws -> [UInt8] {
-    let file = try opened.withLock { try Self.file(&$0, files, path) }
-    return try Self.read(file, reference, path)
-  }
+  func read(_ reference: PageReference) throws -> [UInt8] { try Self.read(try hold(), reference, path) }
 
   /// Row blocks that a scan has to read, after all that the index can rule out.
   func rowBlocks(_ selection: RowSelection, _ zones: [ZonePredicate]) throws -> (

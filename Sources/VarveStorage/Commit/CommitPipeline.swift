@@ -44,6 +44,8 @@ package final class CommitPipeline: BatchSink {
   private let saturationByteCount: Int
   private let committer: Gate<WorkerThread?> = Gate(nil)
   private let sealer: Gate<WorkerThread?> = Gate(nil)
+  /// Monotonic time of the last sync by the timer.
+  private let lastSync = Gate<Int64>(0)
 
   package init(_ store: Store, groupByteCount: Int = 4 << 20, saturationByteCount: Int = 32 << 20) {
     self.store = store
@@ -167,7 +169,7 @@ package final class CommitPipeline: BatchSink {
 
   /// Timers, freeze and install.
   private func keepHouse() {
-    if case .interval = store.options.sync { syncQuietly() }
+    if case .interval(let milliseconds) = store.options.sync { syncIfDue(milliseconds) }
     switch gate.read({ $0.seal }) {
     case .written(let chunks): install(chunks)
     case .writing, .waiting: break
@@ -175,7 +177,10 @@ package final class CommitPipeline: BatchSink {
     }
   }
 
-  private func syncQuietly() {
+  private func syncIfDue(_ milliseconds: Int) {
+    let now = store.options.clock.monotonicNanoseconds()
+    guard now - lastSync.read({ $0 }) >= Int64(milliseconds) * 1_000_000 else { return }
+    lastSync.update { $0 = now }
     // A failed sync has made the store read-only and is in its log; the next commit tells the writer.
     do { try store.syncLog() } catch { store.options.log(.error, "syncing the log: \(error)") }
   }

@@ -103,12 +103,14 @@ extension Store {
     for record in group.series { loggedSeries[record.table] = Int(record.first.rawValue) + record.series.count }
     let dropped = group.changes.compactMap { if case .dropTable(let table) = $0 { table } else { nil } }
     let now = options.clock.monotonicNanoseconds()
+    var removed: [ChunkHandle] = []
     published.withLock { state in
       state.catalog = workingCatalog
       for rows in group.rows where workingCatalog.tables[rows.partition.table] != nil {
         state.active.append(rows.block, to: rows.partition)
       }
       for table in dropped {
+        removed += state.chunks.chunks(of: table)
         state.active.remove(table: table)
         state.sealing?.remove(table: table)
         state.chunks.remove(table: table)
@@ -116,6 +118,8 @@ extension Store {
       if state.activeSince == nil, !state.active.isEmpty { state.activeSince = now }
       state.sequence = sequence
     }
+    // Snapshots may still read what the next seal, made by this thread, removes.
+    for chunk in removed { chunk.pin() }
     announce(group, sequence)
     for table in dropped {
       series.remove(table)

@@ -3,9 +3,12 @@
 
 import VarveCore
 import VarveFormat
+import VarveIO
 
 final class ChunkSource: RowSource {
   private let chunk: ChunkHandle
+  /// Held so that the chunk's file stays open from page to page.
+  private var file: (any File)?
   private let selection: RowSelection
   private let zones: [ZonePredicate]
   private var blocks: [Int]?
@@ -38,6 +41,7 @@ final class ChunkSource: RowSource {
 
   private func listBlocks() throws -> [Int] {
     if let blocks { return blocks }
+    file = try chunk.hold()
     let found = try chunk.rowBlocks(selection, zones)
     counted.rowBlocks = found.total
     counted.rowBlocksPruned = found.total - found.selected.count

@@ -90,6 +90,8 @@ package final class StoreVerifier {
     let path = paths.chunk(chunk.file)
     let handle = ChunkHandle(chunk, path: path, files: files)
     check(path) {
+      let file = try handle.hold()
+      defer { withExtendedLifetime(file) {} }
       let contents = try handle.contents()
       guard let table = catalog.tables[chunk.table] else {
         throw VarveError(.corruption, "the chunk belongs to no table", place: path)
