@@ -20,13 +20,12 @@ let package = Package(
     // C: system libraries, and what Swift cannot say.
     .systemLibrary(name: "CZstd"),
     .systemLibrary(name: "CLZ4"),
-    .systemLibrary(name: "CURing"),
     .systemLibrary(name: "CPgQuery"),
     .target(name: "CVarve"),
 
     // The ladder, from the bottom.
     .target(name: "VarveCore", dependencies: ["CVarve"]),
-    .target(name: "VarveIO", dependencies: ["VarveCore", "CVarve", "CURing"]),
+    .target(name: "VarveIO", dependencies: ["VarveCore", "CVarve"]),
     .target(name: "VarveFormat", dependencies: ["VarveCore", "CVarve", "CZstd", "CLZ4"]),
     .target(name: "VarveCompute", dependencies: ["VarveCore", "CVarve"]),
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
