@@ -108,6 +108,8 @@ public final class Database: Sendable {
 
   /// Makes everything durable, stops the threads and closes the files. Later calls throw `closed`.
   public func close() async throws {
+    // Before the workers are asked: all of them may be waiting for a commit.
+    pipeline?.beginClosing()
     try await workers.run { try self.closeBlocking() }
     workers.stop()
   }
@@ -132,7 +134,7 @@ extension StoreOptions {
     sync =
       switch options.sync {
       case .always: .always
-      case .interval(let milliseconds): .interval(milliseconds: milliseconds)
+      case .interval(let milliseconds): .interval(milliseconds: max(1, milliseconds))
       case .off: .off
       }
     // The head may hold twice this while it is sealed; the rest is for queries, queues and the series index.

@@ -22,6 +22,10 @@ package enum Limits {
   // Batches
   /// A parser hands a batch over at the latest at this many rows.
   package static let batchRowCount = 32_768
+  /// A batch that the store takes at all.
+  package static let rowsPerBatch = 1 << 20
+  /// Rows of one commit in memory, which bounds its log record.
+  package static let commitByteCount = 512 << 20
 
   // Chunks
   package static let rowBlockRowCount = 8_192

@@ -110,4 +110,18 @@ import VarveStorage
     let times = try Model.reading(store).tables["t"]?.keys.map(\.time).sorted()
     #expect(times == [.min, -1, 0])
   }
+
+  /// As the parser hands over a line that has a field twice with different types.
+  @Test func aColumnWithoutAnyValueCreatesNothing() throws {
+    let absent = FieldColumn(
+      type: .int64, words: Buffer(repeating: 0, count: 1),
+      states: Buffer(repeating: CellState.absent.rawValue, count: 1))
+    let value = FieldColumn(type: .float64, words: Buffer(repeating: Double(2).bitPattern, count: 1))
+    let batch = PointBatch(
+      table: "t", series: [SeriesKey(canonical: [])], rowSeries: Buffer(repeating: 0, count: 1),
+      times: Buffer(repeating: 1, count: 1),
+      fields: [.init(name: "v", column: absent), .init(name: "v", column: value)])
+    _ = try store.commit([.write([batch])])[0].get()
+    #expect(try Model.reading(store).tables["t"]?[Identity(tags: [:], time: 1)] == ["v": .double(2.0.bitPattern)])
+  }
 }

@@ -62,34 +62,82 @@ import VarveStorage
     try store.close()
   }
 
-  @Test func withoutRoomToSealWritersWaitAndGoOnWhenThereIsSome() throws {
+  @Test func withoutRoomToSealWritersAreRefusedUntilThereIsSome() throws {
     let disk = SimulatedFileSystem()
     var options = options(disk)
     options.sealByteCount = 3_000
     options.clock = SystemClock()
     let store = try Store.open(options)
-    let pipeline = CommitPipeline(store, saturationByteCount: 2_000)
-    _ = try pipeline.write(.write(batches([row(0, 0)])))
-    disk.set(capacity: 0)
-    let answered = Mutex<[Bool]>([])
-    for number in 1...120 {
-      pipeline.submit(batches([row(0, number)])) { outcome in
-        let isStored = if case .success = outcome { true } else { false }
-        answered.withLock { $0.append(isStored) }
+    let pipeline = CommitPipeline(store)
+    disk.set(capacity: 40_000)
+    var stored = Set<Int>()
+    var refusals = 0
+    for number in 0..<4000 where refusals < 5 {
+      do {
+        _ = try pipeline.write(.write(batches([row(0, number)])))
+        stored.insert(number)
+      } catch let error as VarveError {
+        #expect(error.code == .diskFull)
+        refusals += 1
       }
     }
-    // The active and the sealing head fill up; then nothing more is committed.
-    for _ in 0..<1000 where !pipeline.isSaturated { Thread.sleep(forTimeInterval: 0.01) }
-    #expect(pipeline.isSaturated)
+    #expect(refusals == 5)
     let heads = store.headByteCounts
-    #expect(heads.active + heads.sealing < 4 * options.sealByteCount)
+    #expect(heads.active + heads.sealing < 4 * options.sealByteCount, "memory stays within its bound")
     disk.releaseSpace()
     try pipeline.flush()
-    for _ in 0..<1000 where answered.withLock({ $0.count }) < 120 { Thread.sleep(forTimeInterval: 0.01) }
-    let stored = answered.withLock { $0.filter { $0 }.count }
+    for number in 5000..<5050 {
+      _ = try pipeline.write(.write(batches([row(0, number)])))
+      stored.insert(number)
+    }
     pipeline.close()
-    #expect(try Model.reading(store).rowCount == stored + 1)
-    #expect(stored == 120, "lack of room to seal refuses nobody")
+    #expect(Set(try Model.reading(store).tables["t"]?.keys.map { Int($0.time) } ?? []) == stored)
+    try store.close()
+  }
+
+  @Test func aDefinitionThatFoundNoRoomDoesNotComeTrueLater() throws {
+    let disk = SimulatedFileSystem()
+    let store = try Store.open(options(disk))
+    _ = try store.commit([.write(batches([row(0, 1)]))])[0].get()
+    disk.set(fault: Fault(call: disk.callCount + 1, kind: .diskFull, forGood: true))
+    var refused = false
+    for number in 0..<3000 where !refused {
+      if case .failure(let error) = store.commit([.write(batches([row(1, number)]))])[0] {
+        refused = error.code == .diskFull
+      }
+    }
+    #expect(refused)
+    #expect(throws: VarveError.self) { try store.commit([.dropTable("t")])[0].get() }
+    #expect(throws: VarveError.self) {
+      try store.commit([.createTable(TableDefinition(name: "u", tags: [], fields: []))])[0].get()
+    }
+    disk.releaseSpace()
+    _ = try store.commit([.write(batches([row(2, 1)]))])[0].get()
+    #expect(store.snapshot().table(named: "t") != nil && store.snapshot().table(named: "u") == nil)
+    _ = try store.commit([.createTable(TableDefinition(name: "u", tags: [], fields: []))])[0].get()
+    try store.close()
+  }
+
+  @Test func aRecordLargerThanASegmentKeepsTheLogInOrder() throws {
+    let disk = SimulatedFileSystem()
+    var options = options(disk)
+    options.segmentByteCount = 4096
+    options.spareSegments = 2
+    var random = SeededRandom(seed: 7)
+    let store = try Store.open(options)
+    var model = Model()
+    for round in 0..<12 {
+      let rows = (0..<(round % 3 == 2 ? 400 : 3)).map { number in
+        ModelRow(
+          table: "t", identity: Identity(tags: ["w": "a"], time: Int64(round * 1000 + number)),
+          fields: ["v": .double(random.next() >> 2)])
+      }
+      _ = try store.commit([.write(batches(rows))])[0].get()
+      for row in rows { model.write(row) }
+      if round % 4 == 1 { try store.sealAll() }
+      let again = try Store.open(Run.options(disk.afterCrash(.nothing, seed: 1), ManualClock()))
+      #expect(try Model.reading(again) == model, "round \(round)")
+    }
     try store.close()
   }
 }

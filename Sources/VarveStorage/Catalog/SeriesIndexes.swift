@@ -53,14 +53,15 @@ package final class SeriesIndexes: Sendable {
     for tag in named { SeriesKey.append(name: tag.name[...], value: tag.value[...], to: &bytes) }
     return SeriesKey(canonical: bytes)
   }
+}
 
-  /// Series `from..<to` of a table, as records define them.
+extension SeriesIndex {
+  /// Series `from..<to` of this index, as records define them.
   package func record(_ table: TableID, from: Int, to: Int) -> SeriesRecord {
-    let index = self[table]
-    return SeriesRecord(
+    SeriesRecord(
       table: table, first: SeriesID(rawValue: UInt32(from)),
       series: (from..<to).map { series in
-        index.tags(of: SeriesID(rawValue: UInt32(series))).map { ($0.column, Array($0.value.utf8)) }
+        tags(of: SeriesID(rawValue: UInt32(series))).map { ($0.column, Array($0.value.utf8)) }
       })
   }
 }

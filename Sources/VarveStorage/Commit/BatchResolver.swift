@@ -2,8 +2,8 @@
 // contradict the schema are set aside with their reason, and what is left is cut by partition.
 //
 // Lines count one by one: a row that is rejected creates nothing. Where the rows of one batch could disagree among
-// themselves about what a new name is (a tag here, a field there; an integer, then a string), the batch is resolved
-// row by row, so that the earlier line decides.
+// themselves about what a new name is (a tag here, a field there; an integer, then a string), the rows that touch such a
+// name are resolved one by one, so that the earlier line decides.
 
 import VarveCore
 import VarveFormat
@@ -37,13 +37,23 @@ package struct BatchResolver {
   }
 
   package mutating func resolve(_ batch: PointBatch) throws -> ResolvedBatch {
-    var result = ResolvedBatch()
-    let rows = Array(0..<batch.rowCount)
-    if needsRowByRow(batch) {
-      for row in rows { try resolve(batch, rows: [row], into: &result) }
-    } else {
-      try resolve(batch, rows: rows, into: &result)
+    guard batch.rowCount <= Limits.rowsPerBatch else {
+      throw VarveError(
+        .limitExceeded, "a batch holds at most \(Limits.rowsPerBatch) rows, not \(batch.rowCount)",
+        hint: "write it in parts")
     }
+    var result = ResolvedBatch()
+    var rest = Array(0..<batch.rowCount)[...]
+    var contest = ContestedNames(batch, catalog.table(named: batch.table))
+    while !contest.isEmpty, let contested = rest.firstIndex(where: { contest.touches($0) }) {
+      if contested > rest.startIndex { try resolve(batch, rows: Array(rest[..<contested]), into: &result) }
+      let takenBefore = result.rowCount
+      try resolve(batch, rows: [rest[contested]], into: &result)
+      rest = rest[(contested + 1)...]
+      // Only a row that was taken decides what a name is.
+      if result.rowCount > takenBefore { contest = ContestedNames(batch, catalog.table(named: batch.table)) }
+    }
+    if !rest.isEmpty { try resolve(batch, rows: Array(rest), into: &result) }
     return result
   }
 
@@ -60,8 +70,9 @@ package struct BatchResolver {
     var rejected = RowRejections(batch: batch)
     let table = catalog.table(named: batch.table)
     // A series that is known has passed all checks of its tags; looking it up is the hot path.
-    let known = knownSeries(batch, table)
-    let newKeys = known.indices.filter { known[$0] == nil }
+    let used = usedSeries(batch, rows)
+    let known = knownSeries(batch, used, table)
+    let newKeys = used.filter { known[$0] == nil }
     checkNames(batch, rows, newKeys, &rejected)
     checkTimes(batch, rows, &rejected)
     if let table {
@@ -76,7 +87,7 @@ package struct BatchResolver {
   }
 
   private mutating func store(
-    _ batch: PointBatch, _ rows: [Int], _ known: [SeriesID?], _ result: inout ResolvedBatch
+    _ batch: PointBatch, _ rows: [Int], _ known: [Int: SeriesID], _ result: inout ResolvedBatch
   ) throws {
     let table = try tableID(batch.table)
     let whole = rows.count == batch.rowCount
@@ -98,27 +109,6 @@ package struct BatchResolver {
   }
 
   // MARK: - What must hold
-
-  /// Whether one row's new names could change what another row's mean.
-  private func needsRowByRow(_ batch: PointBatch) -> Bool {
-    guard batch.rowCount > 1 else { return false }
-    let table = catalog.table(named: batch.table)
-    var names = Set<[UInt8]>()
-    for field in batch.fields where table?.column(named: field.name) == nil {
-      if !names.insert(Array(field.name.utf8)).inserted { return true }
-    }
-    return tagsMeetFields(batch, names)
-  }
-
-  private func tagsMeetFields(_ batch: PointBatch, _ newFields: Set<[UInt8]>) -> Bool {
-    guard !newFields.isEmpty else { return false }
-    for key in batch.series {
-      var meets = false
-      key.forEachTag { name, _ in if newFields.contains(Array(name)) { meets = true } }
-      if meets { return true }
-    }
-    return false
-  }
 
   private func checkNames(_ batch: PointBatch, _ rows: [Int], _ newKeys: [Int], _ rejected: inout RowRejections) {
     if let problem = NameRule.problem(batch.table, of: "table") {
@@ -240,17 +230,30 @@ package struct BatchResolver {
     return id
   }
 
-  private mutating func knownSeries(_ batch: PointBatch, _ table: TableSchema?) -> [SeriesID?] {
-    guard let table else { return Array(repeating: nil, count: batch.series.count) }
+  /// Indexes of the tag sets that the rows have.
+  private func usedSeries(_ batch: PointBatch, _ rows: [Int]) -> [Int] {
+    if rows.count == batch.rowCount { return Array(batch.series.indices) }
+    return Set(rows.map { Int(batch.rowSeries[$0]) }).sorted()
+  }
+
+  /// By index of the tag set; looked up only for those that are used.
+  private mutating func knownSeries(_ batch: PointBatch, _ used: [Int], _ table: TableSchema?) -> [Int: SeriesID] {
+    guard let table else { return [:] }
     let index = seriesOf(table.id)
     let names = tagNames(table.id)
-    return batch.series.map { index.find($0, column: names.find) }
+    var known: [Int: SeriesID] = [:]
+    known.reserveCapacity(used.count)
+    for each in used {
+      if let id = index.find(batch.series[each], column: names.find) { known[each] = id }
+    }
+    return known
   }
 
   private mutating func seriesIDs(
-    _ batch: PointBatch, _ rows: [Int], _ table: TableID, _ known: [SeriesID?]
+    _ batch: PointBatch, _ rows: [Int], _ table: TableID, _ known: [Int: SeriesID]
   ) throws -> Buffer<UInt32> {
-    var ids = known.map { $0?.rawValue ?? .max }
+    var ids = [UInt32](repeating: .max, count: batch.series.count)
+    for (local, id) in known { ids[local] = id.rawValue }
     let out = Buffer<UInt32>(capacity: rows.count)
     let rowSeries = batch.rowSeries.span
     for row in rows {
@@ -288,7 +291,7 @@ package struct BatchResolver {
     var columns: [ColumnID: FieldColumn] = [:]
     for field in batch.fields {
       // Columns that only rejected rows had are not created.
-      guard whole || rows.contains(where: { field.column.state($0) != .absent }) else { continue }
+      guard rows.contains(where: { field.column.state($0) != .absent }) else { continue }
       let id = try columnID(table, field.name, field.column.type)
       guard case .field(let type) = catalog.tables[table]?.column(id)?.kind else {
         preconditionFailure("checked before")

@@ -19,7 +19,8 @@ package final class CommitPipeline: BatchSink {
     case idle
     /// The head is frozen; chunks are being written.
     case writing
-    case written(SealedChunks)
+    /// Chunks are durable and wait to be installed, not before this monotonic time.
+    case written(SealedChunks, notBefore: Int64)
     /// Chunks could not be written for want of room; tried again at this monotonic time.
     case waiting(until: Int64)
   }
@@ -103,9 +104,13 @@ package final class CommitPipeline: BatchSink {
     try outcome?.get()
   }
 
+  /// Takes nothing more. Whoever waits for a commit or a flush gets an answer soon, so that threads they hold are free
+  /// for `close`.
+  package func beginClosing() { gate.update { $0.closing = true } }
+
   /// Commits what is queued, then stops both threads. What was not sealed stays in the log.
   package func close() {
-    gate.update { $0.closing = true }
+    beginClosing()
     committer.read { $0 }?.join()
     sealer.read { $0 }?.join()
   }
@@ -114,6 +119,8 @@ package final class CommitPipeline: BatchSink {
 
   private enum Turn {
     case commit([Job], more: Bool)
+    /// The head is full and there is no room to seal it.
+    case refuse([Job])
     case housekeeping
     case stop
   }
@@ -125,6 +132,12 @@ package final class CommitPipeline: BatchSink {
         let outcomes = store.commit(jobs.map(\.request))
         for (job, outcome) in zip(jobs, outcomes) { job.completion(outcome) }
         if !more { store.markDurable() }
+        keepHouse()
+      case .refuse(let jobs):
+        let error = VarveError(
+          .diskFull, "there is no room on the disk to write out the rows in memory",
+          hint: "make room; then the same write succeeds")
+        for job in jobs { job.completion(.failure(error)) }
         keepHouse()
       case .housekeeping: keepHouse()
       case .stop:
@@ -139,8 +152,14 @@ package final class CommitPipeline: BatchSink {
   private func nextTurn() -> Turn {
     let patience: Int = if case .interval(let milliseconds) = store.options.sync { min(milliseconds, 200) } else { 200 }
     return gate.wait(milliseconds: patience) { state -> Turn? in
-      if case .written = state.seal { return .housekeeping }
-      if !state.queue.isEmpty, mayCommit(state) { return takeGroup(&state) }
+      if case .written(_, let time) = state.seal, store.options.clock.monotonicNanoseconds() >= time {
+        return .housekeeping
+      }
+      if let first = state.queue.first {
+        // A definition takes no room in the head.
+        if mayCommit(state) || first.request.isDefinition { return takeGroup(&state) }
+        if isOutOfRoom(state) { return refuseGroup(&state) }
+      }
       if state.closing, state.queue.isEmpty { return .stop }
       if state.flushTarget > state.flushed, case .idle = state.seal { return .housekeeping }
       return nil
@@ -154,24 +173,45 @@ package final class CommitPipeline: BatchSink {
     return store.headByteCounts.active < store.options.sealByteCount
   }
 
+  /// Whether sealing waits for room on the disk.
+  private func isOutOfRoom(_ state: State) -> Bool {
+    switch state.seal {
+    case .waiting: true
+    case .written(_, let time): time > 0
+    case .idle, .writing: false
+    }
+  }
+
+  /// The jobs of the next commit: a definition alone, or writes up to the size of a group.
   private func takeGroup(_ state: inout State) -> Turn {
+    let jobs = takeJobs(&state)
+    return .commit(jobs, more: !state.queue.isEmpty)
+  }
+
+  private func refuseGroup(_ state: inout State) -> Turn { .refuse(takeJobs(&state)) }
+
+  private func takeJobs(_ state: inout State) -> [Job] {
     var count = 0
     var bytes = 0
     while count < state.queue.count, count == 0 || bytes + state.queue[count].byteCount <= groupByteCount {
+      let isDefinition = state.queue[count].request.isDefinition
+      if count > 0, isDefinition { break }
       bytes += state.queue[count].byteCount
       count += 1
+      if isDefinition { break }
     }
     let jobs = Array(state.queue.prefix(count))
     state.queue.removeFirst(count)
     state.queuedByteCount -= bytes
-    return .commit(jobs, more: !state.queue.isEmpty)
+    return jobs
   }
 
   /// Timers, freeze and install.
   private func keepHouse() {
     if case .interval(let milliseconds) = store.options.sync { syncIfDue(milliseconds) }
     switch gate.read({ $0.seal }) {
-    case .written(let chunks): install(chunks)
+    case .written(let chunks, let time):
+      if store.options.clock.monotonicNanoseconds() >= time { install(chunks) }
     case .writing, .waiting: break
     case .idle: freezeIfDue()
     }
@@ -206,9 +246,10 @@ package final class CommitPipeline: BatchSink {
     } catch {
       let error = asVarveError(error)
       guard error.code == .diskFull else { return sealFailed(error) }
-      // The chunks are good; only the manifest had no room. They are offered again on the next turn.
+      // The chunks are good; only the manifest or the series file had no room.
       store.options.log(.warning, "no room to install chunks; trying again: \(error.message)")
-      if gate.wait(milliseconds: 500, until: { $0.closing ? true : nil }) != nil { sealFailed(error) }
+      let again = store.options.clock.monotonicNanoseconds() + 500_000_000
+      gate.update { $0.seal = .written(chunks, notBefore: again) }
     }
   }
 
@@ -243,7 +284,7 @@ package final class CommitPipeline: BatchSink {
   private func writeChunks() {
     do {
       let chunks = try store.writeChunks()
-      gate.update { $0.seal = .written(chunks) }
+      gate.update { $0.seal = .written(chunks, notBefore: 0) }
     } catch {
       let error = asVarveError(error)
       if error.code == .diskFull {

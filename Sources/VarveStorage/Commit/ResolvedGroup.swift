@@ -15,6 +15,9 @@ struct ResolvedGroup {
   private(set) var rows: [ResolvedRows] = []
   private var entries: [Entry] = []
 
+  /// Of the rows in memory; their record takes less.
+  var byteCount: Int { rows.reduce(0) { $0 + $1.block.byteCount } }
+
   var hasEffect: Bool { !rows.isEmpty || !changes.isEmpty || !series.isEmpty }
 
   mutating func add(_ request: CommitRequest, _ resolver: inout BatchResolver) {

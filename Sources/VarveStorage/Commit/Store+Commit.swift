@@ -14,6 +14,13 @@ package enum CommitRequest: Sendable {
   case dropTable(String)
 }
 
+extension CommitRequest {
+  /// CREATE TABLE or DROP TABLE.
+  package var isDefinition: Bool {
+    if case .write = self { false } else { true }
+  }
+}
+
 /// What became of a request: a result for each batch (DDL: one without rows), or why none of it was done.
 package typealias CommitOutcome = Result<[WriteResult], VarveError>
 
@@ -21,13 +28,26 @@ extension Store {
   /// Commits the requests together. Never throws: each request has its own outcome.
   package func commit(_ requests: [CommitRequest]) -> [CommitOutcome] {
     if let refusal = refusal() { return requests.map { _ in .failure(refusal) } }
+    // A definition stands alone, so that it can be taken back whole.
+    if requests.count > 1, requests.contains(where: \.isDefinition) { return requests.flatMap { commit([$0]) } }
+    let before = requests.contains(where: \.isDefinition) ? (workingCatalog, unloggedChanges) : nil
     var resolved = resolve(requests)
     guard resolved.hasEffect else { return resolved.outcomes(sequence: sequence) }
+    guard resolved.byteCount <= Limits.commitByteCount else {
+      let error = VarveError(
+        .limitExceeded,
+        "one write of \(resolved.byteCount) bytes is more than the \(Limits.commitByteCount) a commit takes",
+        hint: "write it in parts")
+      return requests.map { _ in .failure(error) }
+    }
     let next = sequence.next
     do {
       try append(resolved, sequence: next)
       try sync()
     } catch {
+      // What could not be logged must not come true with somebody else's commit. New names of rows may: series in the
+      // index refer to their columns, and an empty column harms nobody.
+      if let before { (workingCatalog, unloggedChanges) = before }
       return refuse(error, requests)
     }
     applyAndPublish(&resolved, sequence: next)
@@ -78,7 +98,7 @@ extension Store {
     tablesWithUnloggedSeries.filter { workingCatalog.tables[$0] != nil }.sorted().compactMap { table in
       let known = loggedSeries[table] ?? 0
       let count = series[table].count
-      return count > known ? series.record(table, from: known, to: count) : nil
+      return count > known ? series[table].record(table, from: known, to: count) : nil
     }
   }
 

@@ -16,6 +16,8 @@ struct FrozenState {
   let sequence: Sequence
   let logStart: LogPosition
   let series: [TableID: Int]
+  /// Held here, because a drop takes them out of the store's.
+  let indexes: [TableID: SeriesIndex]
 }
 
 /// Chunks that are written and durable, and that nothing names yet.
@@ -47,7 +49,8 @@ extension Store {
       state.sealing = state.active
       state.active = Head()
       state.activeSince = nil
-      return FrozenState(catalog: state.catalog, sequence: state.sequence, logStart: log.end, series: loggedSeries)
+      return FrozenState(
+        catalog: state.catalog, sequence: state.sequence, logStart: log.end, series: loggedSeries, indexes: series.all)
     }
     return true
   }
@@ -76,17 +79,17 @@ extension Store {
   package func install(_ sealed: SealedChunks) throws {
     guard let frozen, let manifest, let seriesFile, let log else { preconditionFailure("install follows freeze") }
     do {
+      // In the weaker sync modes a later drop may be visible and not yet durable: then what it took out of the sealing
+      // head must not be counted as flushed.
+      try log.sync()
       try seriesFile.append(newSeries(frozen))
+      for (table, count) in frozen.series { savedSeries[table] = count }
       let before = manifest.state.chunks
       try manifest.commit(edit(frozen, sealed, manifest.state, seriesFile))
       publish(sealed)
       flushed = frozen.sequence
-      for (table, count) in frozen.series { savedSeries[table] = count }
       self.frozen = nil
-      try log.release(before: frozen.logStart, keepingSpares: options.spareSegments)
-      for file in before.keys where manifest.state.chunks[file] == nil {
-        try options.fileSystem.remove(paths.chunk(file))
-      }
+      cleanUp(log, before: frozen.logStart, before.keys.filter { manifest.state.chunks[$0] == nil })
     } catch {
       let error = asVarveError(error)
       if error.code != .diskFull { fail(error) }
@@ -102,13 +105,24 @@ extension Store {
 
   // MARK: -
 
+  /// Lets go of what the manifest no longer needs. Whatever stays behind is named by nothing and swept at the next open.
+  private func cleanUp(_ log: WriteAheadLog, before start: LogPosition, _ chunks: [FileID]) {
+    do {
+      try log.release(before: start, keepingSpares: options.spareSegments)
+      for file in chunks { try options.fileSystem.remove(paths.chunk(file)) }
+    } catch {
+      options.log(.warning, "cannot remove files that are no longer needed; the next start does: \(error)")
+    }
+  }
+
   private var sealedSequence: Sequence { frozen?.sequence ?? flushed.next }
 
   private func newSeries(_ frozen: FrozenState) -> [SeriesRecord] {
     frozen.catalog.tables.keys.sorted().compactMap { table in
       let from = savedSeries[table] ?? 0
       let to = frozen.series[table] ?? 0
-      return to > from ? series.record(table, from: from, to: to) : nil
+      guard to > from, let index = frozen.indexes[table] else { return nil }
+      return index.record(table, from: from, to: to)
     }
   }
 

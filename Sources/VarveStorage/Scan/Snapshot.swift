@@ -67,8 +67,10 @@ package final class Snapshot: ReadSnapshot {
     let plan = try ScanPlan(request, state)
     var statistics = plan.statistics
     for partition in plan.partitions {
+      // As the scan: zone maps rule out rows only where no other source could change them.
+      let isAlone = partition.chunks.count + partition.blocks.count == 1
       for chunk in partition.chunks {
-        let blocks = try chunk.rowBlocks(plan.selection, request.zones)
+        let blocks = try chunk.rowBlocks(plan.selection, isAlone ? request.zones : [])
         statistics.rowBlocks += blocks.total
         statistics.rowBlocksPruned += blocks.total - blocks.selected.count
         statistics.rows += blocks.rowCount

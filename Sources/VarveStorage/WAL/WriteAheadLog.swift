@@ -102,6 +102,7 @@ package final class WriteAheadLog {
   /// Makes everything appended durable.
   package func sync() throws {
     if let failure { throw failure }
+    precondition(durable <= end, "the log never goes back")
     guard let current, durable < end else { return }
     do {
       try current.file.sync()
@@ -190,8 +191,11 @@ package final class WriteAheadLog {
       spares.removeFirst()
       next = spare
     } else {
+      // A spare has a lower id than what is made now: used later, it would make the log go back.
+      do { try removeSpares() } catch { throw fail("removing spare log segments", error) }
       next = try createSegment(byteCount: wanted)
     }
+    precondition(segments.last.map { $0.id < next.id } ?? true, "segments are used in order of their ids")
     // What is in the segment left behind must be durable before anything in the new one can be.
     try sync()
     var frame = [UInt8](repeating: 0, count: RecordFrame.headerByteCount)
