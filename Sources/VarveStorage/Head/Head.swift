@@ -36,7 +36,7 @@ package struct Head: Sendable {
     while let last = blocks.last, last.rowCount < Head.joinedRowCount, last.rowCount <= tail.rowCount * 2 {
       blocks.removeLast()
       byteCount -= last.byteCount + tail.byteCount
-      tail = HeadBlock.joined(last, tail)
+      tail = HeadBlock.joined([last, tail])
       byteCount += tail.byteCount
     }
     blocks.append(tail)

@@ -50,33 +50,29 @@ package final class HeadBlock: Sendable {
     }
   }
 
-  /// The rows of `older`, then those of `newer`.
-  package static func joined(_ older: HeadBlock, _ newer: HeadBlock) -> HeadBlock {
-    let series = Buffer<UInt32>(capacity: older.rowCount + newer.rowCount)
-    series.append(contentsOf: older.series)
-    series.append(contentsOf: newer.series)
-    let times = Buffer<Int64>(capacity: older.rowCount + newer.rowCount)
-    times.append(contentsOf: older.times)
-    times.append(contentsOf: newer.times)
-    var ids = older.fields.map(\.id)
-    for field in newer.fields where older.field(field.id) == nil { ids.append(field.id) }
-    ids.sort()
-    let fields = ids.map { id in
-      (id: id, column: FieldColumn.joined(older.field(id), older.rowCount, newer.field(id), newer.rowCount))
+  /// The rows of all blocks, in order; there is at least one.
+  package static func joined(_ blocks: [HeadBlock]) -> HeadBlock {
+    if blocks.count == 1 { return blocks[0] }
+    let count = blocks.reduce(0) { $0 + $1.rowCount }
+    let series = Buffer<UInt32>(capacity: count)
+    let times = Buffer<Int64>(capacity: count)
+    var types: [ColumnID: FieldType] = [:]
+    for block in blocks {
+      series.append(contentsOf: block.series)
+      times.append(contentsOf: block.times)
+      for field in block.fields { types[field.id] = field.column.type }
+    }
+    let fields = types.sorted { $0.key < $1.key }.map { id, type in
+      let builder = FieldColumnBuilder(type: type, capacity: count)
+      for block in blocks {
+        if let column = block.field(id) {
+          builder.append(column, rows: 0..<block.rowCount)
+        } else {
+          builder.appendAbsent(block.rowCount)
+        }
+      }
+      return (id: id, column: builder.finish())
     }
     return HeadBlock(series: series, times: times, fields: fields)
-  }
-}
-
-extension FieldColumn {
-  /// `a` over `aCount` rows, then `b` over `bCount`; a missing side is absent in all its rows. One of them is there.
-  package static func joined(_ a: FieldColumn?, _ aCount: Int, _ b: FieldColumn?, _ bCount: Int) -> FieldColumn {
-    guard let type = a?.type ?? b?.type else { preconditionFailure("joining no column with no column") }
-    precondition((a?.type ?? type) == type && (b?.type ?? type) == type, "a column has one type")
-    let builder = FieldColumnBuilder(type: type, capacity: aCount + bCount)
-    for (side, count) in [(a, aCount), (b, bCount)] {
-      if let side { builder.append(side, rows: 0..<count) } else { builder.appendAbsent(count) }
-    }
-    return builder.finish()
   }
 }

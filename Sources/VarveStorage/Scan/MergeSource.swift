@@ -15,83 +15,68 @@ final class MergeSource: RowSource {
     var left: Int
     var row = 0
 
-    var series: UInt32 { batch.runs[run].series.rawValue }
-    var time: Int64 { batch.times.base[row] }
+    var place: Place { Place(series: batch.runs[run].series.rawValue, time: batch.times.base[row]) }
   }
 
-  /// Oldest first: on equal identities later inputs win.
+  private struct Place: Equatable {
+    var series: UInt32
+    var time: Int64
+    static func < (a: Place, b: Place) -> Bool { a.series != b.series ? a.series < b.series : a.time < b.time }
+  }
+
+  /// Oldest first: on equal identities later inputs win. An input at its end has no more rows and is out of the heap.
   private var inputs: [Input] = []
+  /// Where each input stands, apart from the rest of it: comparing must not touch references.
+  private var places: [Place] = []
+  /// Inputs with rows, as a binary heap: the one with the least (series, time) first, of equals the oldest.
+  private var heap: [Int] = []
   private let fields: [(id: ColumnID, type: FieldType)]
 
   init(_ sources: [any RowSource], _ selection: RowSelection) throws {
     fields = selection.fields
     for source in sources {
-      if let batch = try source.next() { inputs.append(Input(source: source, batch: batch, left: batch.runs[0].count)) }
+      guard let batch = try source.next() else { continue }
+      inputs.append(Input(source: source, batch: batch, left: batch.runs[0].count))
+      places.append(inputs[inputs.count - 1].place)
     }
+    heap = Array(inputs.indices)
+    for i in stride(from: heap.count / 2 - 1, through: 0, by: -1) { siftDown(i) }
   }
 
   func next() throws -> ScanBatch? {
-    if inputs.count == 1 { return try takeWholeBatch() }
+    guard let first = heap.first else { return nil }
+    if heap.count == 1, inputs[first].row == 0 { return try takeWholeBatch(first) }
     let output = Output(fields)
-    while output.count < ScanLimits.batchRowCount, !inputs.isEmpty {
-      if inputs.count == 1 {
-        // What is left of the last source goes over as it is.
-        output.append(inputs[0].batch, row: inputs[0].row, count: inputs[0].left, series: inputs[0].series)
-        try advance(0, by: inputs[0].left)
-        continue
+    while output.count < ScanLimits.batchRowCount, let least = heap.first {
+      if heap.count > 1 {
+        try moveStretch(from: least, to: output)
+      } else if inputs[least].row == 0, output.count > 0 {
+        // The rest comes in whole batches.
+        break
+      } else {
+        try move(inputs[least].left, from: least, to: output)
       }
-      try moveStretch(to: output)
     }
     return output.finish()
   }
 
-  private func takeWholeBatch() throws -> ScanBatch? {
-    let input = inputs[0]
-    guard input.row == 0 else {
-      let output = Output(fields)
-      while !inputs.isEmpty, inputs[0].row > 0 {
-        output.append(inputs[0].batch, row: inputs[0].row, count: inputs[0].left, series: inputs[0].series)
-        try advance(0, by: inputs[0].left)
-      }
-      return output.finish()
-    }
-    if let batch = try input.source.next() {
-      inputs[0] = Input(source: input.source, batch: batch, left: batch.runs[0].count)
-    } else {
-      inputs.removeAll()
-    }
-    return input.batch
+  private func takeWholeBatch(_ i: Int) throws -> ScanBatch? {
+    let batch = inputs[i].batch
+    try refill(i)
+    return batch
   }
 
-  private func moveStretch(to output: Output) throws {
-    // The least row, and the least of the others.
-    var least = 0
-    var second = 1
-    if isLess(second, least) { swap(&least, &second) }
-    for i in 2..<max(2, inputs.count) {
-      if isLess(i, least) {
-        second = least
-        least = i
-      } else if isLess(i, second) {
-        second = i
-      }
-    }
-    let series = inputs[least].series
-    let time = inputs[least].time
-    if inputs[second].series == series, inputs[second].time == time {
-      try mergeIdentity(series, time, output)
-      return
-    }
-    var count = inputs[least].left
-    if inputs[second].series == series {
-      count = rowsBelow(inputs[second].time, least)
-    }
-    output.append(inputs[least].batch, row: inputs[least].row, count: count, series: series)
-    try advance(least, by: count)
+  private func moveStretch(from least: Int, to output: Output) throws {
+    let second = heap.count > 2 && isLess(heap[2], heap[1]) ? heap[2] : heap[1]
+    let place = places[least]
+    let limit = places[second]
+    if place == limit { return try mergeIdentity(place, output) }
+    try move(limit.series == place.series ? rowsBelow(limit.time, least) : inputs[least].left, from: least, to: output)
   }
 
-  private func isLess(_ a: Int, _ b: Int) -> Bool {
-    inputs[a].series != inputs[b].series ? inputs[a].series < inputs[b].series : inputs[a].time < inputs[b].time
+  private func move(_ count: Int, from i: Int, to output: Output) throws {
+    output.append(inputs[i].batch, row: inputs[i].row, count: count, series: places[i].series)
+    try advance(i, by: count)
   }
 
   /// Rows of the current run of input `i` with earlier times.
@@ -106,27 +91,57 @@ final class MergeSource: RowSource {
     return low
   }
 
-  private func mergeIdentity(_ series: UInt32, _ time: Int64, _ output: Output) throws {
-    let holders = inputs.indices.filter { inputs[$0].series == series && inputs[$0].time == time }
-    output.appendMerged(series: series, time: time) { field in
+  /// The least identity, which several inputs have.
+  private func mergeIdentity(_ place: Place, _ output: Output) throws {
+    let holders = heap.filter { places[$0] == place }.sorted()
+    output.appendMerged(series: place.series, time: place.time) { field in
       let newest = holders.last { inputs[$0].batch.fields[field].state(inputs[$0].row) != .absent } ?? holders[0]
       return (inputs[newest].batch.fields[field], inputs[newest].row)
     }
-    for i in holders.reversed() { try advance(i, by: 1) }
+    for _ in holders { try advance(heap[0], by: 1) }
   }
 
-  /// Moves input `i` on; removes it at its end.
+  /// Moves on the input at the top of the heap.
   private func advance(_ i: Int, by count: Int) throws {
+    precondition(heap.first == i, "the least input moves")
     inputs[i].row += count
     inputs[i].left -= count
-    guard inputs[i].left == 0 else { return }
-    if inputs[i].run + 1 < inputs[i].batch.runs.count {
+    if inputs[i].left == 0 {
+      guard inputs[i].run + 1 < inputs[i].batch.runs.count else { return try refill(i) }
       inputs[i].run += 1
       inputs[i].left = inputs[i].batch.runs[inputs[i].run].count
-    } else if let batch = try inputs[i].source.next() {
+    }
+    places[i] = inputs[i].place
+    siftDown(0)
+  }
+
+  /// The next batch of the input at the top of the heap; without one it leaves the heap.
+  private func refill(_ i: Int) throws {
+    if let batch = try inputs[i].source.next() {
       inputs[i] = Input(source: inputs[i].source, batch: batch, left: batch.runs[0].count)
+      places[i] = inputs[i].place
     } else {
-      inputs.remove(at: i)
+      heap[0] = heap[heap.count - 1]
+      heap.removeLast()
+    }
+    siftDown(0)
+  }
+
+  private func isLess(_ a: Int, _ b: Int) -> Bool {
+    let (x, y) = (places[a], places[b])
+    return x == y ? a < b : x < y
+  }
+
+  private func siftDown(_ start: Int) {
+    var parent = start
+    while true {
+      var least = parent
+      let left = 2 * parent + 1
+      if left < heap.count, isLess(heap[left], heap[least]) { least = left }
+      if left + 1 < heap.count, isLess(heap[left + 1], heap[least]) { least = left + 1 }
+      guard least != parent else { return }
+      heap.swapAt(parent, least)
+      parent = least
     }
   }
 
