@@ -98,15 +98,18 @@ extension Database {
       try await workers.run { [self] in
         let session = makeSession()
         defer { session.close() }
-        control.withLock { $0 = session.cancellation }
+        let cancellation = session.cancellation
+        control.withLock { $0 = cancellation }
         if wasCancelled.withLock({ $0 }) { session.cancel() }
-        let prepared = try session.prepare(sql, parameterTypes: bound.map(\.type))
-        let result = try session.execute(prepared, parameters: bound.map(\.datum))
-        let columns = result.columns?.map(\.name) ?? []
-        began(columns)
-        while let batch = try result.next() { try each(batch) }
-        try session.endImplicitTransaction(failed: false)
-        return (columns, result.commandTag)
+        return try reading(stop: { cancellation.cancel() }) {
+          let prepared = try session.prepare(sql, parameterTypes: bound.map(\.type))
+          let result = try session.execute(prepared, parameters: bound.map(\.datum))
+          let columns = result.columns?.map(\.name) ?? []
+          began(columns)
+          while let batch = try result.next() { try each(batch) }
+          try session.endImplicitTransaction(failed: false)
+          return (columns, result.commandTag)
+        }
       }
     } onCancel: {
       wasCancelled.withLock { $0 = true }

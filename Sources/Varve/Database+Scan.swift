@@ -1,5 +1,6 @@
 // Rows without SQL: columns of one series at a time, straight from the store.
 
+import Synchronization
 import VarveCore
 import VarveStorage
 
@@ -66,26 +67,42 @@ extension Database {
   /// one each series in turn. All slices show one moment of the database. An error thrown by `body` ends the scan and
   /// is thrown on.
   ///
-  /// Throws ``VarveError``: `not_found` for a table, tag or field that does not exist, `corruption` with the damaged file.
+  /// Throws ``VarveError``: `not_found` for a table, tag or field that does not exist, `corruption` with the damaged
+  /// file, `cancelled` when the task is.
   public func scan(_ scan: Scan, forEach body: @escaping @Sendable (ScanSlice) throws -> Void) async throws {
-    try await workers.run { [self] in
-      let snapshot = try snapshot()
-      guard let table = snapshot.table(named: scan.table) else {
-        throw VarveError(.notFound, "table \"\(scan.table)\" does not exist", sqlState: "42P01")
-      }
-      let cursor = try snapshot.scan(try request(scan, table, snapshot))
-      let names = table.tags.map { ($0.name, snapshot.tagColumn($0.id, of: table.id)) }
-      while let batch = try cursor.next() {
-        var row = 0
-        for run in batch.runs {
-          let columns = Dictionary(
-            uniqueKeysWithValues: zip(scan.fields, batch.fields.map { (column: $0, start: row) }))
-          try body(
-            ScanSlice(
-              tags: tags(of: run.series, names), times: Array(batch.times.span[row..<(row + run.count)]),
-              columns: columns))
-          row += run.count
+    let isCancelled = Mutex(false)
+    try await withTaskCancellationHandler {
+      try await workers.run { [self] in
+        try reading(stop: { isCancelled.withLock { $0 = true } }) {
+          try run(scan, body) {
+            if isCancelled.withLock({ $0 }) { throw VarveError(.cancelled, "the scan was cancelled", sqlState: "57014") }
+          }
         }
+      }
+    } onCancel: {
+      isCancelled.withLock { $0 = true }
+    }
+  }
+
+  /// `check` is called before each batch, and throws to end the scan.
+  private func run(_ scan: Scan, _ body: (ScanSlice) throws -> Void, check: () throws -> Void) throws {
+    let snapshot = try snapshot()
+    guard let table = snapshot.table(named: scan.table) else {
+      throw VarveError(.notFound, "table \"\(scan.table)\" does not exist", sqlState: "42P01")
+    }
+    let cursor = try snapshot.scan(try request(scan, table, snapshot))
+    let names = table.tags.map { ($0.name, snapshot.tagColumn($0.id, of: table.id)) }
+    try check()
+    while let batch = try cursor.next() {
+      var row = 0
+      for run in batch.runs {
+        try check()
+        let columns = Dictionary(uniqueKeysWithValues: zip(scan.fields, batch.fields.map { (column: $0, start: row) }))
+        try body(
+          ScanSlice(
+            tags: tags(of: run.series, names), times: Array(batch.times.span[row..<(row + run.count)]),
+            columns: columns))
+        row += run.count
       }
     }
   }

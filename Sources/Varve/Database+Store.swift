@@ -5,7 +5,7 @@ import VarveStorage
 
 extension Database: StoreAccess {
   package func snapshot() throws -> any ReadSnapshot {
-    if let failure = store.failure, failure.code == .closed { throw failure }
+    try checkOpen()
     return store.snapshot()
   }
 
@@ -17,6 +17,7 @@ extension Database: StoreAccess {
   package func dropTable(named name: String) throws { _ = try writer().write(.dropTable(name)) }
 
   package func writer() throws -> CommitPipeline {
+    try checkOpen()
     guard let pipeline else {
       throw VarveError(
         .readOnly, "the database is open for reading only", hint: "open it for writing, or write through the server",

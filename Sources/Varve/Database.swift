@@ -17,7 +17,7 @@ public typealias VarveError = VarveCore.VarveError
 /// ```swift
 /// let database = try await Database.open("readings")
 /// try await database.write([
-///   Point("weather", tags: ["site": "north"], fields: ["celsius": .double(7.5)], time: .now)
+///   Point("weather", tags: ["site": "north"], fields: ["celsius": .double(7.5)], timeNanoseconds: 1_700_000_000_000_000_000)
 /// ])
 /// for row in try await database.query("SELECT avg(celsius) FROM weather") { print(row) }
 /// try await database.close()
@@ -61,16 +61,19 @@ public final class Database: Sendable {
   let subscriptions: CommitSubscriptions
   package let memoryBudgetByteCount: Int
   private let isClosed = Mutex(false)
+  private let readers = Mutex(Readers())
+  private let log: @Sendable (LogLevel, String) -> Void
 
   private init(
     store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, subscriptions: CommitSubscriptions,
-    memoryBudgetByteCount: Int
+    memoryBudgetByteCount: Int, log: @escaping @Sendable (LogLevel, String) -> Void
   ) {
     self.store = store
     self.pipeline = pipeline
     self.workers = workers
     self.subscriptions = subscriptions
     self.memoryBudgetByteCount = memoryBudgetByteCount
+    self.log = log
   }
 
   /// Opens the database in `directory`, creating it if it is missing.
@@ -103,7 +106,7 @@ public final class Database: Sendable {
     return Database(
       store: store, pipeline: options.readOnly ? nil : CommitPipeline(store),
       workers: workers ?? BlockingWorkers(count: 2),
-      subscriptions: subscriptions, memoryBudgetByteCount: budget)
+      subscriptions: subscriptions, memoryBudgetByteCount: budget, log: options.log)
   }
 
   /// Makes everything durable, stops the threads and closes the files. Later calls throw `closed`.
@@ -121,9 +124,55 @@ public final class Database: Sendable {
       return closed
     }
     guard !wasClosed else { return }
+    stopReaders()
     pipeline?.close()
     subscriptions.finish()
     try store.close()
+  }
+
+  /// A database that is let go of without `close` must not hold its directory and its threads until the process ends.
+  deinit {
+    do { try closeBlocking() } catch { log(.error, "closing: \(error)") }
+    workers.stop()
+  }
+
+  /// Throws `closed` once closing has begun.
+  func checkOpen() throws {
+    if readers.withLock({ $0.isStopped }) { throw VarveError(.closed, "the database is closed") }
+  }
+
+  // MARK: - Running queries and scans
+
+  struct Readers: Sendable {
+    var isStopped = false
+    var next = 0
+    var stops: [Int: @Sendable () -> Void] = [:]
+  }
+
+  /// Runs `body`; when the database closes meanwhile, `stop` is called, from any thread. Throws `closed` if it was or
+  /// is closed, whatever `body` threw.
+  func reading<T>(stop: @escaping @Sendable () -> Void, _ body: () throws -> T) throws -> T {
+    try checkOpen()
+    let key = readers.withLock { readers in
+      readers.next += 1
+      readers.stops[readers.next] = stop
+      return readers.next
+    }
+    defer { readers.withLock { _ = $0.stops.removeValue(forKey: key) } }
+    do {
+      return try body()
+    } catch let error as VarveError where error.code == .cancelled {
+      try checkOpen()
+      throw error
+    }
+  }
+
+  private func stopReaders() {
+    let stops = readers.withLock { readers in
+      readers.isStopped = true
+      return Array(readers.stops.values)
+    }
+    for stop in stops { stop() }
   }
 }
 

@@ -9,17 +9,18 @@ struct PointBatches {
   private(set) var rejected: [(index: Int, code: VarveError.Code, message: String)] = []
 
   init(_ points: [Point]) {
-    var order: [String] = []
-    var indexes: [String: [Int]] = [:]
+    var order: [ByteName] = []
+    var indexes: [ByteName: [Int]] = [:]
     for (index, point) in points.enumerated() {
       if let problem = Self.problem(point) {
         rejected.append((index, problem.0, problem.1))
         continue
       }
-      if indexes[point.table] == nil { order.append(point.table) }
-      indexes[point.table, default: []].append(index)
+      let table = ByteName(text: point.table)
+      if indexes[table] == nil { order.append(table) }
+      indexes[table, default: []].append(index)
     }
-    batches = order.map { Self.batch($0, points, indexes[$0] ?? []) }
+    batches = order.map { Self.batch($0.text, points, indexes[$0] ?? []) }
   }
 
   /// Names and values beyond what a batch can carry; all else is for the store to judge.
@@ -51,7 +52,7 @@ struct PointBatches {
     let rowSeries = Buffer<UInt32>(capacity: indexes.count)
     let times = Buffer<Int64>(capacity: indexes.count)
     let lines = Buffer<UInt32>(capacity: indexes.count)
-    var columns: [String: [FieldType: PointColumn]] = [:]
+    var columns: [ByteName: [FieldType: PointColumn]] = [:]
     for (row, index) in indexes.enumerated() {
       let point = points[index]
       let key = SeriesKey(tags: point.tags.map { (name: $0.key, value: $0.value) })
@@ -64,16 +65,27 @@ struct PointBatches {
       times.append(point.timeNanoseconds)
       lines.append(UInt32(truncatingIfNeeded: index))
       for (name, value) in point.fields {
+        let name = ByteName(text: name)
         let column = columns[name]?[value.type] ?? PointColumn(value.type)
         columns[name, default: [:]][value.type] = column
         column.set(value, row: row)
       }
     }
-    let fields = columns.keys.sorted().flatMap { name in
+    let fields = columns.keys.sorted { $0.text < $1.text }.flatMap { name in
       (columns[name] ?? [:]).values.sorted { $0.firstRow < $1.firstRow }
-        .map { PointBatch.Field(name: name, column: $0.finish(rowCount: indexes.count)) }
+        .map { PointBatch.Field(name: name.text, column: $0.finish(rowCount: indexes.count)) }
     }
     return PointBatch(table: table, series: series, rowSeries: rowSeries, times: times, fields: fields, lines: lines)
+  }
+}
+
+/// A name compared by its bytes, as the store does: Swift's String takes canonically equivalent names for one.
+private struct ByteName: Hashable {
+  let text: String
+  static func == (a: Self, b: Self) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+  func hash(into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }
 }
 

@@ -37,7 +37,7 @@ struct VarveCommand: ParsableCommand {
       Start a server with `varve serve`, write line protocol to port 9009, and ask with `varve sql` or `psql -p 5433`.
       """,
     subcommands: [
-      Serve.self, SQL.self, Import.self, Status.self, Inspect.self, Verify.self, Flush.self,
+      Serve.self, SQL.self, Import.self, Status.self, Inspect.self, Verify.self, Repair.self, Flush.self,
     ])
 }
 

@@ -53,7 +53,8 @@ final class MemorySnapshot: ReadSnapshot {
         return predicates.allSatisfy { predicate in
           let value = table.schema.column(predicate.column).flatMap { tags[$0.name] }
           switch predicate.condition {
-          case .isIn(let values): return value.map { values.contains($0) } ?? false
+          case .isIn(let values):
+            return value.map { value in values.contains { $0.utf8.elementsEqual(value.utf8) } } ?? false
           case .satisfies(let test): return test(value)
           }
         }
@@ -65,7 +66,9 @@ final class MemorySnapshot: ReadSnapshot {
     var values = [""]
     let codes = table.series.indices.map { index -> UInt32 in
       guard let name = table.schema.column(column)?.name, let value = table.tags(UInt32(index))[name] else { return 0 }
-      if let known = values.dropFirst().firstIndex(of: value) { return UInt32(known) }
+      if let known = values.dropFirst().firstIndex(where: { $0.utf8.elementsEqual(value.utf8) }) {
+        return UInt32(known)
+      }
       values.append(value)
       return UInt32(values.count - 1)
     }
@@ -111,11 +114,11 @@ final class MemoryCursor: ScanCursor {
     let wanted: Set<UInt32>? = if case .some(let ids) = request.series { Set(ids.map(\.rawValue)) } else { nil }
     for partition in all.keys.sorted(by: { request.newestPartitionFirst ? $0 > $1 : $0 < $1 }) {
       let bounds = TimeRange(lower: partition * width, upper: partition * width + (width - 1))
+      statistics.partitions += 1
       if !bounds.overlaps(request.time) {
         statistics.partitionsPruned += 1
         continue
       }
-      statistics.partitions += 1
       let rows = (all[partition] ?? []).filter {
         request.time.contains($0.time) && (wanted?.contains($0.series) ?? true)
       }.sorted { ($0.series, $0.time) < ($1.series, $1.time) }

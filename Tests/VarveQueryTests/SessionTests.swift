@@ -141,7 +141,16 @@ struct SessionTests {
     )
     #expect(plan.contains("Segment Aggregate"))
     #expect(plan.contains("Series: 1 of 3"))
-    #expect(plan.contains("1 pruned"))
+    #expect(plan.contains("Partitions: 8 of 9"))
+  }
+
+  @Test func theLatestRowOfEachSeriesIsFoundWithoutASort() throws {
+    let session = try filled()
+    let latest = try session.text("EXPLAIN SELECT DISTINCT ON (host) host, time, v FROM cpu ORDER BY host, time DESC")
+    #expect(latest.contains("First of Group (run ends only)"))
+    #expect(!latest.contains("Sort"))
+    let greatest = try session.text("EXPLAIN SELECT DISTINCT ON (host) host, v FROM cpu ORDER BY host, v DESC")
+    #expect(greatest.contains("First of Group\n"))
   }
 
   @Test func theNewestRowsAreFoundWithoutReadingTheRest() throws {

@@ -31,7 +31,7 @@ import VarveStorage
       let hosts = Set((0..<Int.random(in: 0...4, using: &random)).map { _ in "h\(random.next() % 9)" })
       let lower = Int64(random.next() % 50) * 1000
       let range = TimeRange(lower: lower, upper: lower + Int64(random.next() % UInt64(2 * day)))
-      let series = snapshot.series(of: table.id, where: [TagPredicate(column: host.id, condition: .isIn(hosts))])
+      let series = snapshot.series(of: table.id, where: [TagPredicate(column: host.id, condition: .isIn(Array(hosts)))])
       let request = ScanRequest(
         table: table.id, series: series, time: range, fields: [table.fields[0].id],
         newestPartitionFirst: random.chance(50))

@@ -142,6 +142,8 @@ enum SystemFunctions {
     make("pg_total_relation_size", [.regclass], .int8) { arguments, session, _ in
       session.tableSize(int(arguments[0]))
     },
+    make("pg_database_size", [.name], .int8) { _, session, _ in session.databaseSize() },
+    make("pg_database_size", [.oid], .int8) { _, session, _ in session.databaseSize() },
     make("pg_indexes_size", [.regclass], .int8) { _, _, _ in .int(0) },
   ]
 

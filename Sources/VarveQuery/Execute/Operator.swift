@@ -8,8 +8,8 @@ import VarveCore
 struct QueryBatch {
   var count: Int
   var columns: [Column]
-  /// Where the rows still stand as a scan delivered them: runs of a series, each sorted by time. Dictionary-coded
-  /// columns of such a batch are tags and hold one value throughout a run.
+  /// Where the rows still stand as a scan delivered them: runs of a series, each sorted by time. Columns that are
+  /// tags of the scan hold one value throughout a run.
   var runs: [SeriesRun]?
 
   init(count: Int, columns: [Column], runs: [SeriesRun]? = nil) {

@@ -95,19 +95,19 @@ enum TagConditions {
     let values = Column(type: .text, count: count, storage: .dictionary(codes, dictionary), nulls: nulls)
     let result = try context.evaluate(condition, QueryBatch(count: count, columns: [values]))
     let chosen = Column.selection(of: result)
-    var accepted: Set<String> = []
+    var accepted: [String] = []
     var acceptsMissing = false
-    for row in chosen.span { if row == 0 { acceptsMissing = true } else { accepted.insert(tag.values[Int(row)]) } }
+    for row in chosen.span { if row == 0 { acceptsMissing = true } else { accepted.append(tag.values[Int(row)]) } }
     if !acceptsMissing { return TagPredicate(column: column, condition: .isIn(accepted)) }
-    let (values2, missing) = (accepted, acceptsMissing)
+    let bytes = Set(accepted.map { Array($0.utf8) })
     return TagPredicate(
-      column: column, condition: .satisfies { value in value.map { values2.contains($0) } ?? missing })
+      column: column, condition: .satisfies { value in value.map { bytes.contains(Array($0.utf8)) } ?? true })
   }
 
   /// The values of `tag = x`, `tag IN (…)` and `tag = ANY (…)`, without looking at what values there are.
-  private static func listed(_ condition: BoundExpression, _ context: ExecutionContext) throws -> Set<String>? {
-    func texts(_ data: [Datum]) -> Set<String> {
-      Set(data.compactMap { if case .text(let text) = $0 { text } else { nil } })
+  private static func listed(_ condition: BoundExpression, _ context: ExecutionContext) throws -> [String]? {
+    func texts(_ data: [Datum]) -> [String] {
+      data.compactMap { if case .text(let text) = $0 { text } else { nil } }
     }
     switch condition {
     case .call(let function, let arguments) where function.name == "=" && arguments.count == 2:

@@ -134,9 +134,9 @@ final class SeriesScanNode: PlanNode {
       lines.append(("Filter", "\(residual.count) condition\(residual.count == 1 ? "" : "s")"))
     }
     let estimate = try context.snapshot.estimate(request)
-    lines.append(("Partitions", "\(estimate.partitions) read, \(estimate.partitionsPruned) pruned"))
-    lines.append(("Chunks", "\(estimate.chunks) read, \(estimate.chunksPruned) pruned"))
-    lines.append(("Row Blocks", "\(estimate.rowBlocks) read, \(estimate.rowBlocksPruned) pruned"))
+    lines.append(("Partitions", "\(estimate.partitions - estimate.partitionsPruned) of \(estimate.partitions)"))
+    lines.append(("Chunks", "\(estimate.chunks - estimate.chunksPruned) of \(estimate.chunks)"))
+    lines.append(("Row Blocks", "\(estimate.rowBlocks - estimate.rowBlocksPruned) of \(estimate.rowBlocks)"))
     lines.append(("Head Rows", "\(estimate.headRows)"))
     lines.append(("Rows at Most", "\(estimate.rows)"))
     return lines

@@ -142,7 +142,7 @@ final class ProjectNode: PlanNode {
       var columns: [Column] = []
       columns.reserveCapacity(node.expressions.count)
       for expression in node.expressions { columns.append(try context.evaluate(expression, batch)) }
-      return QueryBatch(count: batch.count, columns: columns)
+      return QueryBatch(count: batch.count, columns: columns, runs: batch.runs)
     }
   }
 }

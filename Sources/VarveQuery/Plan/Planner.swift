@@ -43,6 +43,8 @@ enum Planner {
       return LateralNode(kind, physical(left), right, outerInputs: outerInputs, residual: conditions)
     case .sort(let input, let sorts): return SortNode(physical(input), sorts)
     case .distinct(let input): return DistinctNode(physical(input))
+    case .distinctOn(.sort(let input, let sorts), let keys):
+      return FirstOfGroupNode(physical(input), keys: keys, sorts: sorts, runEnd: runEnd(input, keys, sorts))
     case .distinctOn(let input, let keys): return DistinctNode(physical(input), keys: keys)
     case .limit(.sort(let input, let sorts), let limit?, let offset):
       return topRows(input, sorts, limit, offset)
@@ -134,6 +136,37 @@ enum Planner {
   }
 
   // MARK: Grouping by runs
+
+  /// The row of a run that is first in the order, where the keys are made from tags, so that a run is of one group,
+  /// and time decides within the group.
+  private static func runEnd(_ input: LogicalPlan, _ keys: [BoundExpression], _ sorts: [BoundSort]) -> RunEnd? {
+    let isOfTags = keys.allSatisfy { key in
+      guard !key.isVolatile, !key.hasSubquery, let (scan, source) = overScan(input, key) else { return false }
+      return !source.isVolatile && !source.hasSubquery
+        && source.columns.allSatisfy { if case .tag = scan.columns[$0] { true } else { false } }
+    }
+    guard isOfTags else { return nil }
+    guard let next = sorts.first(where: { sort in !keys.contains { $0.isSame(as: sort.expression) } }) else {
+      return .first
+    }
+    guard let (scan, source) = overScan(input, next.expression), case .column(let reference) = source,
+      scan.columns[reference.index] == .time
+    else { return nil }
+    return next.isDescending ? .last : .first
+  }
+
+  /// An expression over a plan as one over the series scan below it.
+  private static func overScan(_ plan: LogicalPlan, _ expression: BoundExpression) -> (
+    scan: SeriesScan, expression: BoundExpression
+  )? {
+    switch plan {
+    case .series(let scan): (scan, expression)
+    case .filter(let input, _): overScan(input, expression)
+    case .project(let input, let expressions):
+      overScan(input, expression.replacingColumns { expressions[$0.index] })
+    default: nil
+    }
+  }
 
   private static func runKeys(_ input: LogicalPlan, _ keys: [BoundExpression], _ calls: [AggregateCall]) -> RunKeys? {
     guard !keys.isEmpty, calls.allSatisfy(AggregateState.takesRuns), let scan = scan(input) else { return nil }

@@ -56,11 +56,11 @@ enum ScanPlanning {
     if let type, function.argumentTypes != [type, type] { return nil }
     func isColumn(_ side: BoundExpression) -> Bool {
       if case .column = side { return true }
-      // A widening cast keeps the order.
+      // A widening cast keeps the order. A double as numeric is rounded, as is what a precision is asked of.
       if type == nil, case .call(let cast, let arguments) = side, arguments.count == 1,
         case .column(let column) = arguments[0],
         cast.name == cast.resultType.name, column.type.category == "N", cast.resultType.category == "N",
-        cast.resultType == .float8 || cast.resultType.isNumeric
+        cast.resultType == .float8 || (cast.resultType == .numeric && !column.type.isFloat)
       {
         return true
       }

@@ -136,6 +136,12 @@ package final class SessionState: Sendable {
     else { return .int(0) }
     return .int(Int64(snapshot.statistics(of: table.id).chunkBytes))
   }
+
+  /// Of the one database there is.
+  func databaseSize() -> Datum {
+    guard let snapshot = values.withLock({ $0.snapshot }) else { return .int(0) }
+    return .int(snapshot.tables().reduce(0) { $0 + Int64(snapshot.statistics(of: $1.id).chunkBytes) })
+  }
 }
 
 /// What a statement did beside its result.

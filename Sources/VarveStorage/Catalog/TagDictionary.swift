@@ -43,9 +43,10 @@ package struct TagDictionary: Sendable {
     var wanted: [UInt32] = []
     var absentToo = false
     switch condition {
-    case .isIn(let set):
-      for value in set where !value.isEmpty {
-        if let code = table.find(value) { wanted.append(code) }
+    case .isIn(let values):
+      var found: Set<UInt32> = []
+      for value in values where !value.isEmpty {
+        if let code = table.find(value), found.insert(code).inserted { wanted.append(code) }
       }
     case .satisfies(let test):
       absentToo = test(nil)

@@ -11,7 +11,7 @@ struct LoadedState {
   private let series: SeriesIndexes
   private var catalog: Catalog
   private var head = Head()
-  private var sequence: Sequence
+  private(set) var sequence: Sequence
   private var savedSeries: [TableID: Int] = [:]
   private(set) var chunks = ChunkSet()
   private(set) var segments: [WriteAheadLog.Used] = []
@@ -46,6 +46,27 @@ struct LoadedState {
     segments = reader.segments
     logEnd = reader.end
   }
+
+  /// As `replayLog`, but keeps what can be read before the first damage. Says where it is; nil when the log is whole.
+  /// Commits behind `last` are left out. Throws what is no damage, such as a failing disk.
+  mutating func salvageLog(upTo last: Sequence?) throws -> (damage: VarveError?, badSegments: [(FileID, VarveError)]) {
+    var reader = LogReader(paths: paths, files: options.fileSystem, start: manifest.logStart, isSalvaging: true)
+    var damage: VarveError?
+    do {
+      try reader.read { number, record in
+        if let last, number > last { return }
+        try replay(number, record)
+      }
+    } catch let error as VarveError where error.code == .corruption {
+      damage = error
+    }
+    segments = reader.segments
+    logEnd = reader.end
+    return (damage, reader.damagedFiles)
+  }
+
+  /// Numbers of commits that are lost are not given again.
+  mutating func skipCommits(upTo last: Sequence) { sequence = max(sequence, last) }
 
   private mutating func replay(_ number: Sequence, _ record: CommitRecord) throws {
     guard number == sequence.next else {

@@ -31,10 +31,16 @@ package struct LogReader {
   /// Segment files that are not in the chain: spares, emptied ones, and what a torn tail left.
   package private(set) var unused: [FileID] = []
 
-  package init(paths: StorePaths, files: any FileSystem, start: LogPosition) {
+  /// Segments whose header or length is damaged; filled only when salvaging.
+  package private(set) var damagedFiles: [(id: FileID, error: VarveError)] = []
+  private let isSalvaging: Bool
+
+  /// A salvaging reader goes on past damaged headers and wrong lengths: frames prove by themselves whose they are.
+  package init(paths: StorePaths, files: any FileSystem, start: LogPosition, isSalvaging: Bool = false) {
     self.paths = paths
     self.files = files
     self.start = start
+    self.isSalvaging = isSalvaging
     claimedDurable = start
     end = start
   }
@@ -59,17 +65,18 @@ package struct LogReader {
       if let orphaned {
         throw VarveError(
           .corruption, "the log segment's first frame is damaged, and it holds durable records",
-          hint: "`varve verify` names all that is damaged",
+          hint: "`varve verify` names all that is damaged; `varve repair` keeps what stands before it",
           place: "\(paths.segment(orphaned)) at \(LogHeader.byteCount)")
       }
       let path = paths.segment(end.file)
       throw VarveError(
         .corruption, "the log is damaged at byte \(end.offset): what follows was durable (up to \(claimedDurable))",
-        hint: "`varve verify` names all that is damaged", place: "\(path) at \(end.offset)")
+        hint: "`varve verify` names all that is damaged; `varve repair` keeps what stands before it",
+        place: "\(path) at \(end.offset)")
     }
   }
 
-  private func listCandidates() throws -> [Candidate] {
+  private mutating func listCandidates() throws -> [Candidate] {
     var candidates: [Candidate] = []
     for name in try files.list(paths.log) {
       guard let id = StorePaths.id(of: name, suffix: "wal") else { continue }
@@ -77,24 +84,32 @@ package struct LogReader {
       let file = try files.open(path, .read)
       defer { file.close() }
       let head = try file.read(count: WriteAheadLog.firstRecordOffset, at: 0)
-      let header = try LogHeader.decode(head, expected: .segment, place: path)
-      guard header.file == id else {
-        throw VarveError(
-          .corruption, "log segment was written as file \(header.file.rawValue), not under this name", place: path)
-      }
       let byteCount = try file.byteCount()
-      guard byteCount == header.preallocatedByteCount else {
-        throw VarveError(
-          .corruption,
-          "log segment has \(byteCount) bytes instead of the \(header.preallocatedByteCount) it was made with",
-          place: path)
+      do {
+        try check(head, byteCount, id, path)
+      } catch let error as VarveError where isSalvaging && error.code == .corruption {
+        damagedFiles.append((id, error))
       }
-      candidates.append(Candidate(id: id, byteCount: byteCount, predecessorEnd: predecessorEnd(head, id)))
+      candidates.append(Candidate(id: id, byteCount: byteCount, predecessorEnd: Self.predecessorEnd(head, id)))
     }
     return candidates.sorted { $0.id < $1.id }
   }
 
-  private func predecessorEnd(_ head: [UInt8], _ id: FileID) -> LogPosition? {
+  private func check(_ head: [UInt8], _ byteCount: Int, _ id: FileID, _ path: String) throws {
+    let header = try LogHeader.decode(head, expected: .segment, place: path)
+    guard header.file == id else {
+      throw VarveError(
+        .corruption, "log segment was written as file \(header.file.rawValue), not under this name", place: path)
+    }
+    guard byteCount == header.preallocatedByteCount else {
+      throw VarveError(
+        .corruption,
+        "log segment has \(byteCount) bytes instead of the \(header.preallocatedByteCount) it was made with",
+        place: path)
+    }
+  }
+
+  static func predecessorEnd(_ head: [UInt8], _ id: FileID) -> LogPosition? {
     head.withUnsafeBytes { raw in
       guard let frame = RecordFrame.decode(raw, at: LogHeader.byteCount, file: id),
         frame.kind == WriteAheadLog.Kind.begin.rawValue, frame.payload.count == 8

@@ -156,7 +156,7 @@ extension Store {
     return ["wal", "chunk", "series", "manifest"].contains { StorePaths.id(of: bare, suffix: $0) != nil }
   }
 
-  private static func highestFileID(_ paths: StorePaths, _ files: any FileSystem) throws -> FileID {
+  static func highestFileID(_ paths: StorePaths, _ files: any FileSystem) throws -> FileID {
     var highest = FileID(rawValue: 0)
     for (directory, suffix) in [
       (paths.log, "wal"), (paths.chunks, "chunk"), (paths.manifests, "manifest"), (paths.series, "series"),
@@ -171,24 +171,39 @@ extension Store {
 
   // MARK: - For reading
 
-  /// Reads the directory while a server may be writing it: files can be replaced between two looks, so a try that
-  /// meets a missing or changing file is made again.
+  /// Reads the directory while a server may be writing it. The server removes a file only after a manifest edit that
+  /// no longer names it: a try during which the manifest changed may have met missing files, and is made again. One
+  /// that meets damage is made again as long as what it meets differs: bytes that are being written differ between two
+  /// looks, damage stays.
   private static func openForReading(_ options: StoreOptions, _ paths: StorePaths) throws -> Store {
-    var attempt = 1
-    while true {
+    var previous: (error: String, count: Int) = ("", 0)
+    for _ in 1..<1000 {
       do {
-        guard try options.fileSystem.exists(paths.manifests),
-          let manifest = try ManifestReader(paths: paths, files: options.fileSystem)
-        else { throw VarveError(.notADataDirectory, "there is no data directory here to read", place: paths.root) }
-        var loaded = try LoadedState(options, paths, manifest.state)
-        try loaded.replayLog()
-        // Held open, the chunks stay readable when the server lets go of them.
-        for chunk in loaded.chunks.all { chunk.pin() }
-        return loaded.makeStore(
-          ids: FileIDs(next: manifest.state.nextFile), lock: nil, log: nil, manifest: nil, seriesFile: nil)
-      } catch let error as VarveError where [.corruption, .notFound].contains(error.code) && attempt < 5 {
-        attempt += 1
+        if let store = try tryOpeningForReading(options, paths) { return store }
+      } catch let error as VarveError where [.corruption, .notFound].contains(error.code) {
+        previous = error.description == previous.error ? (previous.error, previous.count + 1) : (error.description, 1)
+        if previous.count == 5 { throw error }
       }
     }
+    throw VarveError(
+      .overloaded, "the directory changes faster than it can be read", hint: "try again, or ask the server that writes it",
+      place: paths.root)
+  }
+
+  /// nil when the manifest changed meanwhile.
+  private static func tryOpeningForReading(_ options: StoreOptions, _ paths: StorePaths) throws -> Store? {
+    let files = options.fileSystem
+    guard try files.exists(paths.manifests), let manifest = try ManifestReader(paths: paths, files: files) else {
+      throw VarveError(.notADataDirectory, "there is no data directory here to read", place: paths.root)
+    }
+    var loaded = try LoadedState(options, paths, manifest.state)
+    try loaded.replayLog()
+    // Held open, the chunks stay readable when the server lets go of them.
+    for chunk in loaded.chunks.all { chunk.pin() }
+    guard let now = try ManifestReader(paths: paths, files: files), now.file == manifest.file,
+      now.edits == manifest.edits
+    else { return nil }
+    return loaded.makeStore(
+      ids: FileIDs(next: manifest.state.nextFile), lock: nil, log: nil, manifest: nil, seriesFile: nil)
   }
 }

@@ -5,8 +5,9 @@ import VarveCore
 /// A condition on one tag column. Conditions are tested once per distinct value of the tag, never per row.
 package struct TagPredicate: Sendable {
   package enum Condition: Sendable {
-    /// The value is one of these.
-    case isIn(Set<String>)
+    /// The value is one of these, byte for byte: Swift's own equality of strings would take canonically equivalent
+    /// ones for the same. May hold duplicates.
+    case isIn([String])
     /// Any condition on the value; nil stands for a series without the tag.
     case satisfies(@Sendable (String?) -> Bool)
   }

@@ -88,24 +88,8 @@ package final class StoreVerifier {
 
   private func verify(_ chunk: ChunkMetadata, _ catalog: Catalog, _ series: SeriesIndexes) {
     let path = paths.chunk(chunk.file)
-    let handle = ChunkHandle(chunk, path: path, files: files)
     check(path) {
-      let file = try handle.hold()
-      defer { withExtendedLifetime(file) {} }
-      let contents = try handle.contents()
-      guard let table = catalog.tables[chunk.table] else {
-        throw VarveError(.corruption, "the chunk belongs to no table", place: path)
-      }
-      for column in contents.index.columns where table.column(column.id)?.kind != .field(column.type) {
-        throw VarveError(
-          .corruption, "column \(column.id.rawValue) is not what table \"\(table.name)\" says", place: path)
-      }
-      guard chunk.lastSeries.rawValue < UInt32(series[chunk.table].count) else {
-        throw VarveError(.corruption, "the chunk has series that the series file lacks", place: path)
-      }
-      return try ChunkVerifier.verify(fileByteCount: chunk.byteCount, file: chunk.file, place: path) {
-        try handle.read($0)
-      }
+      try ChunkCheck(paths: paths, files: files, catalog: catalog, series: series).problems(of: chunk)
     }?.forEach { report.problems.append(.init(path: $0.place ?? path, message: $0.message)) }
     report.rows += chunk.rowCount
     note(path, "chunk")

@@ -1,0 +1,42 @@
+// Everything that must hold of one live chunk: what the manifest, the catalog and the series file say of it, and every
+// page's own checksum. Shared by verify and repair, so that both mean the same by "damaged".
+
+import VarveCore
+import VarveFormat
+import VarveIO
+
+struct ChunkCheck {
+  let paths: StorePaths
+  let files: any FileSystem
+  let catalog: Catalog
+  let series: SeriesIndexes
+
+  /// Everything that is wrong with it; empty when it is sound. Throws what says nothing about the chunk, such as a
+  /// failing disk.
+  func problems(of chunk: ChunkMetadata) throws -> [VarveError] {
+    let path = paths.chunk(chunk.file)
+    do {
+      return try check(chunk, path)
+    } catch let error as VarveError where error.code == .corruption { return [error] }
+  }
+
+  private func check(_ chunk: ChunkMetadata, _ path: String) throws -> [VarveError] {
+    let handle = ChunkHandle(chunk, path: path, files: files)
+    let file = try handle.hold()
+    defer { withExtendedLifetime(file) {} }
+    let contents = try handle.contents()
+    guard let table = catalog.tables[chunk.table] else {
+      throw VarveError(.corruption, "the chunk belongs to no table", place: path)
+    }
+    for column in contents.index.columns where table.column(column.id)?.kind != .field(column.type) {
+      throw VarveError(
+        .corruption, "column \(column.id.rawValue) is not what table \"\(table.name)\" says", place: path)
+    }
+    guard chunk.lastSeries.rawValue < UInt32(series[chunk.table].count) else {
+      throw VarveError(.corruption, "the chunk has series that the series file lacks", place: path)
+    }
+    return try ChunkVerifier.verify(fileByteCount: chunk.byteCount, file: chunk.file, place: path) {
+      try handle.read($0)
+    }
+  }
+}
