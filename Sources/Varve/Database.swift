@@ -47,6 +47,8 @@ public final class Database: Sendable {
     public var maxFuture: Duration = .seconds(86_400)
     /// Rows are written to chunks at the latest this long after they came.
     public var sealAge: Duration = .seconds(600)
+    /// Series that a table may have. Rows that would make more are rejected.
+    public var maxSeriesPerTable = 10_000_000
     /// Called with the engine's own log lines.
     public var log: @Sendable (LogLevel, String) -> Void = { _, _ in }
     public init() {}
@@ -138,8 +140,10 @@ public final class Database: Sendable {
 
   /// Throws `closed` once closing has begun.
   func checkOpen() throws {
-    if readers.withLock({ $0.isStopped }) { throw VarveError(.closed, "the database is closed") }
+    if readers.withLock({ $0.isStopped }) { throw Self.closed }
   }
+
+  private static var closed: VarveError { VarveError(.closed, "the database is closed") }
 
   // MARK: - Running queries and scans
 
@@ -152,8 +156,9 @@ public final class Database: Sendable {
   /// Runs `body`; when the database closes meanwhile, `stop` is called, from any thread. Throws `closed` if it was or
   /// is closed, whatever `body` threw.
   func reading<T>(stop: @escaping @Sendable () -> Void, _ body: () throws -> T) throws -> T {
-    try checkOpen()
-    let key = readers.withLock { readers in
+    let key = try readers.withLock { readers in
+      // Under the same lock as the stops: nobody slips in between.
+      if readers.isStopped { throw Self.closed }
       readers.next += 1
       readers.stops[readers.next] = stop
       return readers.next
@@ -172,6 +177,7 @@ public final class Database: Sendable {
       readers.isStopped = true
       return Array(readers.stops.values)
     }
+
     for stop in stops { stop() }
   }
 }
@@ -186,8 +192,10 @@ extension StoreOptions {
       case .interval(let milliseconds): .interval(milliseconds: max(1, milliseconds))
       case .off: .off
       }
-    // The head may hold twice this while it is sealed; the rest is for queries, queues and the series index.
+    // The head may hold twice this while it is sealed, the series index a quarter; the rest is for queries and queues.
     sealByteCount = max(4 << 20, min(256 << 20, budget / 8))
+    seriesByteCount = budget / 4
+    maxSeriesPerTable = options.maxSeriesPerTable
     let future = options.maxFuture.components
     maxFutureNanoseconds =
       future.seconds.multipliedReportingOverflow(by: 1_000_000_000).overflow

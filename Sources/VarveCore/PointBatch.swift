@@ -23,6 +23,8 @@ package final class PointBatch: @unchecked Sendable {
   package let table: String
   /// The distinct tag sets of this batch.
   package let series: [SeriesKey]
+  /// For a source that sends its tag sets again: its notes, and its number for each of `series`.
+  package let memo: (notes: SeriesMemo, numbers: [UInt32])?
   /// Row → index into `series`.
   package let rowSeries: Buffer<UInt32>
   package let times: Buffer<Int64>
@@ -32,8 +34,9 @@ package final class PointBatch: @unchecked Sendable {
 
   package init(
     table: String, series: [SeriesKey], rowSeries: Buffer<UInt32>, times: Buffer<Int64>, fields: [Field],
-    lines: Buffer<UInt32>? = nil
+    lines: Buffer<UInt32>? = nil, memo: (notes: SeriesMemo, numbers: [UInt32])? = nil
   ) {
+    precondition(memo.map { $0.numbers.count == series.count } ?? true, "each tag set has its number")
     precondition(rowSeries.count == times.count, "each row has a series and a time")
     for field in fields { precondition(field.column.count == times.count, "each field has a word a row") }
     self.table = table
@@ -42,6 +45,7 @@ package final class PointBatch: @unchecked Sendable {
     self.times = times
     self.fields = fields
     self.lines = lines
+    self.memo = memo
   }
 
   package var rowCount: Int { times.count }

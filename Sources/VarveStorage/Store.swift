@@ -84,6 +84,9 @@ package final class Store: @unchecked Sendable {
   /// Why nothing more is accepted, if so.
   package var failure: VarveError? { published.withLock { $0.failure } }
 
+  /// Bytes that the series indexes take.
+  package var seriesByteCount: Int { series.byteCount }
+
   /// Bytes of rows in memory: active, and being sealed.
   package var headByteCounts: (active: Int, sealing: Int) {
     published.withLock { ($0.active.byteCount, $0.sealing?.byteCount ?? 0) }

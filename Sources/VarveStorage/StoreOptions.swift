@@ -34,6 +34,10 @@ package struct StoreOptions: Sendable {
   package var sealAgeMilliseconds = 10 * 60 * 1000
   /// Rows with stamps further ahead of the wall clock are rejected.
   package var maxFutureNanoseconds: Int64 = 86_400_000_000_000
+  /// Series that a table may have; rows that would make more are rejected.
+  package var maxSeriesPerTable = 10_000_000
+  /// Bytes that the series indexes may take together; likewise.
+  package var seriesByteCount = 4 << 30
   /// Emptied log segments kept for reuse.
   package var spareSegments = 2
   /// Seed of the in-memory hash tables.

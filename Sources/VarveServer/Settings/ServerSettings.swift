@@ -14,6 +14,7 @@ package struct ServerSettings: Sendable {
   package var memoryByteCount: Int
   package var maxFutureMilliseconds: Int
   package var sealAgeMilliseconds: Int
+  package var maxSeries: Int
   package var connections: Int
   package var maxBodyByteCount: Int
   package var logLevel: String
@@ -42,6 +43,7 @@ package struct ServerSettings: Sendable {
     memoryByteCount = number(.memory)
     maxFutureMilliseconds = number(.maxFuture)
     sealAgeMilliseconds = number(.sealAge)
+    maxSeries = number(.maxSeries)
     connections = number(.connections)
     maxBodyByteCount = number(.maxBody)
     logLevel = text(.logLevel)
@@ -73,6 +75,7 @@ package struct ServerSettings: Sendable {
     options.memoryBudgetByteCount = memoryByteCount
     options.maxFuture = .milliseconds(maxFutureMilliseconds)
     options.sealAge = .milliseconds(sealAgeMilliseconds)
+    options.maxSeriesPerTable = maxSeries
     return options
   }
 }

@@ -28,12 +28,12 @@ package struct Catalog: Sendable {
       idsByName[Array(name.utf8)] = id
       reserve(upTo: id)
     case .addColumn(let table, let column):
-      guard var schema = tables[table], column.id.rawValue == UInt16(schema.columns.count),
+      guard var schema = tables[table], Int(column.id.rawValue) == schema.columns.count,
         schema.column(named: column.name) == nil
       else {
         throw VarveError(.corruption, "the log adds column \"\(column.name)\" out of order to table \(table.rawValue)")
       }
-      schema.columns.append(ColumnSchema(column))
+      schema.append(ColumnSchema(column))
       tables[table] = schema
     case .dropTable(let id):
       guard let schema = tables.removeValue(forKey: id) else {

@@ -24,10 +24,31 @@ package final class SeriesIndex: Sendable {
 
   private let state = Mutex(State())
   private let hash: WideHash
+  /// Of this index alone within the process, from 1: what sources note of it holds for no other.
+  package let number: UInt64
+  private static let indexesMade = Atomic<UInt64>(0)
 
-  package init(hash: WideHash) { self.hash = hash }
+  package init(hash: WideHash) {
+    self.hash = hash
+    number = Self.indexesMade.add(1, ordering: .relaxed).newValue
+  }
 
   package var count: Int { state.withLock { $0.count } }
+
+  /// Bytes that the index takes: arrays at their capacity, roughly.
+  package var byteCount: Int {
+    state.withLock { state in
+      state.slots.capacity * 4 + state.hashes.capacity * 8 + state.tagCounts.capacity * 2
+        + state.tags.values.reduce(0) { $0 + $1.byteCount }
+    }
+  }
+
+  /// Bytes that one more series takes at most, were all its values new.
+  package static func byteCount(ofNew key: SeriesKey) -> Int {
+    var bytes = 34
+    key.forEachTag { _, value in bytes += 12 + TagDictionary.byteCount(ofValue: value.count) }
+    return bytes
+  }
 
   /// The id of the series with this key, if it is known. `column` gives a tag name's column id.
   package func find(_ key: SeriesKey, column: (ArraySlice<UInt8>) -> ColumnID?) -> SeriesID? {

@@ -21,6 +21,9 @@ package final class SeriesIndexes: Sendable {
 
   package var all: [TableID: SeriesIndex] { indexes.withLock { $0 } }
 
+  /// Bytes that all indexes take.
+  package var byteCount: Int { all.values.reduce(0) { $0 + $1.byteCount } }
+
   package func remove(_ table: TableID) { indexes.withLock { _ = $0.removeValue(forKey: table) } }
 
   /// Adds what a record of the log or the series file defines; records repeat what the file already had when a crash

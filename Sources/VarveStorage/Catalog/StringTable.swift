@@ -10,11 +10,22 @@ package struct StringTable: Sendable {
   private var hashes: [UInt64] = []
   /// Slot → code + 1; 0 is free. A power of two, at most half full.
   private var slots: [UInt32] = Array(repeating: 0, count: 8)
+  /// Bytes of all strings' own memory.
+  private var heapByteCount = 0
   private let hash: WideHash
 
   package init(hash: WideHash) { self.hash = hash }
 
   package var count: Int { values.count }
+
+  /// Bytes that a string of so many takes: itself, its hash, its slots. Short ones live within the `String`.
+  package static func byteCount(of count: Int) -> Int { 16 + 8 + 12 + heapByteCount(of: count) }
+
+  private static func heapByteCount(of count: Int) -> Int { count > 15 ? count + 48 : 0 }
+
+  package var byteCount: Int {
+    values.capacity * 16 + hashes.capacity * 8 + slots.capacity * 4 + heapByteCount
+  }
 
   package func find(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32? {
     let hashed = hash(UnsafeRawBufferPointer(bytes))
@@ -48,6 +59,7 @@ package struct StringTable: Sendable {
     if let known = find(bytes) { return known }
     let code = values.count
     values.append(String(decoding: bytes, as: UTF8.self))
+    heapByteCount += Self.heapByteCount(of: bytes.count)
     hashes.append(hash(UnsafeRawBufferPointer(bytes)))
     if values.count * 2 > slots.count {
       slots = Array(repeating: 0, count: slots.count * 2)

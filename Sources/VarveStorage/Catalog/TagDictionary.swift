@@ -16,6 +16,12 @@ package struct TagDictionary: Sendable {
     _ = table.intern("")
   }
 
+  /// Bytes of a distinct value: string, hash, slots, and the array of its series.
+  package static func byteCount(ofValue count: Int) -> Int { StringTable.byteCount(of: count) + 48 }
+
+  /// Bytes taken, roughly.
+  package var byteCount: Int { codes.capacity * 4 + table.byteCount + postings.count * 48 + codes.count * 4 }
+
   package var values: [String] { table.values }
 
   /// Gives the newest series a value. Series come in ascending order; values are not empty.

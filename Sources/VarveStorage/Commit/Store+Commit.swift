@@ -83,7 +83,8 @@ extension Store {
     let now = options.clock.wallNanoseconds()
     let latest = now.addingReportingOverflow(options.maxFutureNanoseconds)
     var resolver = BatchResolver(
-      catalog: workingCatalog, seriesOf: { self.series[$0] }, latestTime: latest.overflow ? .max : latest.partialValue)
+      catalog: workingCatalog, seriesOf: { self.series[$0] }, seriesRoom: { self.seriesRoom },
+      latestTime: latest.overflow ? .max : latest.partialValue)
     var group = ResolvedGroup()
     for request in requests { group.add(request, &resolver) }
     workingCatalog = resolver.catalog
@@ -92,6 +93,10 @@ extension Store {
     group.changes = unloggedChanges
     group.series = unloggedSeries()
     return group
+  }
+
+  private var seriesRoom: SeriesRoom {
+    SeriesRoom(seriesPerTable: options.maxSeriesPerTable, byteCount: options.seriesByteCount - series.byteCount)
   }
 
   private func unloggedSeries() -> [SeriesRecord] {

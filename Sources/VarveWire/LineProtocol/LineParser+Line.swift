@@ -209,7 +209,9 @@ extension LineParser {
     if place.pointee.batchNumber != table.pointee.batchNumber {
       place.pointee = SeriesPlace(
         batchNumber: table.pointee.batchNumber, index: UInt32(table.pointee.series.count))
-      table.pointee.series.append(series.keys[Int(series.entries[Int(entry)].identity)])
+      let identity = series.entries[Int(entry)].identity
+      table.pointee.series.append(series.keys[Int(identity)])
+      table.pointee.seriesNumbers.append(UInt32(identity))
     }
     let row = table.pointee.rows
     table.pointee.times[row] = time

@@ -28,6 +28,8 @@ struct LineParser: ~Copyable {
 
   // What is remembered of earlier lines.
   var series = SeriesDictionary()
+  /// What the store noted about the tag sets of `series`.
+  private var memo = SeriesMemo()
   var lastEntry: Int32 = -1
   var predictedEntry: Int32 = -1
   var stamp = StampCache()
@@ -300,13 +302,14 @@ struct LineParser: ~Copyable {
   }
 
   mutating func hand(over table: Int) {
-    if let batch = tables[table].take() { events.append(.batch(batch)) }
+    if let batch = tables[table].take(memo: memo) { events.append(.batch(batch)) }
   }
 
   /// Forgets all series and tables; what there is of rows is handed over.
   mutating func forget() {
     flush()
     series = SeriesDictionary()
+    memo = SeriesMemo()
     lastEntry = -1
     predictedEntry = -1
     for index in 0..<tableCount { tables[index].destroy() }

@@ -60,8 +60,8 @@ struct SeriesDictionary: ~Copyable {
     slots.deallocate()
   }
 
-  /// Roughly what is held, in bytes.
-  var memoryByteCount: Int { arena.byteCount + keyByteCount + count * 120 + keys.count * 120 }
+  /// Roughly what is held, in bytes, the store's notes included.
+  var memoryByteCount: Int { arena.byteCount + keyByteCount + count * 120 + keys.count * 136 }
 
   @inline(__always)
   func find(_ text: UnsafePointer<UInt8>, _ byteCount: Int, hash: UInt64) -> Int {

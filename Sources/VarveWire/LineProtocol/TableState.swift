@@ -48,7 +48,9 @@ struct TableState {
   var slotCount = 0
   var firstSlot: Int32 = -1
   var textByteCount = 0
+  /// The batch's tag sets, and the parser's number for each.
   var series: [SeriesKey] = []
+  var seriesNumbers: [UInt32] = []
   /// Whether the parser has the table on its list of tables to be flushed.
   var isListed = false
 
@@ -120,7 +122,7 @@ struct TableState {
   mutating func grow() { reserve(min(max(rowLimit, rows + 1), capacity * 2)) }
 
   /// Hands the rows over and starts empty; nil when there are none.
-  mutating func take() -> SourceBatch? {
+  mutating func take(memo: SeriesMemo) -> SourceBatch? {
     defer { reset() }
     guard rows > 0 else { return nil }
     var fields: [PointBatch.Field] = []
@@ -141,7 +143,8 @@ struct TableState {
     rowSeriesBuffer.count = rows
     linesBuffer.count = rows
     let points = PointBatch(
-      table: name, series: series, rowSeries: rowSeriesBuffer, times: timesBuffer, fields: fields, lines: linesBuffer)
+      table: name, series: series, rowSeries: rowSeriesBuffer, times: timesBuffer, fields: fields, lines: linesBuffer,
+      memo: (memo, seriesNumbers))
     lastRowCount = rows
     return SourceBatch(points: points, lineBase: lineBase)
   }
@@ -154,6 +157,7 @@ struct TableState {
     openCount = 0
     textByteCount = 0
     series = []
+    seriesNumbers = []
     timesBuffer = Buffer()
     rowSeriesBuffer = Buffer()
     linesBuffer = Buffer()
