@@ -47,6 +47,8 @@ public final class Database: Sendable {
     public var maxFuture: Duration = .seconds(86_400)
     /// Rows are written to chunks at the latest this long after they came.
     public var sealAge: Duration = .seconds(600)
+    /// Rows are written to chunks when they take this much memory; at most a quarter of the budget.
+    public var sealByteCount = 256 << 20
     /// Series that a table may have. Rows that would make more are rejected.
     public var maxSeriesPerTable = 10_000_000
     /// Called with the engine's own log lines.
@@ -193,7 +195,7 @@ extension StoreOptions {
       case .off: .off
       }
     // The head may hold twice this while it is sealed, the series index a quarter; the rest is for queries and queues.
-    sealByteCount = max(4 << 20, min(256 << 20, budget / 8))
+    sealByteCount = max(4 << 20, min(options.sealByteCount, budget / 4))
     seriesByteCount = budget / 4
     maxSeriesPerTable = options.maxSeriesPerTable
     let future = options.maxFuture.components

@@ -49,6 +49,7 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.memory), help: help(.memory)) var memory: String?
   @Option(name: name(.maxFuture), help: help(.maxFuture)) var maxFuture: String?
   @Option(name: name(.sealAge), help: help(.sealAge)) var sealAge: String?
+  @Option(name: name(.sealSize), help: help(.sealSize)) var sealSize: String?
   @Option(name: name(.maxSeries), help: help(.maxSeries)) var maxSeries: String?
   @Option(name: name(.connections), help: help(.connections)) var connections: String?
   @Option(name: name(.maxBody), help: help(.maxBody)) var maxBody: String?
@@ -62,7 +63,8 @@ struct SettingFlags: ParsableArguments {
     let values: [(Setting, String?)] = [
       (.data, data), (.lineProtocol, lineProtocol), (.http, http), (.postgres, postgres), (.sync, sync),
       (.memory, memory),
-      (.maxFuture, maxFuture), (.sealAge, sealAge), (.maxSeries, maxSeries), (.connections, connections),
+      (.maxFuture, maxFuture), (.sealAge, sealAge), (.sealSize, sealSize),
+      (.maxSeries, maxSeries), (.connections, connections),
       (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat), (.insecure, insecure ? "true" : nil),
     ]
     for (setting, value) in values { flags[setting.name] = value }

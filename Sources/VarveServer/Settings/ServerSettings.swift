@@ -14,6 +14,7 @@ package struct ServerSettings: Sendable {
   package var memoryByteCount: Int
   package var maxFutureMilliseconds: Int
   package var sealAgeMilliseconds: Int
+  package var sealByteCount: Int
   package var maxSeries: Int
   package var connections: Int
   package var maxBodyByteCount: Int
@@ -43,6 +44,7 @@ package struct ServerSettings: Sendable {
     memoryByteCount = number(.memory)
     maxFutureMilliseconds = number(.maxFuture)
     sealAgeMilliseconds = number(.sealAge)
+    sealByteCount = number(.sealSize)
     maxSeries = number(.maxSeries)
     connections = number(.connections)
     maxBodyByteCount = number(.maxBody)
@@ -75,6 +77,7 @@ package struct ServerSettings: Sendable {
     options.memoryBudgetByteCount = memoryByteCount
     options.maxFuture = .milliseconds(maxFutureMilliseconds)
     options.sealAge = .milliseconds(sealAgeMilliseconds)
+    options.sealByteCount = sealByteCount
     options.maxSeriesPerTable = maxSeries
     return options
   }
