@@ -64,6 +64,7 @@ let package = Package(
     .testTarget(
       name: "VarveQueryTests", dependencies: ["VarveCore", "VarveCompute", "VarveStorage", "VarveQuery"],
       exclude: ["Scripts"]),
+    .testTarget(name: "VarveTests", dependencies: ["VarveCore", "VarveIO", "VarveStorage", "Varve", "VarveSimulator"]),
     .testTarget(name: "VarveWireTests", dependencies: ["VarveCore", "VarveWire"]),
     .testTarget(
       name: "VarveServerTests",

@@ -1,10 +1,18 @@
 // A few threads for calls that block (queries, opening, closing), so that none runs on Swift concurrency's own.
 
+import VarveCore
 import VarveIO
 
 package final class BlockingWorkers: Sendable {
+  private struct Job: Sendable {
+    let number: Int
+    let run: @Sendable () -> Void
+    let drop: @Sendable () -> Void
+  }
+
   private struct State: Sendable {
-    var jobs: [@Sendable () -> Void] = []
+    var next = 0
+    var jobs: [Job] = []
     var stopped = false
   }
 
@@ -13,29 +21,54 @@ package final class BlockingWorkers: Sendable {
   package init(count: Int) {
     for number in 1...count {
       _ = WorkerThread(name: "varve-work-\(number)") { [gate] in
-        while let job = gate.wait(until: { Self.next(&$0) }) ?? nil { job() }
+        while let job = gate.wait(until: { Self.next(&$0) }) ?? nil { job.run() }
       }
     }
   }
 
-  /// Runs `body` on one of the threads.
-  package func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-    try await withCheckedThrowingContinuation { continuation in
-      let job: @Sendable () -> Void = { continuation.resume(with: Result { try body() }) }
-      let isStopped = gate.update { state in
-        if !state.stopped { state.jobs.append(job) }
-        return state.stopped
+  /// Runs `body` on one of the threads. Where the task is cancelled before its turn comes, `body` is not run and this
+  /// throws `cancelled`, unless it must run in any case; once it runs, stopping it is `body`'s own matter.
+  package func run<T: Sendable>(evenIfCancelled: Bool = false, _ body: @escaping @Sendable () throws -> T) async throws
+    -> T
+  {
+    let number = gate.update { state in
+      state.next += 1
+      return state.next
+    }
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let job = Job(
+          number: number, run: { continuation.resume(with: Result { try body() }) },
+          drop: {
+            continuation.resume(throwing: VarveError(.cancelled, "cancelled before it began", sqlState: "57014"))
+          })
+        let isStopped = gate.update { state in
+          if !state.stopped { state.jobs.append(job) }
+          return state.stopped
+        }
+        // After the end there is nobody to run it but the caller.
+        if isStopped { return job.run() }
+        // The handler may have come too early to find it.
+        if !evenIfCancelled, Task.isCancelled { drop(number) }
       }
-      // After the end there is nobody to run it but the caller.
-      if isStopped { job() }
+    } onCancel: {
+      if !evenIfCancelled { drop(number) }
     }
   }
 
   /// Lets the threads end once the queue is empty.
   package func stop() { gate.update { $0.stopped = true } }
 
+  /// Takes a job that has not begun out of the queue.
+  private func drop(_ number: Int) {
+    let job = gate.update { state in
+      state.jobs.firstIndex { $0.number == number }.map { state.jobs.remove(at: $0) }
+    }
+    job?.drop()
+  }
+
   /// A job; nil inside: the thread ends; nil: wait on.
-  private static func next(_ state: inout State) -> (@Sendable () -> Void)?? {
+  private static func next(_ state: inout State) -> Job?? {
     if !state.jobs.isEmpty { return .some(state.jobs.removeFirst()) }
     return state.stopped ? .some(nil) : nil
   }

@@ -3,7 +3,6 @@
 // A `Database` owns the store of one directory, the threads that commit and seal, and a few that run queries, so that
 // nothing here blocks the caller's executor. Nothing is global: several databases live side by side.
 
-import Synchronization
 public import VarveCore
 import VarveIO
 import VarveQuery
@@ -64,8 +63,8 @@ public final class Database: Sendable {
   package let workers: BlockingWorkers
   let subscriptions: CommitSubscriptions
   package let memoryBudgetByteCount: Int
-  private let isClosed = Mutex(false)
-  private let readers = Mutex(Readers())
+  private let closing = Gate(Closing.notBegun)
+  private let readers = Gate(Readers())
   private let log: @Sendable (LogLevel, String) -> Void
 
   private init(
@@ -113,22 +112,31 @@ public final class Database: Sendable {
       subscriptions: subscriptions, memoryBudgetByteCount: budget, log: options.log)
   }
 
-  /// Makes everything durable, stops the threads and closes the files. Later calls throw `closed`.
+  /// Makes everything durable, stops the threads and closes the files. Queries and scans that run are stopped and
+  /// throw `closed`, as all later calls do; a closure that is being called is waited for.
   public func close() async throws {
-    // Before the workers are asked: all of them may be waiting for a commit.
+    // Before the workers are asked: all of them may be running queries, or waiting for a commit.
+    stopReaders()
     pipeline?.beginClosing()
-    try await workers.run { try self.closeBlocking() }
+    try await workers.run(evenIfCancelled: true) { try self.closeBlocking() }
     workers.stop()
   }
 
-  /// As `close`, on the calling thread.
+  /// As `close`, on the calling thread, which must not be one that runs a query's closure.
   package func closeBlocking() throws {
-    let wasClosed = isClosed.withLock { closed in
-      defer { closed = true }
-      return closed
+    let isFirst = closing.update { state in
+      guard state == .notBegun else { return false }
+      state = .begun
+      return true
     }
-    guard !wasClosed else { return }
+    guard isFirst else {
+      _ = closing.wait { $0 == .done ? true : nil }
+      return
+    }
+    defer { closing.update { $0 = .done } }
     stopReaders()
+    pipeline?.beginClosing()
+    _ = readers.wait { $0.stops.isEmpty ? true : nil }
     pipeline?.close()
     subscriptions.finish()
     try store.close()
@@ -142,10 +150,12 @@ public final class Database: Sendable {
 
   /// Throws `closed` once closing has begun.
   func checkOpen() throws {
-    if readers.withLock({ $0.isStopped }) { throw Self.closed }
+    if readers.read({ $0.isStopped }) { throw Self.closed }
   }
 
   private static var closed: VarveError { VarveError(.closed, "the database is closed") }
+
+  private enum Closing: Sendable { case notBegun, begun, done }
 
   // MARK: - Running queries and scans
 
@@ -158,14 +168,15 @@ public final class Database: Sendable {
   /// Runs `body`; when the database closes meanwhile, `stop` is called, from any thread. Throws `closed` if it was or
   /// is closed, whatever `body` threw.
   func reading<T>(stop: @escaping @Sendable () -> Void, _ body: () throws -> T) throws -> T {
-    let key = try readers.withLock { readers in
+    let key = readers.update { readers -> Int? in
       // Under the same lock as the stops: nobody slips in between.
-      if readers.isStopped { throw Self.closed }
+      if readers.isStopped { return nil }
       readers.next += 1
       readers.stops[readers.next] = stop
       return readers.next
     }
-    defer { readers.withLock { _ = $0.stops.removeValue(forKey: key) } }
+    guard let key else { throw Self.closed }
+    defer { readers.update { _ = $0.stops.removeValue(forKey: key) } }
     do {
       return try body()
     } catch let error as VarveError where error.code == .cancelled {
@@ -175,7 +186,7 @@ public final class Database: Sendable {
   }
 
   private func stopReaders() {
-    let stops = readers.withLock { readers in
+    let stops = readers.update { readers in
       readers.isStopped = true
       return Array(readers.stops.values)
     }
