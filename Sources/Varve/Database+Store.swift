@@ -16,6 +16,16 @@ extension Database: StoreAccess {
   package func createTable(_ definition: TableDefinition) throws { _ = try writer().write(.createTable(definition)) }
   package func dropTable(named name: String) throws { _ = try writer().write(.dropTable(name)) }
 
+  package func flushBlocking() throws -> Sequence {
+    try writer().flush()
+    return store.sequence
+  }
+
+  package func verifyBlocking(check: () throws -> Void) throws -> VerifyReport {
+    try checkOpen()
+    return try StoreVerifier.verifyRunning(store, check: check)
+  }
+
   package func writer() throws -> CommitPipeline {
     try checkOpen()
     guard let pipeline else {

@@ -42,6 +42,10 @@ package protocol StoreAccess: AnyObject, Sendable {
   func createTable(_ definition: TableDefinition) throws
   /// Throws `.notFound`.
   func dropTable(named name: String) throws
+  /// Writes all rows in memory to chunks, and waits for it. Gives the last commit that is in chunks.
+  func flushBlocking() throws -> Sequence
+  /// Reads and checks every byte of the files as they stand now. `check` is called between files, and throws to end it.
+  func verifyBlocking(check: () throws -> Void) throws -> VerifyReport
 }
 
 /// Where connections put their batches. Group commit happens behind it: one sync covers all batches that arrived

@@ -4,6 +4,7 @@
 import Synchronization
 import VarveCore
 
+@testable import VarveQuery
 @testable import VarveStorage
 
 struct MemoryTable: Sendable {
@@ -20,26 +21,26 @@ struct MemoryTable: Sendable {
   var series: [SeriesKey] = []
   var rows: [RowKey: [ColumnID: Cell]] = [:]
 
-  func tags(_ series: UInt32) -> [String: String] {
-    Dictionary(uniqueKeysWithValues: self.series[Int(series)].tags.map { ($0.name, $0.value) })
+  func tags(_ series: UInt32) -> [Name: String] {
+    Dictionary(uniqueKeysWithValues: self.series[Int(series)].tags.map { (Name($0.name), $0.value) })
   }
 }
 
 final class MemorySnapshot: ReadSnapshot {
   let sequence: Sequence
-  let contents: [String: MemoryTable]
+  let contents: [Name: MemoryTable]
   let order: [String]
   let batchRowCount: Int
 
-  init(sequence: Sequence, contents: [String: MemoryTable], order: [String], batchRowCount: Int) {
+  init(sequence: Sequence, contents: [Name: MemoryTable], order: [String], batchRowCount: Int) {
     self.sequence = sequence
     self.contents = contents
     self.order = order
     self.batchRowCount = batchRowCount
   }
 
-  func tables() -> [TableSchema] { order.compactMap { contents[$0]?.schema } }
-  func table(named name: String) -> TableSchema? { contents[name]?.schema }
+  func tables() -> [TableSchema] { order.compactMap { contents[Name($0)]?.schema } }
+  func table(named name: String) -> TableSchema? { contents[Name(name)]?.schema }
   private func table(_ id: TableID) -> MemoryTable {
     guard let table = contents.values.first(where: { $0.schema.id == id }) else { preconditionFailure("a known table") }
     return table
@@ -51,7 +52,7 @@ final class MemorySnapshot: ReadSnapshot {
       table.series.indices.filter { index in
         let tags = table.tags(UInt32(index))
         return predicates.allSatisfy { predicate in
-          let value = table.schema.column(predicate.column).flatMap { tags[$0.name] }
+          let value = table.schema.column(predicate.column).flatMap { tags[Name($0.name)] }
           switch predicate.condition {
           case .isIn(let values):
             return value.map { value in values.contains { $0.utf8.elementsEqual(value.utf8) } } ?? false
@@ -65,7 +66,9 @@ final class MemorySnapshot: ReadSnapshot {
     let table = table(id)
     var values = [""]
     let codes = table.series.indices.map { index -> UInt32 in
-      guard let name = table.schema.column(column)?.name, let value = table.tags(UInt32(index))[name] else { return 0 }
+      guard let name = table.schema.column(column)?.name, let value = table.tags(UInt32(index))[Name(name)] else {
+        return 0
+      }
       if let known = values.dropFirst().firstIndex(where: { $0.utf8.elementsEqual(value.utf8) }) {
         return UInt32(known)
       }
@@ -173,7 +176,7 @@ final class MemoryCursor: ScanCursor {
 final class MemoryStore: StoreAccess {
   private struct State {
     var sequence = Sequence.zero
-    var contents: [String: MemoryTable] = [:]
+    var contents: [Name: MemoryTable] = [:]
     var order: [String] = []
     var nextTable: UInt32 = 0
   }
@@ -190,7 +193,7 @@ final class MemoryStore: StoreAccess {
 
   func createTable(_ definition: TableDefinition) throws {
     try state.withLock { state in
-      if state.contents[definition.name] != nil {
+      if state.contents[Name(definition.name)] != nil {
         throw VarveError(.alreadyExists, "table \(definition.name) already exists")
       }
       var columns: [ColumnSchema] = []
@@ -200,7 +203,7 @@ final class MemoryStore: StoreAccess {
       for (name, type) in definition.fields {
         columns.append(ColumnSchema(id: ColumnID(rawValue: UInt16(columns.count)), name: name, kind: .field(type)))
       }
-      state.contents[definition.name] = MemoryTable(
+      state.contents[Name(definition.name)] = MemoryTable(
         schema: TableSchema(
           id: TableID(rawValue: state.nextTable), name: definition.name, columns: columns,
           partitionNanoseconds: definition.partitionNanoseconds))
@@ -209,10 +212,15 @@ final class MemoryStore: StoreAccess {
     }
   }
 
+  func flushBlocking() throws -> Sequence { state.withLock { $0.sequence } }
+  func verifyBlocking(check: () throws -> Void) throws -> VerifyReport { VerifyReport() }
+
   func dropTable(named name: String) throws {
     try state.withLock { state in
-      guard state.contents.removeValue(forKey: name) != nil else { throw VarveError(.notFound, "no table \(name)") }
-      state.order.removeAll { $0 == name }
+      guard state.contents.removeValue(forKey: Name(name)) != nil else {
+        throw VarveError(.notFound, "no table \(name)")
+      }
+      state.order.removeAll { Name($0) == Name(name) }
     }
   }
 
@@ -223,7 +231,7 @@ final class MemoryStore: StoreAccess {
       }
       return state.withLock { state in
         state.sequence = state.sequence.next
-        guard var table = state.contents[batch.table] else { preconditionFailure("just created") }
+        guard var table = state.contents[Name(batch.table)] else { preconditionFailure("just created") }
         func column(_ name: String, _ kind: ColumnSchema.Kind) -> ColumnID {
           if let known = table.schema.column(named: name) { return known.id }
           let id = ColumnID(rawValue: UInt16(table.schema.columns.count))
@@ -248,7 +256,7 @@ final class MemoryStore: StoreAccess {
           }
           table.rows[rowKey] = cells
         }
-        state.contents[batch.table] = table
+        state.contents[Name(batch.table)] = table
         return WriteResult(sequence: state.sequence, rowsWritten: batch.rowCount, rejections: [])
       }
     }

@@ -144,8 +144,15 @@ extension Binder {
     let plain =
       !name.isEmpty && !(0x30...0x39).contains(name.utf8.first ?? 0)
       && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
-    return plain
-      ? name : "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    if plain { return name }
+    // Not by characters: a combining mark behind a quote would be one with it.
+    var quoted = String.UnicodeScalarView("\"".unicodeScalars)
+    for scalar in name.unicodeScalars {
+      if scalar == "\"" { quoted.append(scalar) }
+      quoted.append(scalar)
+    }
+    quoted.append("\"")
+    return String(quoted)
   }
 
   // MARK: Operators

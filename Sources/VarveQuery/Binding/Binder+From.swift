@@ -142,7 +142,9 @@ extension Binder {
     let name = relation.schema.map { "\($0).\(relation.name)" } ?? relation.name
     var hint: String?
     let tables = catalog.snapshot.tables().map(\.name)
-    if let same = tables.first(where: { $0 != relation.name && $0.lowercased() == relation.name.lowercased() })
+    if let same = tables.first(where: {
+      !$0.isSameName(as: relation.name) && $0.lowercased() == relation.name.lowercased()
+    })
       ?? tables.filter({ Scope.isNear($0, relation.name) }).first
     {
       hint = "Perhaps you meant the table \(Self.quoteIfNeeded(same))."
@@ -255,12 +257,13 @@ extension Binder {
     let left = level.columns[..<leftWidth]
     let right = level.columns[leftWidth...]
     if isNatural {
-      names = left.filter { column in !column.isMerged && right.contains { $0.name == column.name } }.map(\.name)
+      names = left.filter { column in !column.isMerged && right.contains { $0.name.isSameName(as: column.name) } }.map(
+        \.name)
     }
     var conditions: [BoundExpression] = []
     for name in names {
       func find(_ columns: ArraySlice<ScopeColumn>, _ side: String) throws -> Int {
-        let found = columns.indices.filter { columns[$0].name == name && !columns[$0].isMerged }
+        let found = columns.indices.filter { columns[$0].name.isSameName(as: name) && !columns[$0].isMerged }
         guard let first = found.first else {
           throw error("42703", "column \"\(name)\" specified in USING clause does not exist in \(side) table", at: -1)
         }

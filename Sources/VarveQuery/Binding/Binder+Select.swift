@@ -29,7 +29,7 @@ extension Binder {
       }
       let around = QueryLevel(parent: level.parent)
       around.commonTables = level.commonTables
-      level.commonTables[table.name] = CommonTable(syntax: table, level: around)
+      level.commonTables[Name(table.name)] = CommonTable(syntax: table, level: around)
     }
     switch select.body {
     case .select: return try bindPlain(select, level)
@@ -43,7 +43,7 @@ extension Binder {
   private static func mentions(_ table: CommonTableSyntax) -> Bool {
     func inFrom(_ from: FromSyntax) -> Bool {
       switch from {
-      case .table(let relation, _): relation.schema == nil && relation.name == table.name
+      case .table(let relation, _): relation.schema == nil && relation.name.isSameName(as: table.name)
       case .query(let query, _, _): inSelect(query)
       case .join(_, let left, let right, _, _, _, _): inFrom(left) || inFrom(right)
       case .function, .unsupported: false
@@ -159,7 +159,7 @@ extension Binder {
         case .integer(let ordinal):
           index = try self.ordinal(ordinal, query.columns.count, "ORDER BY", sort.expression.location)
         case .column(let names) where names.count == 1:
-          guard let found = query.columns.firstIndex(where: { $0.name == names[0] }) else {
+          guard let found = query.columns.firstIndex(where: { $0.name.isSameName(as: names[0]) }) else {
             throw error("42703", "column \"\(names[0])\" does not exist", at: sort.expression.location)
           }
           index = found
@@ -325,12 +325,12 @@ extension Binder {
     if level.columns.isEmpty, names.isEmpty {
       throw error("42601", "SELECT * with no tables specified is not valid", at: location)
     }
-    if let relation = names.last, !level.columns.contains(where: { $0.relation == relation }) {
+    if let relation = names.last, !level.columns.contains(where: { $0.relation.isSameName(as: relation) }) {
       throw error("42P01", "missing FROM-clause entry for table \"\(relation)\"", at: location)
     }
     return level.columns.enumerated().compactMap { index, column in
       if let relation = names.last {
-        if column.relation != relation { return nil }
+        if !column.relation.isSameName(as: relation) { return nil }
       } else if column.isMerged {
         return nil
       }
@@ -383,7 +383,7 @@ extension Binder {
     case .integer(let value): key = targets[try ordinal(value, targets.count, "GROUP BY", syntax.location)].expression
     case .column(let names) where names.count == 1:
       if case .missing = level.resolve(names, location: syntax.location),
-        let target = targets.first(where: { $0.column.name == names[0] })
+        let target = targets.first(where: { $0.column.name.isSameName(as: names[0]) })
       {
         key = target.expression
       } else {
@@ -405,7 +405,7 @@ extension Binder {
     switch syntax.kind {
     case .integer(let value): return targets[try ordinal(value, targets.count, clause, syntax.location)].expression
     case .column(let names) where names.count == 1:
-      let matches = targets.filter { $0.column.name == names[0] }
+      let matches = targets.filter { $0.column.name.isSameName(as: names[0]) }
       if let first = matches.first {
         if !matches.allSatisfy({ $0.expression.isSame(as: first.expression) }) {
           throw error("42702", "\(clause) \"\(names[0])\" is ambiguous", at: syntax.location)

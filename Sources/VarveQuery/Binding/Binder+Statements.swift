@@ -24,14 +24,14 @@ extension Binder {
     for target in insert.columns {
       let name = target.name ?? ""
       if target.hasIndirection { throw source.unsupported("assigning to a part of a column", at: target.location) }
-      guard let column = columns.first(where: { $0.name == name }) else {
+      guard let column = columns.first(where: { $0.name.isSameName(as: name) }) else {
         let near =
           columns.first { $0.name.lowercased() == name.lowercased() } ?? columns.first { Scope.isNear($0.name, name) }
         throw error(
           "42703", "column \"\(name)\" of relation \"\(table.name)\" does not exist", at: target.location,
           hint: near.map { "Perhaps you meant the column \(Self.quoteIfNeeded($0.name))." })
       }
-      if chosen.contains(where: { $0.name == name }) {
+      if chosen.contains(where: { $0.name.isSameName(as: name) }) {
         throw error("42701", "column \"\(name)\" specified more than once", at: target.location)
       }
       chosen.append(column)
@@ -153,12 +153,13 @@ extension Binder {
       }
     }
     let tags = tagNames ?? []
+    let isTag = Set(tags.map(Name.init))
     var fields: [(name: String, type: FieldType)] = []
-    var seen: Set<String> = []
+    var seen: Set<Name> = []
     var hasTime = false
     for column in create.columns {
       try checkName(column.name, at: column.location)
-      guard seen.insert(column.name).inserted else {
+      guard seen.insert(Name(column.name)).inserted else {
         throw error("42701", "column \"\(column.name)\" specified more than once", at: column.location)
       }
       let isTime = column.name == "time"
@@ -175,7 +176,7 @@ extension Binder {
             "42804", "column \"time\" must be of type timestamptz, not \(type.name)", at: column.type.location)
         }
         hasTime = true
-      } else if tags.contains(column.name) {
+      } else if isTag.contains(Name(column.name)) {
         guard type == .text || type == .varchar else {
           throw error(
             "42804", "tag \"\(column.name)\" must be of type text, not \(type.name)", at: column.type.location)
@@ -189,7 +190,7 @@ extension Binder {
         "0A000", "a table without a column time timestamptz is not supported", at: location,
         hint: "Add: time timestamptz.")
     }
-    for tag in tags where !seen.contains(tag) || tag == "time" {
+    for tag in tags where !seen.contains(Name(tag)) || tag == "time" {
       throw error(
         "42703", "tag \"\(tag)\" is not a text column of the table", at: create.options.first?.location ?? location,
         hint: "Declare it: \(Self.quoteIfNeeded(tag)) text.")
@@ -197,7 +198,7 @@ extension Binder {
     // In the order they were declared.
     let order = create.columns.map(\.name)
     return TableDefinition(
-      name: create.table.name, tags: order.filter { tags.contains($0) }, fields: fields,
+      name: create.table.name, tags: order.filter { isTag.contains(Name($0)) }, fields: fields,
       partitionNanoseconds: partition)
   }
 

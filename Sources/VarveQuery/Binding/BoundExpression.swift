@@ -204,7 +204,7 @@ extension BoundExpression {
   /// Whether two expressions are the same computation.
   func isSame(as other: BoundExpression) -> Bool {
     switch (self, other) {
-    case (.constant(let a, let s), .constant(let b, let t)): return a == b && s == t
+    case (.constant(let a, let s), .constant(let b, let t)): return a.isIdentical(to: b) && s == t
     case (.column(let a), .column(let b)): return a.index == b.index
     case (.outer(let a, _), .outer(let b, _)): return a == b
     case (.parameter(let a, _), .parameter(let b, _)): return a == b

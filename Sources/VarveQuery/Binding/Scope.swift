@@ -25,7 +25,7 @@ final class QueryLevel {
   var columns: [ScopeColumn] = []
   /// Values taken from the query around: slot n, in that query's terms.
   var outerInputs: [BoundExpression] = []
-  var commonTables: [String: CommonTable] = [:]
+  var commonTables: [Name: CommonTable] = [:]
   /// Named in errors where aggregates are not allowed; nil where they are.
   var clauseWithoutAggregates: String?
   var isInsideAggregate = false
@@ -34,7 +34,7 @@ final class QueryLevel {
 
   init(parent: QueryLevel?) { self.parent = parent }
 
-  func commonTable(_ name: String) -> CommonTable? { commonTables[name] ?? parent?.commonTable(name) }
+  func commonTable(_ name: String) -> CommonTable? { commonTables[Name(name)] ?? parent?.commonTable(name) }
 
   /// The slot of a value of the query around this one.
   func slot(for expression: BoundExpression) -> BoundExpression {
@@ -56,10 +56,10 @@ final class QueryLevel {
     let relation = names.count > 1 ? names[names.count - 2] : nil
     let schema = names.count > 2 ? names[names.count - 3] : nil
     var found: Int?
-    for (index, column) in columns.enumerated() where column.name == name {
+    for (index, column) in columns.enumerated() where column.name.isSameName(as: name) {
       if let relation {
-        if column.relation != relation { continue }
-        if let schema, column.schema != schema { continue }
+        if !column.relation.isSameName(as: relation) { continue }
+        if let schema, !column.schema.isSameName(as: schema) { continue }
       } else if column.isMerged {
         continue
       }
@@ -81,12 +81,12 @@ final class QueryLevel {
   }
 
   func hasRelation(_ name: String) -> Bool {
-    columns.contains { $0.relation == name } || (parent?.hasRelation(name) ?? false)
+    columns.contains { $0.relation.isSameName(as: name) } || (parent?.hasRelation(name) ?? false)
   }
 
   /// Columns whose names someone may have meant: the same but for case first, then within two edits.
   func suggestion(for name: String, relation: String?) -> ScopeColumn? {
-    let candidates = columns.filter { relation == nil || $0.relation == relation }
+    let candidates = columns.filter { column in relation.map { column.relation.isSameName(as: $0) } ?? true }
     if let same = candidates.first(where: { $0.name.lowercased() == name.lowercased() }) { return same }
     let distances = candidates.map { (Self.editDistance($0.name, name), $0) }
     if let best = distances.min(by: { $0.0 < $1.0 }), best.0 <= min(2, name.utf8.count / 2) { return best.1 }

@@ -97,10 +97,11 @@ final class CatalogView: Sendable {
   /// `a."B c"` → ["a", "B c"]; nil when it is not a name.
   static func parts(_ text: String) -> [String]? {
     var parts: [String] = []
-    var part = ""
+    var part = String.UnicodeScalarView()
     var isQuoted = false
     var hasPart = false
-    var iterator = text.makeIterator()
+    // Not by characters: a combining mark behind a quote would be one with it.
+    var iterator = text.unicodeScalars.makeIterator()
     var pending = iterator.next()
     while let character = pending {
       pending = iterator.next()
@@ -118,15 +119,15 @@ final class CatalogView: Sendable {
         hasPart = true
       } else if character == "." {
         guard hasPart else { return nil }
-        parts.append(part)
-        part = ""
+        parts.append(String(part))
+        part = .init()
         hasPart = false
       } else {
-        part += character.lowercased()
+        part.append(("A"..."Z").contains(character) ? Unicode.Scalar(UInt8(ascii: character) + 32) : character)
         hasPart = true
       }
     }
     guard hasPart, !isQuoted else { return nil }
-    return parts + [part]
+    return parts + [String(part)]
   }
 }

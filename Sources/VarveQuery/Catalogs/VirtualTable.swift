@@ -67,10 +67,10 @@ struct VirtualTable: Sendable {
     }
   }()
 
-  private static let byName: [String: VirtualTable] = Dictionary(
-    uniqueKeysWithValues: all.map { ("\($0.schema).\($0.name)", $0) })
+  private static let byName: [Name: VirtualTable] = Dictionary(
+    uniqueKeysWithValues: all.map { (Name("\($0.schema).\($0.name)"), $0) })
 
-  static func find(_ schema: String, _ name: String) -> VirtualTable? { byName["\(schema).\(name)"] }
+  static func find(_ schema: String, _ name: String) -> VirtualTable? { byName[Name("\(schema).\(name)")] }
 }
 
 /// Short for rows of catalogs.

@@ -5,29 +5,29 @@ import VarveCompute
 
 struct PlanCache {
   private struct Key: Hashable {
-    let text: String
+    let text: Name
     let types: [SQLType?]
   }
   private var plans: [Key: PreparedStatement] = [:]
-  private var parsed: [String: [ParsedStatement]] = [:]
+  private var parsed: [Name: [ParsedStatement]] = [:]
   private static let capacity = 256
   private static let longestText = 16_384
 
   func find(_ text: String, _ types: [SQLType?]) -> PreparedStatement? {
-    plans[Key(text: text, types: types)]
+    plans[Key(text: Name(text), types: types)]
   }
 
-  func statements(_ text: String) -> [ParsedStatement]? { parsed[text] }
+  func statements(_ text: String) -> [ParsedStatement]? { parsed[Name(text)] }
 
   mutating func add(_ text: String, _ statements: [ParsedStatement]) {
     guard text.utf8.count <= Self.longestText else { return }
     if parsed.count >= Self.capacity { parsed.removeAll() }
-    parsed[text] = statements
+    parsed[Name(text)] = statements
   }
 
   mutating func add(_ text: String, _ types: [SQLType?], _ statement: PreparedStatement) {
     guard text.utf8.count <= Self.longestText else { return }
     if plans.count >= Self.capacity { plans.removeAll() }
-    plans[Key(text: text, types: types)] = statement
+    plans[Key(text: Name(text), types: types)] = statement
   }
 }

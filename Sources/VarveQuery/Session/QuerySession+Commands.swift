@@ -31,7 +31,7 @@ extension QuerySession {
       return done("DISCARD ALL")
     case .deallocate(let name):
       if let name {
-        if namedStatements.removeValue(forKey: name) == nil { state.add(.deallocate(name)) }
+        if namedStatements.removeValue(forKey: Name(name)) == nil { state.add(.deallocate(name)) }
         return done("DEALLOCATE")
       }
       namedStatements = [:]
@@ -41,6 +41,7 @@ extension QuerySession {
     case .execute(let name, let arguments): return try executeNamed(name, arguments, statement.parsed)
     case .createTable(let create): return try createTable(create, statement.parsed.source)
     case .dropTable(let drop): return try dropTables(drop, statement.parsed.source)
+    case .call(let call, let location): return try callProcedure(call, at: location, statement.parsed.source)
     case .unsupported(let what, let hint):
       // The statement's first word: a statement begins behind blanks.
       throw statement.parsed.source.unsupported(what, at: statement.parsed.firstWord, hint: hint)
@@ -90,7 +91,7 @@ extension QuerySession {
   func prepareNamed(_ name: String, _ types: [TypeSyntax], _ inner: StatementSyntax, _ parsed: ParsedStatement)
     throws -> QueryResult
   {
-    guard namedStatements[name] == nil else {
+    guard namedStatements[Name(name)] == nil else {
       throw SQLError.make("42P05", "prepared statement \"\(name)\" already exists")
     }
     let catalog = CatalogView(snapshot: try snapshot(), session: state)
@@ -99,14 +100,14 @@ extension QuerySession {
     let declared = try types.map { Optional(try binder.type($0)) }
     let statement = ParsedStatement(syntax: inner, source: parsed.source, text: parsed.text)
     _ = try plan(statement, declared)
-    namedStatements[name] = (statement, declared)
+    namedStatements[Name(name)] = (statement, declared)
     return QueryResult(columns: nil, rows: nil, verb: "PREPARE")
   }
 
   func executeNamed(_ name: String, _ arguments: [ExpressionSyntax], _ parsed: ParsedStatement) throws
     -> QueryResult
   {
-    guard let named = namedStatements[name] else {
+    guard let named = namedStatements[Name(name)] else {
       throw SQLError.make("26000", "prepared statement \"\(name)\" does not exist")
     }
     let inner = try plan(named.statement, named.types)
@@ -164,7 +165,7 @@ extension QuerySession {
       let name = parts.last ?? ""
       let schema = parts.count > 1 ? parts[parts.count - 2] : nil
       switch view.relation(schema: schema, name: name)?.source {
-      case .series: if !names.contains(name) { names.append(name) }
+      case .series: if !names.contains(where: { $0.isSameName(as: name) }) { names.append(name) }
       case .virtual:
         throw SQLError.make("42501", "permission denied: \"\(name)\" is a system catalog")
       case nil:

@@ -80,7 +80,7 @@ extension QuerySession {
   func planExecute(_ name: String, _ arguments: [ExpressionSyntax], _ parsed: ParsedStatement) throws
     -> PreparedStatement
   {
-    guard let named = namedStatements[name] else {
+    guard let named = namedStatements[Name(name)] else {
       throw SQLError.make("26000", "prepared statement \"\(name)\" does not exist")
     }
     let inner = try plan(named.statement, named.types)
@@ -95,6 +95,7 @@ extension QuerySession {
   }
 
   func commandColumns(_ syntax: StatementSyntax) -> [ResultColumn]? {
+    if case .call(let call, _) = syntax { return Procedure(call.name)?.columns }
     guard case .show(let name) = syntax else { return nil }
     if name == "all" { return ["name", "setting", "description"].map { ResultColumn(name: $0, type: .text) } }
     return [ResultColumn(name: SettingDefinition.byName[name.lowercased()]?.name ?? name, type: .text)]
@@ -125,7 +126,7 @@ extension QuerySession {
     if !statement.isCurrent(catalog.snapshot, timeZone: state.timeZone) {
       let renewed = try plan(statement.parsed, statement.declaredTypes)
       guard renewed.columns?.map(\.type) == statement.columns?.map(\.type),
-        renewed.columns?.map(\.name) == statement.columns?.map(\.name),
+        renewed.columns?.map { Name($0.name) } == statement.columns?.map { Name($0.name) },
         renewed.parameterTypes == statement.parameterTypes
       else {
         throw SQLError.make(
@@ -158,7 +159,7 @@ extension QuerySession {
     let tables = statement.dependencies.filter { statement.reads.contains($0.id) }
     if transactionStatus == .idle {
       try writePending()
-    } else if let table = tables.first(where: { table in pending.contains { $0.table == table.name } }) {
+    } else if let table = tables.first(where: { table in pending.contains { $0.table.isSameName(as: table.name) } }) {
       throw SQLError.make(
         "0A000", "reading \"\(table.name)\" in the transaction that has written to it is not supported",
         hint: "COMMIT first, or use autocommit.")

@@ -31,7 +31,7 @@ package final class QuerySession {
   var pending: [PointBatch] = []
   var pendingByteCount = 0
   private var cache = PlanCache()
-  var namedStatements: [String: (statement: ParsedStatement, types: [SQLType?])] = [:]
+  var namedStatements: [Name: (statement: ParsedStatement, types: [SQLType?])] = [:]
 
   package init(
     store: any StoreAccess, clock: SessionClock, user: String = "varve", database: String = "varve",
@@ -110,17 +110,16 @@ package final class QuerySession {
 
   /// A plan of before is used again while its tables are as they were.
   package func prepare(_ statement: ParsedStatement, parameterTypes: [SQLType?] = []) throws -> PreparedStatement {
-    // One statement of several has errors that point into the whole text: only a whole text is a key.
+    // Errors point into the whole text, so that is the key; one statement of several has none.
     let text = statement.source.text
-    let isWhole = statement.text.utf8.count == text.utf8.count
     do {
-      if isWhole, transactionStatus != .failed, let known = cache.find(text, parameterTypes),
+      if statement.isAlone, transactionStatus != .failed, let known = cache.find(text, parameterTypes),
         known.isCurrent(try snapshot(), timeZone: state.timeZone)
       {
         return known
       }
       let prepared = try plan(statement, parameterTypes)
-      if isWhole, !prepared.isOnceOnly { cache.add(text, parameterTypes, prepared) }
+      if statement.isAlone, !prepared.isOnceOnly { cache.add(text, parameterTypes, prepared) }
       return prepared
     } catch {
       fail()

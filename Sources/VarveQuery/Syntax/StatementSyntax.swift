@@ -128,6 +128,7 @@ indirect enum StatementSyntax {
   case deallocate(String?)
   case prepare(name: String, types: [TypeSyntax], StatementSyntax)
   case execute(name: String, [ExpressionSyntax])
+  case call(CallSyntax, location: Int)
   /// What PostgreSQL parses and this does not do: its name as users write it, and a hint.
   case unsupported(String, hint: String?)
 }
@@ -139,4 +140,6 @@ package struct ParsedStatement: @unchecked Sendable {
   let source: SourceText
   /// The statement's own text, without the semicolon.
   package let text: String
+  /// There is no other statement in the source.
+  var isAlone = false
 }

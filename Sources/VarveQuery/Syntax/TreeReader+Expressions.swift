@@ -173,7 +173,7 @@ extension TreeReader {
     }
   }
 
-  private func call() throws -> ExpressionSyntax {
+  func call() throws -> ExpressionSyntax {
     var call = CallSyntax(name: [])
     var location = 0
     try object { key in

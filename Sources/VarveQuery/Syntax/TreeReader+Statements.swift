@@ -27,6 +27,7 @@ extension TreeReader {
             syntax: syntax, source: source, text: String(decoding: bytes[lower..<upper], as: UTF8.self)))
       }
     }
+    if result.count == 1 { result[0].isAlone = true }
     return result
   }
 
@@ -54,6 +55,7 @@ extension TreeReader {
       return .deallocate(name.isEmpty ? nil : name)
     case "PrepareStmt": return try prepare()
     case "ExecuteStmt": return try execute()
+    case "CallStmt": return try callStatement()
     default:
       try json.skip()
       return TreeReader.refused(node)
@@ -85,7 +87,7 @@ extension TreeReader {
     case "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt", "GrantStmt", "GrantRoleStmt":
       .unsupported("managing roles and privileges", hint: nil)
     case "LockStmt": .unsupported("LOCK", hint: "Readers see a snapshot; no lock is needed.")
-    case "DoStmt", "CallStmt", "CreateFunctionStmt": .unsupported("procedural code", hint: nil)
+    case "DoStmt", "CreateFunctionStmt": .unsupported("procedural code", hint: nil)
     default:
       .unsupported(
         node.hasSuffix("Stmt") ? "this statement (\(node.dropLast(4)))" : "this statement",
@@ -268,6 +270,15 @@ extension TreeReader {
       return .transaction(.unsupported("SAVEPOINT"))
     default: return .transaction(.unsupported("two-phase commit"))
     }
+  }
+
+  private func callStatement() throws -> StatementSyntax {
+    var procedure: ExpressionSyntax?
+    try object { key in
+      if key == "funccall" { procedure = try call() } else { try json.skip() }
+    }
+    guard let procedure, case .call(let call) = procedure.kind else { return .unsupported("this CALL", hint: nil) }
+    return .call(call, location: procedure.location)
   }
 
   private func prepare() throws -> StatementSyntax {

@@ -13,15 +13,15 @@ struct ChunkCheck {
 
   /// Everything that is wrong with it; empty when it is sound. Throws what says nothing about the chunk, such as a
   /// failing disk.
-  func problems(of chunk: ChunkMetadata) throws -> [VarveError] {
+  /// Read through `handle` where there is one: a file that a server may remove is held by it.
+  func problems(of chunk: ChunkMetadata, through handle: ChunkHandle? = nil) throws -> [VarveError] {
     let path = paths.chunk(chunk.file)
     do {
-      return try check(chunk, path)
+      return try check(chunk, path, handle ?? ChunkHandle(chunk, path: path, files: files))
     } catch let error as VarveError where error.code == .corruption { return [error] }
   }
 
-  private func check(_ chunk: ChunkMetadata, _ path: String) throws -> [VarveError] {
-    let handle = ChunkHandle(chunk, path: path, files: files)
+  private func check(_ chunk: ChunkMetadata, _ path: String, _ handle: ChunkHandle) throws -> [VarveError] {
     let file = try handle.hold()
     defer { withExtendedLifetime(file) {} }
     let contents = try handle.contents()
