@@ -62,6 +62,19 @@ struct SessionTests {
     #expect(try session.prepare("SELECT * FROM cpu LIMIT 1").columns?.count == 5)
   }
 
+  @Test func aPlanIsUsedAgainForTheSameTextAndForNoOther() throws {
+    let session = makeSession()
+    let plan = try session.prepare("SELECT 1;")
+    #expect(try session.prepare("SELECT 1;") === plan, "with its semicolon")
+    #expect(try session.prepare("SELECT 1") !== plan)
+    #expect(try session.prepare("SELECT 1;", parameterTypes: [.text]) !== plan)
+    // Of several statements none is the text's own.
+    let both = try session.split("SELECT 1; SELECT 2")
+    #expect(try session.prepare(both[0]) !== session.prepare(both[0]))
+    #expect(try session.rows("SELECT 1; SELECT 2") == [["2"]])
+    #expect(try session.rows("SELECT 3; SELECT 1") == [["1"]])
+  }
+
   @Test func commandTagsSayWhatWasDone() throws {
     let session = try filled()
     func tag(_ sql: String) throws -> String {
