@@ -7,20 +7,26 @@ import VarveIO
 import VarveStorage
 import VarveWire
 
-/// The listeners whose counts /metrics shows. The HTTP listener is made after its services.
+/// The listeners whose counts /metrics shows. HTTP's and PostgreSQL's are made after HTTP's services.
 final class MeasuredListeners: Sendable {
   let lineProtocol: LineProtocolServer
-  private let httpServer = NIOLockedValueBox<WeakHTTPServer>(WeakHTTPServer())
+  private let later = NIOLockedValueBox(Later())
 
-  private struct WeakHTTPServer: Sendable {
-    weak var server: HTTPServer?
+  private struct Later: Sendable {
+    weak var http: HTTPServer?
+    weak var postgres: PostgresServer?
   }
 
   init(lineProtocol: LineProtocolServer) { self.lineProtocol = lineProtocol }
 
   var http: HTTPServer? {
-    get { httpServer.withLockedValue { $0.server } }
-    set { httpServer.withLockedValue { $0.server = newValue } }
+    get { later.withLockedValue { $0.http } }
+    set { later.withLockedValue { $0.http = newValue } }
+  }
+
+  var postgres: PostgresServer? {
+    get { later.withLockedValue { $0.postgres } }
+    set { later.withLockedValue { $0.postgres = newValue } }
   }
 }
 
@@ -103,8 +109,14 @@ extension HTTPServices {
     text.gauges("varve_table_chunk_bytes", "Bytes of live chunk files.", "table", tables.map { ($0, $1.chunkBytes) })
     var statistics = [("line-protocol", listeners.lineProtocol.statistics)]
     if let http = listeners.http { statistics.append(("http", http.statistics)) }
+    let queries = listeners.postgres?.statistics ?? PostgresStatistics()
     text.counters(
-      "varve_connections_total", "Connections accepted.", "listener", statistics.map { ($0, $1.connections) })
+      "varve_connections_total", "Connections accepted.", "listener",
+      statistics.map { ($0, $1.connections) } + [("postgres", queries.connections)])
+    text.gauge("varve_sessions", "Sessions open over the PostgreSQL protocol.", queries.openSessions)
+    text.counters(
+      "varve_statements_total", "Statements run over the PostgreSQL protocol.", "result",
+      [("ok", queries.statements - queries.failedStatements), ("error", queries.failedStatements)])
     text.counters(
       "varve_received_bytes_total", "Bytes received.", "listener", statistics.map { ($0, $1.bytesReceived) })
     text.counters("varve_rows_written_total", "Rows written.", "listener", statistics.map { ($0, $1.rowsWritten) })

@@ -106,6 +106,7 @@ package final class Server: Sendable {
           try await PostgresServer.start(
             postgresOptions, backend: backend, group: group, logger: settings.logger("postgres"))
         }
+        listeners.postgres = postgres
         return Server(
           listeners: [
             Listener(name: "line-protocol", address: address(lineAddress, settings.lineProtocol)),

@@ -89,7 +89,9 @@ extension PostgresConnection {
     switch outcome {
     case .outputFull, .rowLimitReached: machine.portalSuspended()
     case .empty: machine.emptyQuery()
-    case .complete(let tag): machine.commandComplete(tag, transaction: openSession.transactionStatus)
+    case .complete(let tag):
+      server.countStatement(hasFailed: false)
+      machine.commandComplete(tag, transaction: openSession.transactionStatus)
     }
     endStatement()
   }
@@ -116,6 +118,7 @@ extension PostgresConnection {
         try openSession.endImplicitTransaction(failed: false)
       }
       try applyEffects()
+      server.countStatement(hasFailed: false)
       machine.commandComplete(tag, transaction: openSession.transactionStatus)
     }
   }
@@ -172,6 +175,7 @@ extension PostgresConnection {
 
   private func fail(_ error: any Error) {
     let failure = Self.postgresError(error)
+    server.countStatement(hasFailed: true)
     logger.debug("statement failed", metadata: ["sqlstate": "\(failure.sqlState)", "message": "\(failure.message)"])
     for effect in openSession.takeEffects() { if case .notice(let notice) = effect { machine.notice(notice) } }
     machine.failed(failure)

@@ -13,6 +13,8 @@ package final class PostgresServer: Sendable {
   /// Where it listens; with the port that was picked if 0 was asked for.
   package let address: SocketAddress
 
+  package var statistics: PostgresStatistics { context.statistics }
+
   /// Binds and starts to accept. A restart binds at once, even while connections of a killed process linger.
   package static func start(
     _ options: PostgresServerOptions = PostgresServerOptions(), backend: any QueryBackend,

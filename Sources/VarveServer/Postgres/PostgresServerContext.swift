@@ -14,11 +14,21 @@ struct CancelKey: Hashable, Sendable {
   var secretKey: Int32
 }
 
+/// What the listener has seen since it started.
+package struct PostgresStatistics: Sendable, Equatable {
+  package var connections = 0
+  /// Sessions that are open now.
+  package var openSessions = 0
+  package var statements = 0
+  package var failedStatements = 0
+}
+
 final class PostgresServerContext: Sendable {
   private struct State {
     var connections: [ObjectIdentifier: PostgresConnection] = [:]
     var keys: [CancelKey: PostgresConnection] = [:]
-    var sessionCount = 0
+    /// `openSessions` of it is what the limit of connections is about.
+    var statistics = PostgresStatistics()
     var lastProcessID: Int32 = 0
     var isStopping = false
     /// Woken when the last connection has ended.
@@ -47,6 +57,7 @@ final class PostgresServerContext: Sendable {
         return false
       }
       state.connections[ObjectIdentifier(connection)] = connection
+      state.statistics.connections += 1
       return true
     }
   }
@@ -84,13 +95,24 @@ final class PostgresServerContext: Sendable {
 
   func takeSessionSlot() -> Bool {
     state.withLock { state in
-      guard state.sessionCount < options.maxConnections else { return false }
-      state.sessionCount += 1
+      guard state.statistics.openSessions < options.maxConnections else { return false }
+      state.statistics.openSessions += 1
       return true
     }
   }
 
-  func releaseSessionSlot() { state.withLock { $0.sessionCount -= 1 } }
+  func releaseSessionSlot() { state.withLock { $0.statistics.openSessions -= 1 } }
+
+  // MARK: Counting
+
+  var statistics: PostgresStatistics { state.withLock { $0.statistics } }
+
+  func countStatement(hasFailed: Bool) {
+    state.withLock { state in
+      state.statistics.statements += 1
+      if hasFailed { state.statistics.failedStatements += 1 }
+    }
+  }
 
   // MARK: Cancelling
 
