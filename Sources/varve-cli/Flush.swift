@@ -8,20 +8,28 @@ import VarveServer
 struct Flush: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write all rows to chunk files, so that the next start has no log to replay.",
-    discussion: "Works on a directory that no server holds open; a server does the same by itself (--seal-age).")
+    discussion: """
+      Works on a directory that no server holds open, or through the server with --connect. A server does the same by \
+      itself from time to time (--seal-age).
+      """)
 
-  @OptionGroup var location: DataOption
+  @OptionGroup var place: PlaceOption
 
   func run() throws {
-    let database = try Database.openForCommand(location.directory)
+    if let server = try place.server() {
+      let commit = try server.rows("CALL flush()").first?.first ?? nil
+      return try StandardStreams.write("flushed up to commit \(commit ?? "0")\n")
+    }
+    let directory = place.location.directory
+    let database = try Database.openForCommand(directory)
+    let commit: UInt64
     do {
-      try database.writer().flush()
+      commit = try database.flushBlocking().rawValue
     } catch {
       try database.closeBlocking()
       throw error
     }
-    let sequence = database.store.sequence.rawValue
     try database.closeBlocking()
-    try StandardStreams.write("flushed \(location.directory) up to commit \(sequence)\n")
+    try StandardStreams.write("flushed \(directory) up to commit \(commit)\n")
   }
 }

@@ -6,14 +6,11 @@ import VarveWire
 
 struct Prompt {
   private let connection: any SQLConnection
-  private var format: RowFormat
   private(set) var sink: any ResultSink
   private var showsTiming = false
-  private let isInteractive = StandardStreams.isTerminal(.input)
 
   init(connection: any SQLConnection, format: RowFormat) {
     self.connection = connection
-    self.format = format
     sink = Self.sink(format)
   }
 
@@ -23,19 +20,33 @@ struct Prompt {
 
   /// Until `\q` or the end of the input.
   mutating func run() throws {
-    if isInteractive { try StandardStreams.write("varve — \\? for help, \\q to leave\n") }
+    let input = PromptInput()
     var pending = StatementText()
+    // The lines of the statement as they were typed, for the history.
+    var typed: [String] = []
     while true {
-      if isInteractive { try StandardStreams.write(pending.isEmpty ? "varve=> " : "varve-> ") }
-      guard let line = readLine() else { break }
-      if pending.isEmpty, line.hasPrefix("\\") {
-        guard try command(line) else { return }
-        continue
+      switch try input.read(prompt: pending.isEmpty ? "varve=> " : "varve-> ") {
+      case .interrupted:
+        pending = StatementText()
+        typed = []
+      case .end:
+        if !pending.isEmpty, !input.endGivesUp { try execute(pending.text) }
+        return
+      case .line(let line):
+        if pending.isEmpty, line.hasPrefix("\\") {
+          input.remember(line)
+          guard try command(line) else { return }
+          continue
+        }
+        let statements = pending.add(line)
+        typed.append(line)
+        if pending.isEmpty {
+          input.remember(typed.joined(separator: "\n"))
+          typed = []
+        }
+        for statement in statements { try execute(statement) }
       }
-      for statement in pending.add(line) { try execute(statement) }
     }
-    if isInteractive { try StandardStreams.write("\n") }
-    if !pending.isEmpty { try execute(pending.text) }
   }
 
   private func execute(_ sql: String) throws {
@@ -54,7 +65,8 @@ struct Prompt {
 
   /// False: leave.
   private mutating func command(_ line: String) throws -> Bool {
-    let words = line.split(separator: " ").map(String.init)
+    // A semicolon behind a command is a habit, and harmless.
+    let words = line.split(whereSeparator: { $0 == " " || $0 == ";" }).map(String.init)
     let argument = words.dropFirst().joined(separator: " ")
     switch words[0] {
     case "\\q": return false
@@ -63,14 +75,13 @@ struct Prompt {
       showsTiming.toggle()
       try StandardStreams.write("Timing is \(showsTiming ? "on" : "off").\n")
     case "\\dt": try execute(Self.tables)
-    case "\\d": try execute(argument.isEmpty ? Self.tables : Self.columns(of: argument))
+    case "\\d": try argument.isEmpty ? execute(Self.tables) : describe(argument)
     case "\\format":
-      guard let chosen = RowFormat(rawValue: argument) else {
+      guard let format = RowFormat(rawValue: argument) else {
         StandardStreams.note("\\format takes \(RowFormat.allCases.map(\.rawValue).joined(separator: ", "))")
         return true
       }
-      format = chosen
-      sink = Self.sink(chosen)
+      sink = Self.sink(format)
     default: StandardStreams.note("there is no command \(words[0]); \\? shows those there are")
     }
     return true
@@ -81,16 +92,21 @@ struct Prompt {
     WHERE table_schema = 'public' ORDER BY table_name
     """
 
-  private static func columns(of table: String) -> String {
+  private func describe(_ table: String) throws {
     // Quoted names are as written, others fold to lower case, as in SQL.
-    let name =
-      table.hasPrefix("\"") && table.hasSuffix("\"") && table.count > 1
-      ? String(table.dropFirst().dropLast()) : table
+    let isQuoted = table.hasPrefix("\"") && table.hasSuffix("\"") && table.count > 1
+    let name = isQuoted ? String(table.dropFirst().dropLast()) : table.lowercased()
     let literal = "'" + name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
-    return """
+    let columns = """
       SELECT column_name AS "Column", data_type AS "Type" FROM information_schema.columns \
-      WHERE table_name = \(literal) ORDER BY ordinal_position
+      WHERE table_name = \(literal) ORDER BY table_schema, ordinal_position
       """
+    do {
+      guard try connection.rows(columns).isEmpty else { return try execute(columns) }
+      StandardStreams.note("there is no table \"\(name)\"")
+    } catch let error as PostgresError {
+      StandardStreams.note(Failure.text(error, in: nil))
+    }
   }
 
   private static let help = """
@@ -101,86 +117,7 @@ struct Prompt {
     \\format NAME   table, csv, json or line
     \\q             leaves
 
+    Up and Down go through the history, Ctrl-R searches it; Ctrl-C gives up a line, Ctrl-D leaves.
+
     """
-}
-
-/// Lines gathered up to a semicolon that ends a statement: not in a string, a quoted name or a comment.
-struct StatementText {
-  private enum State: Equatable {
-    case plain
-    case quoted(Character)
-    case dollar(String)
-    case comment(depth: Int)
-  }
-
-  private(set) var text = ""
-  private var state = State.plain
-
-  var isEmpty: Bool { text.allSatisfy(\.isWhitespace) }
-
-  /// The statements that this line completes.
-  mutating func add(_ line: String) -> [String] {
-    var complete: [String] = []
-    var rest = Substring(line + "\n")
-    while let character = rest.first {
-      switch state {
-      case .plain:
-        if rest.hasPrefix("--") {
-          take(&rest, (rest.firstIndex(of: "\n").map { rest.distance(from: rest.startIndex, to: $0) }) ?? rest.count)
-          continue
-        }
-        if rest.hasPrefix("/*") {
-          state = .comment(depth: 1)
-          take(&rest, 2)
-          continue
-        }
-        if character == "'" || character == "\"" { state = .quoted(character) }
-        if character == "$", let tag = Self.dollarTag(rest) {
-          state = .dollar(tag)
-          take(&rest, tag.count)
-          continue
-        }
-        take(&rest, 1)
-        if character == ";" {
-          complete.append(text)
-          text = ""
-        }
-      case .quoted(let quote):
-        // A doubled quote ends and begins again, which comes to the same.
-        if character == quote { state = .plain }
-        take(&rest, 1)
-      case .dollar(let tag):
-        if rest.hasPrefix(tag) {
-          state = .plain
-          take(&rest, tag.count)
-        } else {
-          take(&rest, 1)
-        }
-      case .comment(let depth):
-        if rest.hasPrefix("/*") {
-          state = .comment(depth: depth + 1)
-          take(&rest, 2)
-        } else if rest.hasPrefix("*/") {
-          state = depth == 1 ? .plain : .comment(depth: depth - 1)
-          take(&rest, 2)
-        } else {
-          take(&rest, 1)
-        }
-      }
-    }
-    if isEmpty { text = "" }
-    return complete
-  }
-
-  private mutating func take(_ rest: inout Substring, _ count: Int) {
-    text += rest.prefix(count)
-    rest = rest.dropFirst(count)
-  }
-
-  /// `$$` or `$name$`.
-  private static func dollarTag(_ rest: Substring) -> String? {
-    let name = rest.dropFirst().prefix { $0.isLetter || $0.isNumber || $0 == "_" }
-    guard rest.dropFirst(1 + name.count).first == "$", name.first?.isNumber != true else { return nil }
-    return "$" + name + "$"
-  }
 }

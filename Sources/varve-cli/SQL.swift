@@ -38,7 +38,7 @@ struct SQL: ParsableCommand {
   func run() throws {
     let text = try query.map { $0 == "-" ? try Self.readInput() : $0 }
     if let connect {
-      let url = try ConnectionURL(connect, defaultPorts: ["postgres": 5433, "postgresql": 5433])
+      let url = try ConnectionURL(postgres: connect)
       return try run(text, PostgresClient(url))
     }
     let database = try Database.openForCommand(location.directory, readOnly: readOnly)

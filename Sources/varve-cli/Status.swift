@@ -12,9 +12,12 @@ import VarveWire
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show tables, rows, bytes, bytes a value and the log.",
-    discussion: "Opens the directory for reading only, so it works beside a running server: it shows what is durable.")
+    discussion: """
+      Opens the directory for reading only, so it works beside a running server: it shows what is durable. With \
+      --connect it asks a server, also on another machine, for its tables.
+      """)
 
-  @OptionGroup var location: DataOption
+  @OptionGroup var place: PlaceOption
 
   @Option(help: "How tables are printed: table, csv, json or line.")
   var format: RowFormat = .table
@@ -25,8 +28,15 @@ struct Status: ParsableCommand {
     ("chunk bytes", true), ("chunk values", true), ("bytes a value", true), ("from", false), ("to", false),
   ]
 
+  private static let query = """
+    SELECT table_name AS "table", series, rows, head_rows AS "rows in memory", partitions, chunks, \
+    chunk_bytes AS "chunk bytes", round(bytes_per_value::numeric, 3) AS "bytes a value", \
+    first_time AS "from", last_time AS "to" FROM varve.tables ORDER BY table_name
+    """
+
   func run() throws {
-    let database = try Database.openForCommand(location.directory, readOnly: true)
+    if let server = try place.server() { return try server.run(Self.query, into: format.sink { _ in }) }
+    let database = try Database.openForCommand(place.location.directory, readOnly: true)
     do {
       try show(database)
     } catch {

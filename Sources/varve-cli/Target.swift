@@ -16,6 +16,27 @@ struct DataOption: ParsableArguments {
   var directory: String { data ?? Self.fallback }
 }
 
+/// A closed directory, or the server that has it open.
+struct PlaceOption: ParsableArguments {
+  @OptionGroup var location: DataOption
+
+  @Option(help: ArgumentHelp("Server to ask, such as postgres://127.0.0.1:5433.", valueName: "url"))
+  var connect: String?
+
+  func validate() throws {
+    if connect != nil && location.data != nil {
+      throw ValidationError("--connect goes to a server, --data to a directory; give one of them.")
+    }
+  }
+
+  /// nil: work on the directory.
+  func server() throws -> PostgresClient? { try connect.map { try PostgresClient(ConnectionURL(postgres: $0)) } }
+}
+
+extension ConnectionURL {
+  init(postgres text: String) throws { try self.init(text, defaultPorts: ["postgres": 5433, "postgresql": 5433]) }
+}
+
 /// How rows are printed.
 enum RowFormat: String, ExpressibleByArgument, CaseIterable {
   case table, csv, json, line
@@ -45,7 +66,7 @@ extension Database {
     do {
       return try openBlocking(directory, options: options)
     } catch var error as VarveError where error.code == .directoryLocked {
-      error.hint = "a server has it open: use --connect, or stop the server first"
+      error.hint = "a server has it open: go through it with --connect, or stop it first"
       throw error
     }
   }
