@@ -1,5 +1,10 @@
-"""The end-to-end tests: a real server, real clients. run.py BINARY [NAME…]"""
+"""The end-to-end tests: a real server, real clients. run.py BINARY [NAME…]
 
+Each function `test_…` of a module `…_tests` is a claim; it gets a context of its own.
+"""
+
+import glob
+import importlib
 import os
 import shutil
 import sys
@@ -7,21 +12,36 @@ import tempfile
 import time
 import traceback
 
-import tests
+from support import Context, Skipped
+
+
+def collect():
+    """The tests by name, module by module."""
+    found = {}
+    here = os.path.dirname(os.path.abspath(__file__))
+    for path in sorted(glob.glob(os.path.join(here, "*_tests.py"))):
+        module = importlib.import_module(os.path.basename(path)[:-3])
+        for name, value in vars(module).items():
+            if name.startswith("test_"):
+                assert name not in found, f"two tests are named {name}"
+                found[name] = value
+    return found
+
 
 def main():
     binary = os.path.abspath(sys.argv[1])
-    names = sys.argv[2:] or [name for name in dir(tests) if name.startswith("test_")]
+    tests = collect()
+    names = sys.argv[2:] or list(tests)
     passed, skipped, failed = 0, 0, []
     for name in names:
         directory = tempfile.mkdtemp(prefix="varve-test-")
-        context = tests.Context(binary, directory)
+        context = Context(binary, directory)
         begin = time.monotonic()
         try:
-            getattr(tests, name)(context)
+            tests[name](context)
             passed += 1
             print(f"passed {name[5:].replace('_', ' ')} ({time.monotonic() - begin:.1f} s)", flush=True)
-        except tests.Skipped as reason:
+        except Skipped as reason:
             skipped += 1
             print(f"skipped {name[5:].replace('_', ' ')}: {reason}", flush=True)
         except Exception:
