@@ -32,7 +32,9 @@ public struct QueryRow: Sendable, Hashable {
   public let values: [SQLValue]
   public subscript(index: Int) -> SQLValue { values[index] }
   /// The value of the first column with this name; nil when there is none.
-  public subscript(name: String) -> SQLValue? { columns.firstIndex(of: name).map { values[$0] } }
+  public subscript(name: String) -> SQLValue? {
+    columns.firstIndex { ByteName(text: $0) == ByteName(text: name) }.map { values[$0] }
+  }
 }
 
 extension Database {

@@ -26,9 +26,9 @@ public struct ScanSlice: Sendable {
   public let tags: [String: String]
   /// Nanoseconds since 1970.
   public let times: [Int64]
-  private let columns: [String: (column: FieldColumn, start: Int)]
+  private let columns: [ByteName: (column: FieldColumn, start: Int)]
 
-  init(tags: [String: String], times: [Int64], columns: [String: (column: FieldColumn, start: Int)]) {
+  init(tags: [String: String], times: [Int64], columns: [ByteName: (column: FieldColumn, start: Int)]) {
     self.tags = tags
     self.times = times
     self.columns = columns
@@ -52,7 +52,7 @@ public struct ScanSlice: Sendable {
   }
 
   private func values<T>(_ field: String, _ type: FieldType, _ value: (FieldColumn, Int) -> T) throws -> [T?] {
-    guard let (column, start) = columns[field] else {
+    guard let (column, start) = columns[ByteName(text: field)] else {
       throw VarveError(.notFound, "the scan did not ask for field \"\(field)\"")
     }
     guard column.type == type else {
@@ -75,7 +75,9 @@ extension Database {
       try await workers.run { [self] in
         try reading(stop: { isCancelled.withLock { $0 = true } }) {
           try run(scan, body) {
-            if isCancelled.withLock({ $0 }) { throw VarveError(.cancelled, "the scan was cancelled", sqlState: "57014") }
+            if isCancelled.withLock({ $0 }) {
+              throw VarveError(.cancelled, "the scan was cancelled", sqlState: "57014")
+            }
           }
         }
       }
@@ -91,16 +93,19 @@ extension Database {
       throw VarveError(.notFound, "table \"\(scan.table)\" does not exist", sqlState: "42P01")
     }
     let cursor = try snapshot.scan(try request(scan, table, snapshot))
-    let names = table.tags.map { ($0.name, snapshot.tagColumn($0.id, of: table.id)) }
+    let names = (
+      tags: table.tags.map { ($0.name, snapshot.tagColumn($0.id, of: table.id)) },
+      fields: scan.fields.map { ByteName(text: $0) }
+    )
     try check()
     while let batch = try cursor.next() {
       var row = 0
       for run in batch.runs {
         try check()
-        let columns = Dictionary(uniqueKeysWithValues: zip(scan.fields, batch.fields.map { (column: $0, start: row) }))
+        let columns = Dictionary(uniqueKeysWithValues: zip(names.fields, batch.fields.map { (column: $0, start: row) }))
         try body(
           ScanSlice(
-            tags: tags(of: run.series, names), times: Array(batch.times.span[row..<(row + run.count)]),
+            tags: tags(of: run.series, names.tags), times: Array(batch.times.span[row..<(row + run.count)]),
             columns: columns))
         row += run.count
       }
@@ -108,7 +113,7 @@ extension Database {
   }
 
   private func request(_ scan: Scan, _ table: TableSchema, _ snapshot: any ReadSnapshot) throws -> ScanRequest {
-    guard Set(scan.fields).count == scan.fields.count else {
+    guard Set(scan.fields.map { ByteName(text: $0) }).count == scan.fields.count else {
       throw VarveError(.invalidArgument, "a scan names each field once")
     }
     let fields = try scan.fields.map { name in

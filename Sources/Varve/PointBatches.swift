@@ -79,16 +79,6 @@ struct PointBatches {
   }
 }
 
-/// A name compared by its bytes, as the store does: Swift's String takes canonically equivalent names for one.
-private struct ByteName: Hashable {
-  let text: String
-  static func == (a: Self, b: Self) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
-  func hash(into hasher: inout Hasher) {
-    var text = text
-    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-  }
-}
-
 /// One field while its rows are collected.
 private final class PointColumn {
   let type: FieldType

@@ -88,6 +88,13 @@ import VarveSimulator
       }
       #expect(found.values == [[time, value]])
     }
+    let both = Collected<Int64?>()
+    try await database.scan(Scan("t", time: 2...3, fields: ["e\u{301}", "\u{E9}"])) { slice in
+      for cell in try slice.integers("\u{E9}") { both.append(cell) }
+    }
+    #expect(both.values == [1, nil])
+    let row = try await database.query("SELECT 1 AS \"e\u{301}\", 2 AS \"\u{E9}\"")[0]
+    #expect(row["\u{E9}"] == .integer(2))
     try await database.close()
   }
 
