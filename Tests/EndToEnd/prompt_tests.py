@@ -47,7 +47,7 @@ def test_a_line_at_the_prompt_can_be_edited(context):
     ask(terminal, "22", "SELECT 1+1 AS gone", key.control("u"), "SELECT 20+2;")
     ask(terminal, "30", "SELECT 1+2", key.control("w"), "29;")
     # Longer than the screen is wide.
-    ask(terminal, "300", "SELECT " + "+".join(["1"] * 300), ";")
+    ask(terminal, "150", "SELECT " + "+".join(["1"] * 150), ";")
     terminal.send("\\q", key.ENTER)
     expect(terminal.wait(), 0)
 

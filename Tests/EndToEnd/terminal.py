@@ -31,7 +31,7 @@ class Terminal:
         deadline = time.monotonic() + timeout
         while text not in self.shown:
             if not self.read(max(0, deadline - time.monotonic())):
-                raise AssertionError(f"{text!r} is not shown, but {self.shown!r}")
+                raise AssertionError(f"{text!r} is not shown, but ...{self.shown[-1000:]!r}")
         before, _, self.shown = self.shown.partition(text)
         return before
 

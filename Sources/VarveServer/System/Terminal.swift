@@ -28,6 +28,12 @@ package final class Terminal {
     return try body()
   }
 
+  /// Whether a byte can be read at once.
+  package var hasInput: Bool {
+    var descriptor = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
+    return poll(&descriptor, 1, 0) > 0
+  }
+
   /// The next byte; nil at the end of the input, or when none came in time.
   package func readByte(milliseconds: Int? = nil) throws -> UInt8? {
     var descriptor = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)

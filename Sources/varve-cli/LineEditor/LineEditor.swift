@@ -46,7 +46,8 @@ final class LineEditor {
       view.reset()
     }
     while true {
-      try view.draw(prompt, line)
+      // What is pasted is drawn once.
+      if !terminal.hasInput { try view.draw(prompt, line) }
       guard let key = try keys.read() else { return .end }
       switch key {
       case .enter: return try finish(prompt)
@@ -106,7 +107,7 @@ final class LineEditor {
     }
     while true {
       view.reset()
-      try view.draw("(search) '\(String(wanted))': ", line)
+      if !terminal.hasInput { try view.draw("(search) '\(String(wanted))': ", line) }
       guard let key = try keys.read() else { return nil }
       switch key {
       case .scalar(let scalar):
