@@ -235,7 +235,7 @@ final class MemoryStore: StoreAccess {
         func column(_ name: String, _ kind: ColumnSchema.Kind) -> ColumnID {
           if let known = table.schema.column(named: name) { return known.id }
           let id = ColumnID(rawValue: UInt16(table.schema.columns.count))
-          table.schema.columns.append(ColumnSchema(id: id, name: name, kind: kind))
+          table.schema.append(ColumnSchema(id: id, name: name, kind: kind))
           return id
         }
         for key in batch.series { for tag in key.tags { _ = column(tag.name, .tag) } }
