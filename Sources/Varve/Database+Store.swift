@@ -17,8 +17,10 @@ extension Database: StoreAccess {
   package func dropTable(named name: String) throws { _ = try writer().write(.dropTable(name)) }
 
   package func flushBlocking() throws -> Sequence {
+    // What is committed meanwhile may be in chunks or not.
+    let sequence = store.sequence
     try writer().flush()
-    return store.sequence
+    return sequence
   }
 
   package func verifyBlocking(check: () throws -> Void) throws -> VerifyReport {

@@ -42,7 +42,7 @@ package protocol StoreAccess: AnyObject, Sendable {
   func createTable(_ definition: TableDefinition) throws
   /// Throws `.notFound`.
   func dropTable(named name: String) throws
-  /// Writes all rows in memory to chunks, and waits for it. Gives the last commit that is in chunks.
+  /// Writes all rows in memory to chunks, and waits for it. Gives the commit up to which all is in chunks.
   func flushBlocking() throws -> Sequence
   /// Reads and checks every byte of the files as they stand now. `check` is called between files, and throws to end it.
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport
