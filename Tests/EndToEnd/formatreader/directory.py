@@ -1,0 +1,169 @@
+"""A data directory as a whole: manifest, series file, chunks and write-ahead log, merged into rows (FORMAT.md, The data
+directory, Write-ahead log, Manifest, Series file)."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .chunk import Chunk
+from .logfile import BEGIN, HEADER_LENGTH, LogFile, unwrap
+from .primitives import Cursor, require, signed
+from .records import ABSENT, TAG, VALUE, Catalog, read_commit
+
+CHECKPOINT, EDIT, MANIFEST_MARK = 1, 2, 3
+COMMIT, MARK = 1, 2
+
+
+@dataclass
+class Row:
+    """One identity. `fields` maps the name of each column that was written to its cell: a word, a text as bytes, or
+    None for NULL."""
+    tags: dict
+    time: int
+    fields: dict = field(default_factory=dict)
+
+
+class Directory:
+    """`tables` maps a name to its Table of records.py, `rows` a name to Rows sorted by (series, time), and `met` counts
+    what forms the files had."""
+
+    def __init__(self, path):
+        self.path, self.met, self.catalog = path, Counter(), Catalog()
+        self._read_manifest()
+        self._read_series()
+        cells = {}  # (table id, series, time): {column id: cell}
+        for chunk in self._chunks():
+            for block in chunk.decoded():
+                merge(block, cells)
+        for block in self._log():
+            merge(block, cells)
+        self.tables = {table.name: table for table in self.catalog.tables.values()}
+        self.rows = self._rows(cells)
+
+    def _files(self, folder, suffix):
+        """Id and path of each file of a kind, by id; unfinished files have another suffix."""
+        names = [name for name in os.listdir(os.path.join(self.path, folder)) if name.endswith(suffix)]
+        return sorted((int(name[:-len(suffix)]), os.path.join(self.path, folder, name)) for name in names)
+
+    def _read_manifest(self):
+        file_id, path = self._files("manifest", ".manifest")[-1]
+        file = LogFile(path, file_id, b"VARVEMAN")
+        require(len(file.data) >= file.made_length, "the manifest is shorter than it was made")
+        self.live, self.sequence, end, number = {}, 0, HEADER_LENGTH, 0
+        self.flushed = self.log_start = 0
+        for frame in file.chain():
+            self.met["manifest frame", frame.kind] += 1
+            if frame.kind == MANIFEST_MARK:
+                require(frame.payload == b"" and frame.sequence == number, "a mark of the manifest")
+            else:
+                require(frame.kind == (CHECKPOINT if number == 0 else EDIT), f"a manifest frame of kind {frame.kind}")
+                require(number == 0 or frame.sequence == number + 1, "edits out of order")
+                number = frame.sequence
+                self._apply(unwrap(frame.payload, self.met))
+            end = frame.end
+        require(number > 0, "the manifest has no checkpoint")
+        require(all(frame.durable <= end for frame in file.all_frames()), "the manifest is damaged at its end")
+
+    def _apply(self, body):
+        cursor = Cursor(body)
+        cursor.zigzag()
+        flushed, start = cursor.varint(), cursor.varint()
+        require(flushed >= self.flushed and start >= self.log_start, "an edit goes back")
+        self.flushed, self.log_start = flushed, start
+        self.series_file, self.series_length = cursor.varint(), cursor.varint()
+        self.next_file, next_table = cursor.varint(), cursor.varint()
+        self.catalog.read_changes(cursor)
+        require(next_table >= self.catalog.next_table, "a table id beyond the next one")
+        self.catalog.next_table = next_table
+        for _ in range(cursor.varint()):
+            del self.live[cursor.varint()]
+        for _ in range(cursor.varint()):
+            entry = {"id": cursor.varint(), "table": cursor.varint(), "partition": cursor.zigzag(),
+                     "bytes": cursor.varint(), "rows": cursor.varint(), "values": cursor.varint(),
+                     "least_time": cursor.zigzag(), "greatest_time": cursor.zigzag()}
+            for name in ("first_series", "last_series", "first_sequence", "last_sequence"):
+                entry[name] = cursor.varint()
+            require(entry["id"] not in self.live, f"chunk {entry['id']} is added twice")
+            self.live[entry["id"]] = entry
+        self.live = {id_: entry for id_, entry in self.live.items() if entry["table"] in self.catalog.tables}
+        cursor.end("an edit")
+
+    def _read_series(self):
+        path = dict(self._files("series", ".series"))[self.series_file]
+        file = LogFile(path, self.series_file, b"VARVESER")
+        require(len(file.data) >= self.series_length, "the series file is too short")
+        end = HEADER_LENGTH
+        for frame in file.chain():
+            if frame.offset >= self.series_length:
+                break
+            require((frame.kind, frame.sequence, frame.durable) == (1, 0, 0), "a frame of the series file")
+            cursor = Cursor(unwrap(frame.payload, self.met))
+            self.catalog.read_series(cursor)
+            cursor.end("a series record")
+            end = frame.offset + frame.length
+        require(end == self.series_length, "the series file is damaged")
+
+    def _chunks(self):
+        """Live chunks, oldest writes first."""
+        paths = dict(self._files("chunks", ".chunk"))
+        for entry in sorted(self.live.values(), key=lambda entry: entry["first_sequence"]):
+            chunk = Chunk(paths[entry["id"]], entry["id"], self.met)
+            require(entry["bytes"] == len(chunk.data), f"{chunk.path}: length")
+            require(chunk.last_sequence <= self.flushed, f"{chunk.path}: rows that are not flushed")
+            for name in entry.keys() - {"id", "bytes"}:
+                require(getattr(chunk, name) == entry[name], f"{chunk.path}: {name} is not what the manifest says")
+            table = self.catalog.tables[chunk.table]
+            require(all(table.columns[column][1] == type_ for column, type_ in chunk.columns), f"{chunk.path}: columns")
+            yield chunk
+
+    def _log(self):
+        """Blocks of rows that no chunk has, in order; applies catalog changes and series on the way."""
+        segments = [LogFile(path, id_, b"VARVEWAL") for id_, path in self._files("wal", ".wal")]
+        for segment in segments:
+            require(len(segment.data) == segment.made_length, f"segment {segment.id}: length")
+        begins = {segment.id: segment.begin() for segment in segments}
+        self.log_end, sequence, claims = self.log_start, self.flushed, [0]
+        for segment in segments:
+            if segment.id == self.log_start >> 32:
+                offset = max(HEADER_LENGTH, self.log_start & 0xFFFFFFFF)
+            elif segment.id > self.log_start >> 32 and begins[segment.id] == self.log_end:
+                offset = HEADER_LENGTH
+            else:
+                claims += [frame.durable for frame in segment.all_frames()]
+                continue
+            self.met["log segment", "the first" if sequence == self.flushed else "a further one"] += 1
+            ends = [begin for id_, begin in begins.items() if id_ > segment.id and begin >> 32 == segment.id]
+            for frame in segment.chain(offset, limit=ends[-1] if ends else None):
+                self.log_end = frame.end
+                claims.append(frame.durable)
+                self.met["log frame", frame.kind] += 1
+                require(frame.kind in (COMMIT, MARK, BEGIN), f"a log frame of kind {frame.kind}")
+                if frame.kind == COMMIT:
+                    sequence += 1
+                    require(frame.sequence == sequence, "commits out of order")
+                    yield from read_commit(unwrap(frame.payload, self.met), self.catalog, self.met)
+            claims += ends[-1:] or [frame.durable for frame in segment.all_frames()]
+        require(max(claims) <= self.log_end, "the log is damaged at its end")
+
+    def _rows(self, cells):
+        rows = {name: [] for name in self.tables}
+        for (table_id, series, time), columns in sorted(cells.items(), key=lambda item: item[0]):
+            if table_id not in self.catalog.tables:
+                continue
+            table = self.catalog.tables[table_id]
+            tags = {table.columns[column][0]: value for column, value in table.series[series].items()}
+            fields = {table.columns[column][0]: cell for column, cell in columns.items()}
+            require(all(table.columns[column][1] != TAG for column in columns), "a tag is written as a field")
+            rows[table.name].append(Row(tags, time, fields))
+        return rows
+
+
+def merge(block, cells):
+    """Lays the rows of a block over older ones, field by field."""
+    merged = []
+    for series, time in zip(block.series, block.times):
+        merged.append(cells.setdefault((block.table, series, signed(time)), {}))
+    for column, (_, states, values) in block.fields.items():
+        for row, state, value in zip(merged, states, values):
+            if state != ABSENT:
+                row[column] = value if state == VALUE else None

@@ -1,0 +1,127 @@
+"""What log records say: catalog changes, series and rows (FORMAT.md, Commit record)."""
+
+from dataclasses import dataclass, field
+
+from .primitives import MASK, Cursor, require
+
+TAG, TEXT = 0, 5
+ABSENT, VALUE, NULL = 0, 1, 2
+
+
+@dataclass
+class Table:
+    id: int
+    name: str
+    width: int
+    columns: list = field(default_factory=list)  # (name, field type or TAG) by column id
+    series: dict = field(default_factory=dict)   # series id: {column id: value}
+
+
+@dataclass
+class Block:
+    """Rows of one table and partition. `fields` maps a column id to (type, states, values): a state a row, and a value
+    (a word, or bytes of a text) a row, meaningful where the state is VALUE."""
+    table: int
+    series: list
+    times: list
+    fields: dict
+
+
+class Catalog:
+    def __init__(self):
+        self.tables = {}
+        self.next_table = 0  # ids below are taken: by tables, or by dropped ones
+
+    def read_changes(self, cursor):
+        for _ in range(cursor.varint()):
+            tag, table = cursor.u8(), cursor.varint()
+            if tag == 1:
+                require(table not in self.tables, f"table {table} is created twice")
+                self.next_table = max(self.next_table, table + 1)
+                name = cursor.text().decode()
+                self.tables[table] = Table(table, name, cursor.varint())
+            elif tag == 2:
+                column, type_, name = cursor.varint(), cursor.u8(), cursor.text().decode()
+                columns = self.tables[table].columns
+                require(column == len(columns), f"column {column} of table {table} is not the next one")
+                require(type_ <= 6, f"field type {type_}")
+                columns.append((name, type_))
+            elif tag == 3:
+                del self.tables[table]
+            else:
+                require(False, f"catalog change {tag}")
+
+    def read_series(self, cursor):
+        """One series record."""
+        table, first, count = cursor.varint(), cursor.varint(), cursor.varint()
+        for series in range(first, first + count):
+            tags = {}
+            for _ in range(cursor.varint()):
+                column = cursor.varint()
+                require(not tags or column > max(tags), "the tags of a series are out of order")
+                tags[column] = cursor.text().decode()
+                require(tags[column] != "", "an empty tag value")
+            if table not in self.tables:
+                require(table < self.next_table, f"series of table {table}, which never was")
+                continue
+            known = self.tables[table].series
+            require(known.get(series, tags) == tags, f"series {series} of table {table} is given twice")
+            require(series in known or series == len(known), f"series {series} of table {table} is not the next one")
+            known[series] = tags
+
+
+def read_commit(body, catalog, met):
+    """Applies the catalog changes and series of a commit; gives its blocks of rows."""
+    cursor = Cursor(body)
+    cursor.zigzag()
+    catalog.read_changes(cursor)
+    for _ in range(cursor.varint()):
+        catalog.read_series(cursor)
+    blocks = [read_block(cursor, met) for _ in range(cursor.varint())]
+    cursor.end("a commit record")
+    return blocks
+
+
+def read_block(cursor, met):
+    table, count = cursor.varint(), cursor.varint()
+    series = run_of_words(cursor, count, met)
+    form = cursor.u8()
+    require(form in (0, 1), f"times of form {form}")
+    met["log times", form] += 1
+    if form == 0:
+        times = run_of_words(cursor, count, met)
+    else:
+        times = [cursor.u64()]
+        for difference in run_of_words(cursor, count, met)[1:]:
+            times.append((times[-1] + difference) & MASK)
+    fields = {}
+    for _ in range(cursor.varint()):
+        column = cursor.varint()
+        require(not fields or column > max(fields), "the fields of a block are out of order")
+        fields[column] = read_field(cursor, count, met)
+    return Block(table, series, times, fields)
+
+
+def read_field(cursor, count, met):
+    type_, presence = cursor.u8(), cursor.u8()
+    require(1 <= type_ <= 6 and presence in (0, 1), f"field type {type_}, presence {presence}")
+    met["log presence", presence] += 1
+    states = bytes([VALUE]) * count if presence == 0 else cursor.take(count)
+    require(max(states, default=0) <= NULL, "a state above 2")
+    if type_ != TEXT:
+        return type_, states, run_of_words(cursor, count, met)
+    lengths = run_of_words(cursor, count, met)
+    total = cursor.varint()
+    require(total == sum(lengths), "text lengths do not add up")
+    return type_, states, [cursor.take(length) for length in lengths]
+
+
+def run_of_words(cursor, count, met):
+    width, least = cursor.u8(), cursor.u64()
+    require(width in (0, 1, 2, 4, 8), f"words of {width} bytes")
+    met["log word width", width] += 1
+    if width == 0:
+        return [least] * count
+    distances = cursor.take(width * count)
+    return [(least + int.from_bytes(distances[i:i + width], "little")) & MASK
+            for i in range(0, len(distances), width)]
