@@ -35,6 +35,18 @@ final class JoinNode: PlanNode {
 }
 
 final class JoinOperator: Operator {
+  /// How far the join of one batch of the left has come: its pairs can be many more than memory holds, so they are made
+  /// as they are asked for.
+  private struct Progress {
+    let batch: QueryBatch
+    let keys: [Column]
+    let hashes: Buffer<UInt64>
+    var row = 0
+    /// The next row of the right that `row` meets; negative: none is left. nil: `row` has not begun.
+    var other: Int?
+    var isMatched: [Bool]
+  }
+
   private let node: JoinNode
   private let left: any Operator
   private let right: QueryBatch
@@ -44,7 +56,7 @@ final class JoinOperator: Operator {
   private var heads: [UInt64: Int32] = [:]
   private var previous: [Int32] = []
   private var isMatched: [Bool]
-  private var waiting: [QueryBatch] = []
+  private var progress: Progress?
   private var isLeftDone = false
   private static let pairsPerBatch = 16_384
 
@@ -73,93 +85,98 @@ final class JoinOperator: Operator {
 
   func next() throws -> QueryBatch? {
     while true {
-      if !waiting.isEmpty { return waiting.removeFirst() }
-      if isLeftDone { return nil }
-      if let batch = try left.next() {
-        try context.check()
-        try join(batch)
-      } else {
-        isLeftDone = true
-        if node.kind == .full { try deliverUnmatched() }
-      }
-    }
-  }
-
-  private func join(_ batch: QueryBatch) throws {
-    let keys = try node.equalities.map { try context.evaluate($0.left, batch) }
-    let hashes = Self.hashes(keys, batch.count)
-    var leftRows: [Int32] = []
-    var rightRows: [Int32] = []
-    var leftMatched = Array(repeating: false, count: batch.count)
-    func deliver() throws {
-      if leftRows.isEmpty { return }
       try context.check()
-      try emit(batch, leftRows, rightRows, &leftMatched)
-      leftRows.removeAll(keepingCapacity: true)
-      rightRows.removeAll(keepingCapacity: true)
-    }
-    for row in 0..<batch.count {
-      if node.equalities.isEmpty {
-        for other in 0..<right.count {
-          leftRows.append(Int32(row))
-          rightRows.append(Int32(other))
-          if leftRows.count >= Self.pairsPerBatch { try deliver() }
+      if progress == nil {
+        if isLeftDone { return nil }
+        guard let batch = try left.next() else {
+          isLeftDone = true
+          if node.kind == .full, let rest = unmatchedRight() { return rest }
+          return nil
         }
-      } else if !keys.contains(where: { $0.isNull(at: row) }), let head = heads[hashes[row]] {
-        var other = head
-        while other >= 0 {
-          let candidate = Int(other)
-          if keys.indices.allSatisfy({ keys[$0].isSame(row, rightKeys[$0], candidate) }) {
-            leftRows.append(Int32(row))
-            rightRows.append(other)
-            if leftRows.count >= Self.pairsPerBatch { try deliver() }
-          }
-          other = previous[candidate]
-        }
+        let keys = try node.equalities.map { try context.evaluate($0.left, batch) }
+        progress = Progress(
+          batch: batch, keys: keys, hashes: Self.hashes(keys, batch.count),
+          isMatched: Array(repeating: false, count: batch.count))
       }
+      if let joined = try joinSome() { return joined }
     }
-    try deliver()
-    if node.kind == .inner { return }
-    let alone = Buffer<UInt32>((0..<UInt32(batch.count)).filter { !leftMatched[Int($0)] })
-    if alone.count == 0 { return }
-    let lefts = batch.gather(alone.span).columns
-    waiting.append(
-      QueryBatch(
-        count: alone.count, columns: lefts + node.right.types.map { Column.null($0, count: alone.count) }))
   }
 
-  private func emit(_ batch: QueryBatch, _ leftRows: [Int32], _ rightRows: [Int32], _ leftMatched: inout [Bool])
-    throws
-  {
-    let lefts = leftRows.map { UInt32($0) }
-    let rights = rightRows.map { UInt32($0) }
+  /// The next pairs of the batch that pass, or at its end what met nothing; nil: neither, go on.
+  private func joinSome() throws -> QueryBatch? {
+    guard var current = progress else { return nil }
+    progress = nil
+    let (lefts, rights) = pairs(&current)
+    if lefts.isEmpty {
+      return node.kind == .inner ? nil : unmatchedLeft(current)
+    }
+    let joined = try join(&current, lefts, rights)
+    progress = current
+    return joined
+  }
+
+  /// At most `pairsPerBatch` pairs of rows; none at the end of the batch.
+  private func pairs(_ current: inout Progress) -> (lefts: [UInt32], rights: [UInt32]) {
+    var lefts: [UInt32] = []
+    var rights: [UInt32] = []
+    while current.row < current.batch.count, lefts.count < Self.pairsPerBatch {
+      var other = current.other ?? firstCandidate(current)
+      while other >= 0, lefts.count < Self.pairsPerBatch {
+        if current.keys.indices.allSatisfy({ current.keys[$0].isSame(current.row, rightKeys[$0], other) }) {
+          lefts.append(UInt32(current.row))
+          rights.append(UInt32(other))
+        }
+        other = node.equalities.isEmpty ? (other + 1 < right.count ? other + 1 : -1) : Int(previous[other])
+      }
+      current.other = other
+      if other < 0 {
+        current.row += 1
+        current.other = nil
+      }
+    }
+    return (lefts, rights)
+  }
+
+  private func firstCandidate(_ current: Progress) -> Int {
+    if node.equalities.isEmpty { return right.count > 0 ? 0 : -1 }
+    if current.keys.contains(where: { $0.isNull(at: current.row) }) { return -1 }
+    return heads[current.hashes[current.row]].map(Int.init) ?? -1
+  }
+
+  /// The pairs that pass the other conditions; nil if none does.
+  private func join(_ current: inout Progress, _ lefts: [UInt32], _ rights: [UInt32]) throws -> QueryBatch? {
     var joined = QueryBatch(
       count: lefts.count,
-      columns: batch.columns.map { $0.gather(lefts) } + right.columns.map { $0.gather(rights) })
+      columns: current.batch.columns.map { $0.gather(lefts) } + right.columns.map { $0.gather(rights) })
+    func note(_ pair: Int) {
+      current.isMatched[Int(lefts[pair])] = true
+      if node.kind == .full { isMatched[Int(rights[pair])] = true }
+    }
     if !node.residual.isEmpty, let rows = try context.selection(node.residual, joined) {
       joined = joined.gather(rows.span)
-      for row in rows.span {
-        leftMatched[Int(lefts[Int(row)])] = true
-        if node.kind == .full { isMatched[Int(rights[Int(row)])] = true }
-      }
+      for row in rows.span { note(Int(row)) }
     } else {
-      for row in lefts { leftMatched[Int(row)] = true }
-      if node.kind == .full { for row in rights { isMatched[Int(row)] = true } }
+      for pair in lefts.indices { note(pair) }
     }
-    if joined.count == 0 { return }
-    try context.memory.charge(joined.byteCount)
-    context.memory.release(joined.byteCount)
-    waiting.append(joined)
+    return joined.count > 0 ? joined : nil
   }
 
-  private func deliverUnmatched() throws {
+  private func unmatchedLeft(_ current: Progress) -> QueryBatch? {
+    let alone = Buffer<UInt32>((0..<UInt32(current.batch.count)).filter { !current.isMatched[Int($0)] })
+    if alone.count == 0 { return nil }
+    return QueryBatch(
+      count: alone.count,
+      columns: current.batch.gather(alone.span).columns
+        + node.right.types.map { Column.null($0, count: alone.count) })
+  }
+
+  private func unmatchedRight() -> QueryBatch? {
     let alone = Buffer<UInt32>((0..<UInt32(right.count)).filter { !isMatched[Int($0)] })
-    if alone.count == 0 { return }
-    waiting.append(
-      QueryBatch(
-        count: alone.count,
-        columns: node.left.types.map { Column.null($0, count: alone.count) }
-          + right.columns.map { $0.gather(alone.span) }))
+    if alone.count == 0 { return nil }
+    return QueryBatch(
+      count: alone.count,
+      columns: node.left.types.map { Column.null($0, count: alone.count) }
+        + right.columns.map { $0.gather(alone.span) })
   }
 }
 
