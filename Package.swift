@@ -20,12 +20,13 @@ let package = Package(
     // C: system libraries, and what Swift cannot say.
     .systemLibrary(name: "CZstd"),
     .systemLibrary(name: "CLZ4"),
+    .systemLibrary(name: "CURing"),
     .systemLibrary(name: "CPgQuery"),
     .target(name: "CVarve"),
 
     // The ladder, from the bottom.
     .target(name: "VarveCore", dependencies: ["CVarve"]),
-    .target(name: "VarveIO", dependencies: ["VarveCore", "CVarve"]),
+    .target(name: "VarveIO", dependencies: ["VarveCore", "CVarve", "CURing"]),
     .target(name: "VarveFormat", dependencies: ["VarveCore", "CVarve", "CZstd", "CLZ4"]),
     .target(name: "VarveCompute", dependencies: ["VarveCore", "CVarve"]),
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
@@ -50,6 +51,9 @@ let package = Package(
         "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "VarveServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+
+    .executableTarget(
+      name: "scan-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"], path: "Benchmarks/scan"),
 
     // Tests mirror the sources; the simulator is the disk, clock and randomness that they inject.
     .target(name: "VarveSimulator", dependencies: ["VarveCore", "VarveIO"], path: "Tests/VarveSimulator"),

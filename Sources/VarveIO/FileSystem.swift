@@ -6,8 +6,8 @@
 // - a created, renamed or removed name is safe after `syncDirectory` of its directory returned;
 // - a failed sync says nothing about what is on disk, and syncing again proves nothing.
 // Calls are at block and batch granularity, so an existential costs nothing that can be measured.
-// Every call throws `VarveError`: `.diskFull`, `.notFound`, `.alreadyExists`, `.directoryLocked` or `.inputOutput`,
-// with the path as its place.
+// Every call throws `VarveError`: `.diskFull`, `.notFound`, `.alreadyExists`, `.directoryLocked`, `.overloaded` (no
+// descriptor left, from `open`) or `.inputOutput`, with the path as its place.
 
 import VarveCore
 
@@ -49,6 +49,9 @@ package protocol File: AnyObject, Sendable {
   func byteCount() throws -> Int
   /// Fills `buffer` from `offset`; returns the bytes read, fewer than asked only at the end of the file.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int
+  /// Fills the buffers of all requests, in any order, and says in each how many bytes it got: fewer than asked only at
+  /// the end of the file. Disks serve many requests at once in little more time than one.
+  func read(_ requests: inout [ReadRequest]) throws
   /// Writes all of `bytes` at `offset`, extending the file where needed, or throws; after a throw any part of
   /// the range may hold old or new bytes.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws
@@ -75,6 +78,12 @@ extension FileSystem {
 }
 
 extension File {
+  package func read(_ requests: inout [ReadRequest]) throws {
+    for i in requests.indices {
+      requests[i].byteCount = try read(into: requests[i].buffer, at: requests[i].offset)
+    }
+  }
+
   package func readAll(limit: Int = 1 << 32) throws -> [UInt8] {
     let size = try byteCount()
     guard size <= limit else {

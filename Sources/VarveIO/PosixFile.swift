@@ -10,6 +10,7 @@ import VarveCore
 final class PosixFile: File {
   let path: String
   private let descriptor: Int32
+  private let rings: IORings?
   private let use = Mutex(Use())
 
   private struct Use {
@@ -18,9 +19,10 @@ final class PosixFile: File {
   }
 
   /// Takes over `descriptor`.
-  init(descriptor: Int32, path: String) {
+  init(descriptor: Int32, path: String, rings: IORings?) {
     self.descriptor = descriptor
     self.path = path
+    self.rings = rings
   }
 
   deinit { close() }
@@ -35,16 +37,14 @@ final class PosixFile: File {
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
     try using { descriptor in
-      var done = 0
-      while done < buffer.count, let base = buffer.baseAddress {
-        let count = pread(descriptor, base + done, buffer.count - done, off_t(offset + done))
-        if count < 0, errno == EINTR { continue }
-        guard count >= 0 else { throw systemError("pread", path, errno) }
-        if count == 0 { break }
-        done += count
-      }
-      return done
+      var request = ReadRequest(offset: offset, buffer: buffer)
+      try BatchRead.complete(descriptor, path, &request)
+      return request.byteCount
     }
+  }
+
+  func read(_ requests: inout [ReadRequest]) throws {
+    try using { try BatchRead.fill($0, path, &requests, rings: rings) }
   }
 
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {

@@ -4,7 +4,16 @@ import Glibc
 import VarveCore
 
 package struct PosixFileSystem: FileSystem {
-  package init() {}
+  private let rings: IORings?
+
+  /// Batches are read through io_uring where the system has it, unless `usesIORing` is false.
+  package init(usesIORing: Bool = true) {
+    Descriptors.prepare()
+    rings = usesIORing ? IORings.shared : nil
+  }
+
+  /// Whether io_uring is in use in this process, in words, and if not why not.
+  package static var ioRingState: String { IORings.state }
 
   package func open(_ path: String, _ mode: OpenMode) throws -> any File {
     let flags: Int32 =
@@ -13,9 +22,9 @@ package struct PosixFileSystem: FileSystem {
       case .readWrite: O_RDWR
       case .createNew: O_RDWR | O_CREAT | O_EXCL
       }
-    let descriptor = try retrying("open", path) { Glibc.open(path, flags | O_CLOEXEC, 0o644) }
+    let descriptor = try Descriptors.open(path, flags)
     // The system opens directories for reading; nobody here means to.
-    let file = PosixFile(descriptor: descriptor, path: path)
+    let file = PosixFile(descriptor: descriptor, path: path, rings: rings)
     var status = stat()
     _ = try retrying("fstat", path) { fstat(descriptor, &status) }
     guard status.st_mode & S_IFMT != S_IFDIR else { throw systemError("open", path, EISDIR) }
@@ -69,10 +78,10 @@ package struct PosixFileSystem: FileSystem {
   package func remove(_ path: String) throws { _ = try retrying("unlink", path) { unlink(path) } }
 
   package func syncDirectory(_ path: String) throws {
-    let descriptor = try retrying("open", path) { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-    defer { Glibc.close(descriptor) }
-    // Not retried: after a failed sync nothing is known (EINTR cannot come from fsync on the local file systems of Linux).
-    if fsync(descriptor) != 0 { throw systemError("fsync", path, errno) }
+    try Descriptors.withDirectory(path) { descriptor in
+      // Not retried: after a failed sync nothing is known (EINTR cannot come from fsync on local file systems).
+      if fsync(descriptor) != 0 { throw systemError("fsync", path, errno) }
+    }
   }
 
   package func lock(_ path: String, shared: Bool) throws -> any FileLock { try PosixLock(path, shared: shared) }

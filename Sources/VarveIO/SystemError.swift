@@ -10,9 +10,16 @@ func systemError(_ operation: String, _ path: String, _ code: Int32) -> VarveErr
     case ENOENT, ENOTDIR: .notFound
     case EEXIST: .alreadyExists
     case ENOSPC, EDQUOT: .diskFull
+    case EMFILE, ENFILE: .overloaded
     default: .inputOutput
     }
-  return VarveError(kind, "\(operation): \(reason)", place: path)
+  let hint: String? =
+    switch code {
+    case EMFILE: "this process may have \(ProcessLimits.openFiles) files and connections open: raise `ulimit -n`"
+    case ENFILE: "the whole system has as many files open as it may: raise `sysctl fs.file-max`"
+    default: nil
+    }
+  return VarveError(kind, "\(operation): \(reason)", hint: hint, place: path)
 }
 
 /// Calls again after an interruption; throws what else goes wrong.
@@ -25,6 +32,10 @@ func retrying(_ operation: String, _ path: String, _ call: () -> Int32) throws -
 }
 
 extension VarveError {
+  /// Want of what may come back by itself: room on the disk, or descriptors. Nothing was changed, and the same may
+  /// succeed later.
+  package var isWant: Bool { code == .diskFull || code == .overloaded }
+
   /// What `FileSystem.lock` throws; `holder` reads as in "in use by process 12".
   package static func directoryInUse(by holder: String, _ path: String) -> VarveError {
     VarveError(
