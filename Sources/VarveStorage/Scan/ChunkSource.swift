@@ -1,5 +1,5 @@
-// Rows of one chunk: the row blocks that the index cannot rule out, cut to the series and times asked for. Field pages
-// are read only for row blocks that have such rows.
+// Rows of one chunk: the row blocks that the index cannot rule out, cut to the series and times asked for. The pages of
+// several row blocks are read at once: few at first, since a query may stop early, then more and more.
 
 import VarveCore
 import VarveFormat
@@ -13,12 +13,20 @@ final class ChunkSource: RowSource {
   private let zones: [ZonePredicate]
   private var blocks: [Int]?
   private var position = 0
+  /// Pages of `blocks` from `position` up to here.
+  private let pages = PageBatch()
+  private var readUpTo = 0
+  private var readByteCount: Int
+  private let readByteLimit: Int
   private var counted = ScanStatistics()
 
-  init(_ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate]) {
+  /// Reads at most `readByteLimit` ahead, but whole row blocks.
+  init(_ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate], readByteLimit: Int) {
     self.chunk = chunk
     self.selection = selection
     self.zones = zones
+    self.readByteLimit = readByteLimit
+    readByteCount = min(ScanLimits.firstReadByteCount, readByteLimit)
   }
 
   func addStatistics(to total: inout ScanStatistics) {
@@ -32,16 +40,16 @@ final class ChunkSource: RowSource {
     let blocks = try listBlocks()
     let index = try chunk.contents().index
     while position < blocks.count {
-      let block = index.rowBlocks[blocks[position]]
+      if position == readUpTo { try readAhead(blocks, index) }
+      let block = blocks[position]
       position += 1
-      if let batch = try read(block) { return batch }
+      if let batch = try read(index.rowBlocks[block]) { return batch }
     }
     return nil
   }
 
   private func listBlocks() throws -> [Int] {
     if let blocks { return blocks }
-    file = try chunk.hold()
     let found = try chunk.rowBlocks(selection, zones)
     counted.rowBlocks = found.total
     counted.rowBlocksPruned = found.total - found.selected.count
@@ -49,13 +57,47 @@ final class ChunkSource: RowSource {
     return found.selected
   }
 
+  /// Reads the pages of the next row blocks.
+  private func readAhead(_ blocks: [Int], _ index: ChunkIndex) throws {
+    let file = try self.file ?? chunk.hold()
+    self.file = file
+    var wanted: [PageReference] = []
+    var byteCount = 0
+    var end = position
+    while end < blocks.count, wanted.isEmpty || byteCount < readByteCount {
+      let first = wanted.count
+      addPages(of: index.rowBlocks[blocks[end]], to: &wanted)
+      for page in wanted[first...] { byteCount += page.byteCount }
+      end += 1
+    }
+    try pages.read(wanted, from: file)
+    readUpTo = end
+    counted.pagesRead += wanted.count
+    counted.bytesRead += byteCount
+    readByteCount = min(readByteCount * 4, readByteLimit)
+  }
+
+  private func addPages(of block: RowBlockEntry, to wanted: inout [PageReference]) {
+    wanted.append(block.seriesPage)
+    wanted.append(block.timesPage)
+    let first = wanted.count
+    var isAscending = true
+    for (id, _) in selection.fields {
+      guard let page = block.field(id)?.page else { continue }
+      isAscending = isAscending && page.offset > wanted[wanted.count - 1].offset
+      wanted.append(page)
+    }
+    // Fields are asked for in any order, and may be asked for twice.
+    if !isAscending {
+      wanted.replaceSubrange(first..., with: Set(wanted[first...]).sorted { $0.offset < $1.offset })
+    }
+  }
+
   private func read(_ block: RowBlockEntry) throws -> ScanBatch? {
-    let runs = try page(block.seriesPage) {
-      try RowBlockReader.decodeSeries($0, block: block, file: chunk.metadata.file, place: chunk.path)
-    }
-    let times = try page(block.timesPage) {
-      try RowBlockReader.decodeTimes($0, block: block, file: chunk.metadata.file, place: chunk.path)
-    }
+    let runs = try RowBlockReader.decodeSeries(
+      pages.bytes(block.seriesPage), block: block, file: chunk.metadata.file, place: chunk.path)
+    let times = try RowBlockReader.decodeTimes(
+      pages.bytes(block.timesPage), block: block, file: chunk.metadata.file, place: chunk.path)
     let (kept, ranges, count) = select(runs, times)
     guard count > 0 else { return nil }
     let isWhole = count == times.count
@@ -120,18 +162,10 @@ final class ChunkSource: RowSource {
         .corruption, "chunk holds column \(id.rawValue) as \(entry.type.sqlName), not \(type.sqlName)",
         place: chunk.path)
     }
-    let column = try page(entry.page) {
-      try RowBlockReader.decodeField($0, field: entry, block: block, file: chunk.metadata.file, place: chunk.path)
-    }
+    let column = try RowBlockReader.decodeField(
+      pages.bytes(entry.page), field: entry, block: block, file: chunk.metadata.file, place: chunk.path)
     guard let ranges else { return column }
     for range in ranges { builder.append(column, rows: range) }
     return builder.finish()
-  }
-
-  private func page<T>(_ reference: PageReference, _ decode: (UnsafeRawBufferPointer) throws -> T) throws -> T {
-    let bytes = try chunk.read(reference)
-    counted.pagesRead += 1
-    counted.bytesRead += bytes.count
-    return try bytes.withUnsafeBytes(decode)
   }
 }

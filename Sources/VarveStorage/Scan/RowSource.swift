@@ -18,4 +18,9 @@ struct RowSelection {
 enum ScanLimits {
   /// Rows a source or a merge delivers at once.
   static let batchRowCount = Limits.rowBlockRowCount
+  /// Bytes of pages that a chunk's source reads at once: at first, and at most.
+  static let firstReadByteCount = 32 << 10
+  static let readByteCount = 512 << 10
+  /// All chunks of a partition together: each has at least `firstReadByteCount`.
+  static let partitionReadByteCount = 16 << 20
 }

@@ -38,7 +38,12 @@ final class StoreCursor: ScanCursor {
     for source in chunkSources { source.addStatistics(to: &done) }
     // Zone maps may skip a row only where no other source could hold newer cells of it.
     let sourceCount = partition.chunks.count + partition.blocks.count
-    chunkSources = partition.chunks.map { ChunkSource($0, plan.selection, zones: sourceCount == 1 ? zones : []) }
+    let byteLimit = min(
+      ScanLimits.readByteCount,
+      max(ScanLimits.firstReadByteCount, ScanLimits.partitionReadByteCount / max(1, partition.chunks.count)))
+    chunkSources = partition.chunks.map {
+      ChunkSource($0, plan.selection, zones: sourceCount == 1 ? zones : [], readByteLimit: byteLimit)
+    }
     let sources: [any RowSource] = chunkSources + partition.blocks.map { HeadBlockSource($0, plan.selection) }
     current = sources.count == 1 ? sources[0] : try MergeSource(sources, plan.selection)
   }
