@@ -32,6 +32,7 @@ package final class Store: @unchecked Sendable {
   let ids: FileIDs
   let series: SeriesIndexes
   let published: Mutex<Published>
+  let reserve: ReserveFile
   private let lock: (any FileLock)?
 
   // Touched only by the committing thread.
@@ -61,6 +62,7 @@ package final class Store: @unchecked Sendable {
     self.ids = ids
     self.series = series
     self.lock = lock
+    reserve = ReserveFile(options, paths)
     self.workingCatalog = published.catalog
     self.loggedSeries = Dictionary(uniqueKeysWithValues: published.catalog.tables.keys.map { ($0, series[$0].count) })
     self.published = Mutex(published)

@@ -40,6 +40,8 @@ package struct StoreOptions: Sendable {
   package var seriesByteCount = 4 << 30
   /// Emptied log segments kept for reuse.
   package var spareSegments = 2
+  /// Room kept for cleaning up on a full disk; 0 keeps none.
+  package var reserveByteCount = 1 << 20
   /// Seed of the in-memory hash tables.
   package var hashSeed: UInt64 = 0x5EED
   /// Called with a line for the log: what happened, never per row.

@@ -7,6 +7,7 @@ package struct StorePaths: Sendable {
   package init(root: String) { self.root = root }
 
   package var lock: String { root + "/LOCK" }
+  package var reserve: String { root + "/RESERVE" }
   package var log: String { root + "/wal" }
   package var chunks: String { root + "/chunks" }
   package var manifests: String { root + "/manifest" }

@@ -245,8 +245,8 @@ package final class CommitPipeline: BatchSink {
       store.options.log(.info, "sealed \(chunks.rowCount) rows into \(chunks.chunks.count) chunks")
     } catch {
       let error = asVarveError(error)
-      guard error.code == .diskFull else { return sealFailed(error) }
-      // The chunks are good; only the manifest or the series file had no room.
+      guard error.isWant else { return sealFailed(error) }
+      // The chunks are good; only the manifest or the series file had no room or no descriptor.
       store.options.log(.warning, "no room to install chunks; trying again: \(error.message)")
       let again = store.options.clock.monotonicNanoseconds() + 500_000_000
       gate.update { $0.seal = .written(chunks, notBefore: again) }
@@ -287,7 +287,7 @@ package final class CommitPipeline: BatchSink {
       gate.update { $0.seal = .written(chunks, notBefore: 0) }
     } catch {
       let error = asVarveError(error)
-      if error.code == .diskFull {
+      if error.isWant {
         store.options.log(.warning, "no room to seal; writers wait, trying again: \(error.message)")
         let again = store.options.clock.monotonicNanoseconds() + 500_000_000
         gate.update { $0.seal = .waiting(until: again) }

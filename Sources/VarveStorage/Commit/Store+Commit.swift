@@ -109,13 +109,19 @@ extension Store {
 
   private func append(_ group: ResolvedGroup, sequence: Sequence) throws {
     let log = try writableLog()
+    let isDrop = group.changes.contains { if case .dropTable = $0 { true } else { false } }
     var frame = CommitRecord(
       wallNanoseconds: options.clock.wallNanoseconds(), changes: group.changes, series: group.series,
       rows: group.rows.map {
         RowsRecord(table: $0.partition.table, series: $0.block.series, times: $0.block.times, fields: $0.block.fields)
       }
     ).encodedFrame()
-    try log.append(.commit, sequence: sequence, frame: &frame)
+    do {
+      try log.append(.commit, sequence: sequence, frame: &frame)
+    } catch let error as VarveError where error.code == .diskFull && isDrop {
+      // A drop makes room in the end, so it gets what it takes.
+      try reserve.lend { try log.append(.commit, sequence: sequence, frame: &frame, inSmallSegment: true) }
+    }
   }
 
   private func sync() throws {
@@ -143,14 +149,15 @@ extension Store {
       if state.activeSince == nil, !state.active.isEmpty { state.activeSince = now }
       state.sequence = sequence
     }
-    // Snapshots may still read what the next seal, made by this thread, removes.
-    for chunk in removed { chunk.pin() }
+    // Snapshots may still read what goes now; what no snapshot has needs no descriptor.
+    for i in removed.indices where !isKnownUniquelyReferenced(&removed[i]) { removed[i].pin() }
     announce(group, sequence)
     for table in dropped {
       series.remove(table)
       loggedSeries[table] = nil
       savedSeries[table] = nil
     }
+    removeFiles(of: removed)
   }
 
   private func announce(_ group: ResolvedGroup, _ sequence: Sequence) {
@@ -165,8 +172,9 @@ extension Store {
 
   private func refuse(_ error: any Error, _ requests: [CommitRequest]) -> [CommitOutcome] {
     let error = asVarveError(error)
-    // Without room nothing was written, and the same request may succeed later. Anything else is for good.
-    if error.code != .diskFull { fail(error) }
+    // Without room or descriptors nothing was written, and the same request may succeed later. Anything else is for
+    // good.
+    if !error.isWant { fail(error) }
     return requests.map { _ in .failure(error) }
   }
 

@@ -56,7 +56,7 @@ extension Store {
   }
 
   /// Writes the sealing head's chunks. After a throw nothing names what was written, and the call may be made again;
-  /// `.diskFull` is worth another try later, anything else is not.
+  /// want of room or descriptors is worth another try later, anything else is not.
   package func writeChunks() throws -> SealedChunks {
     let (head, catalog) = published.withLock { ($0.sealing, $0.catalog) }
     guard let head else { return SealedChunks(chunks: []) }
@@ -75,7 +75,7 @@ extension Store {
     return SealedChunks(chunks: written)
   }
 
-  /// Makes the chunks live. `.diskFull` leaves everything as it was, for another try.
+  /// Makes the chunks live. Want of room or descriptors leaves everything as it was, for another try.
   package func install(_ sealed: SealedChunks) throws {
     guard let frozen, let manifest, let seriesFile, let log else { preconditionFailure("install follows freeze") }
     do {
@@ -85,14 +85,14 @@ extension Store {
       try seriesFile.append(newSeries(frozen))
       for (table, count) in frozen.series { savedSeries[table] = count }
       let before = manifest.state.chunks
-      try manifest.commit(edit(frozen, sealed, manifest.state, seriesFile))
+      try reserve.lend { try manifest.commit(edit(frozen, sealed, manifest.state, seriesFile)) }
       publish(sealed)
       flushed = frozen.sequence
       self.frozen = nil
       cleanUp(log, before: frozen.logStart, before.keys.filter { manifest.state.chunks[$0] == nil })
     } catch {
       let error = asVarveError(error)
-      if error.code != .diskFull { fail(error) }
+      if !error.isWant { fail(error) }
       throw error
     }
   }
@@ -113,6 +113,7 @@ extension Store {
     } catch {
       options.log(.warning, "cannot remove files that are no longer needed; the next start does: \(error)")
     }
+    reserve.restore()
   }
 
   private var sealedSequence: Sequence { frozen?.sequence ?? flushed.next }

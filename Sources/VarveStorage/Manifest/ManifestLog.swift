@@ -80,8 +80,8 @@ package final class ManifestLog {
       fileByteCount: made.byteCount, offset: made.offset, edits: read.edits + 1, state: read.state)
   }
 
-  /// Makes `edit` durable and applies it. Throws `.diskFull`, with nothing changed, when a new file is needed and does
-  /// not fit; any other error leaves it open whether the edit holds, so the log takes no more.
+  /// Makes `edit` durable and applies it. Throws `.diskFull` or `.overloaded`, with nothing changed, when a new file is
+  /// needed and does not fit or cannot be opened; any other error leaves it open whether the edit holds, so the log takes no more.
   package func commit(_ edit: ManifestEdit) throws {
     if let failure { throw failure }
     var next = state
@@ -123,7 +123,7 @@ package final class ManifestLog {
     do {
       made = try Self.writeFile(
         paths: paths, files: files, clock: clock, ids: ids, capacity: capacity, state: next, edits: edits + 1)
-    } catch let error as VarveError where error.code == .diskFull {
+    } catch let error as VarveError where error.isWant {
       throw error
     } catch {
       throw fail(error)
@@ -181,19 +181,19 @@ package final class ManifestLog {
       return (id, file, byteCount, end + RecordFrame.frameByteCount(payload: 0))
     } catch {
       file.close()
-      guard let full = error as? VarveError, full.code == .diskFull else { throw error }
+      guard let full = error as? VarveError, full.isWant else { throw error }
       // Nothing names the unfinished file yet: without it all is as before.
       try files.remove(temporary)
       throw full
     }
   }
 
-  /// From the rename on nobody can tell which manifest a crash would leave, so lack of room is no longer harmless.
+  /// From the rename on nobody can tell which manifest a crash would leave, so want is no longer harmless.
   private static func publish(_ temporary: String, as id: FileID, paths: StorePaths, files: any FileSystem) throws {
     do {
       try files.rename(temporary, to: paths.manifest(id))
       try files.syncDirectory(paths.manifests)
-    } catch let error as VarveError where error.code == .diskFull {
+    } catch let error as VarveError where error.isWant {
       throw VarveError(.inputOutput, error.message, place: error.place)
     }
   }

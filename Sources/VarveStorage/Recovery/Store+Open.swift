@@ -40,14 +40,17 @@ extension Store {
     try makeTailDurable(loaded, options, paths)
     let highest = try highestFileID(paths, files)
     let ids = FileIDs(next: max(manifest.state.nextFile, FileID(rawValue: highest.rawValue + 1)))
-    let log = try resume(manifest, options, paths, ids)
+    // A full disk must not keep a store from opening.
+    let log = try ReserveFile(options, paths).lend { try resume(manifest, options, paths, ids) }
     try sweep(loaded, keepingManifest: log.state, options, paths)
     let seriesFile = try SeriesFile.resume(
       paths: paths, files: files, id: manifest.state.seriesFile, byteCount: manifest.state.seriesByteCount)
     let wal = WriteAheadLog(
       paths: paths, files: files, clock: options.clock, ids: ids, segmentByteCount: options.segmentByteCount,
       end: loaded.logEnd, segments: loaded.segments)
-    return loaded.makeStore(ids: ids, lock: lock, log: wal, manifest: log, seriesFile: seriesFile)
+    let store = loaded.makeStore(ids: ids, lock: lock, log: wal, manifest: log, seriesFile: seriesFile)
+    store.reserve.restore()
+    return store
   }
 
   private static func resume(
@@ -82,7 +85,9 @@ extension Store {
     let wal = WriteAheadLog(
       paths: paths, files: files, clock: options.clock, ids: ids, segmentByteCount: options.segmentByteCount,
       end: .origin, segments: [])
-    return loaded.makeStore(ids: ids, lock: lock, log: wal, manifest: manifest, seriesFile: seriesFile)
+    let store = loaded.makeStore(ids: ids, lock: lock, log: wal, manifest: manifest, seriesFile: seriesFile)
+    store.reserve.restore()
+    return store
   }
 
   private static func prepareDirectory(_ options: StoreOptions, _ paths: StorePaths) throws {
@@ -96,7 +101,7 @@ extension Store {
       try files.syncDirectory(parent(of: paths.root))
     }
     let names = try files.list(paths.root)
-    let ours: Set<String> = ["LOCK", "wal", "chunks", "manifest", "series", "quarantine"]
+    let ours: Set<String> = ["LOCK", "RESERVE", "wal", "chunks", "manifest", "series", "quarantine"]
     let foreign = names.filter { !ours.contains($0) && $0 != "lost+found" }
     if !foreign.isEmpty, !names.contains("manifest") {
       throw VarveError(
@@ -186,8 +191,8 @@ extension Store {
       }
     }
     throw VarveError(
-      .overloaded, "the directory changes faster than it can be read", hint: "try again, or ask the server that writes it",
-      place: paths.root)
+      .overloaded, "the directory changes faster than it can be read",
+      hint: "try again, or ask the server that writes it", place: paths.root)
   }
 
   /// nil when the manifest changed meanwhile.

@@ -83,12 +83,13 @@ package final class WriteAheadLog {
   }
 
   /// Appends one frame, whose payload follows `RecordFrame.headerByteCount` bytes of room in `frame`. Not durable
-  /// before `sync`. Throws `.diskFull` before anything was written if there is no room for another segment: the
-  /// caller may try again later. Any other error ends the log.
-  package func append(_ kind: Kind, sequence: Sequence, frame: inout [UInt8]) throws {
+  /// before `sync`. Throws `.diskFull` or `.overloaded` before anything was written if there is no room for another
+  /// segment, or no descriptor: the caller may try again later. Any other error ends the log. `inSmallSegment` is for
+  /// what must be logged on a full disk: a segment that is made for it is hardly larger than it.
+  package func append(_ kind: Kind, sequence: Sequence, frame: inout [UInt8], inSmallSegment: Bool = false) throws {
     if let failure { throw failure }
     let needed = RecordFrame.frameByteCount(payload: frame.count - RecordFrame.headerByteCount)
-    let segment = try segmentWithRoom(needed)
+    let segment = try segmentWithRoom(needed, small: inSmallSegment)
     RecordFrame.seal(
       &frame, kind: kind.rawValue, sequence: sequence, durable: durable.rawValue, file: segment.id, offset: offset)
     do {
@@ -183,9 +184,10 @@ package final class WriteAheadLog {
 
   // MARK: - Segments
 
-  private func segmentWithRoom(_ needed: Int) throws -> Segment {
+  private func segmentWithRoom(_ needed: Int, small: Bool) throws -> Segment {
     if let current, offset + needed <= current.byteCount { return current }
-    let wanted = max(segmentByteCount, Self.firstRecordOffset + needed)
+    let least = (Self.firstRecordOffset + needed + 4095) & ~4095
+    let wanted = small ? least : max(segmentByteCount, least)
     let next: Segment
     if let spare = spares.first, spare.byteCount >= wanted {
       spares.removeFirst()
@@ -217,7 +219,8 @@ package final class WriteAheadLog {
   }
 
   /// A new segment, zeroed to its full length, under its name only when it is whole: a segment of another length
-  /// than its header says is damage. Throws `.diskFull` when it does not fit.
+  /// than its header says is damage. Throws `.diskFull` when it does not fit,
+  /// `.overloaded` when it cannot be opened.
   private func createSegment(byteCount: Int) throws -> Segment {
     let id = try ids.take()
     let temporary = paths.segment(id) + ".new"
@@ -262,7 +265,11 @@ package final class WriteAheadLog {
     let temporary = paths.segment(id) + ".new"
     try files.rename(paths.segment(old), to: temporary)
     try files.syncDirectory(paths.log)
-    let file = try files.open(temporary, .readWrite)
+    let file: any File
+    do { file = try files.open(temporary, .readWrite) } catch let error as VarveError where error.isWant {
+      // A spare is worth no waiting for a descriptor.
+      return try files.remove(temporary)
+    }
     try name(file, temporary, id: id, byteCount: segmentByteCount)
     spares.append(Segment(id: id, file: file, byteCount: segmentByteCount))
   }

@@ -64,6 +64,7 @@ struct Run {
     options.segmentByteCount = 4096
     options.manifestByteCount = 2048
     options.spareSegments = 1
+    options.reserveByteCount = 512
     return options
   }
 
