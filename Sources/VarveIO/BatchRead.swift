@@ -22,6 +22,8 @@ package struct ReadRequest {
 enum BatchRead {
   /// For fewer a ring costs as much as it gains.
   private static let leastRingCount = 4
+  /// Nearer together than this on average, the system's own reading ahead does better than advice.
+  private static let leastAdvisedDistance = 16 << 10
 
   static func fill(_ descriptor: Int32, _ path: String, _ requests: inout [ReadRequest], rings: IORings?) throws {
     if requests.count >= leastRingCount, let rings, let lent = rings.lend() {
@@ -36,6 +38,8 @@ enum BatchRead {
   /// Reads what stands in the page cache, up to the first request that does not; that and all behind it the system is
   /// asked to fetch together.
   private static func readCached(_ descriptor: Int32, _ requests: inout [ReadRequest]) {
+    let extent = requests[requests.count - 1].offset - requests[0].offset
+    guard extent / requests.count >= leastAdvisedDistance else { return }
     for i in requests.indices {
       let (buffer, offset) = (requests[i].buffer, off_t(requests[i].offset))
       requests[i].byteCount = max(0, curing_read_cached(descriptor, buffer.baseAddress, buffer.count, offset))

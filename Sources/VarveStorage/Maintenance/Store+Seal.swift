@@ -82,7 +82,7 @@ extension Store {
       // In the weaker sync modes a later drop may be visible and not yet durable: then what it took out of the sealing
       // head must not be counted as flushed.
       try log.sync()
-      try seriesFile.append(newSeries(frozen))
+      try reserve.lend { try seriesFile.append(newSeries(frozen)) }
       for (table, count) in frozen.series { savedSeries[table] = count }
       let before = manifest.state.chunks
       try reserve.lend { try manifest.commit(edit(frozen, sealed, manifest.state, seriesFile)) }
