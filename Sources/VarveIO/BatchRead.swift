@@ -44,7 +44,8 @@ enum BatchRead {
       let (buffer, offset) = (requests[i].buffer, off_t(requests[i].offset))
       requests[i].byteCount = max(0, curing_read_cached(descriptor, buffer.baseAddress, buffer.count, offset))
       if requests[i].byteCount == buffer.count { continue }
-      for request in requests[i...] {
+      // To the system no length means all of the rest.
+      for request in requests[i...] where request.buffer.count > 0 {
         // Advice only: where it is not taken, the reads below wait one by one.
         _ = posix_fadvise(descriptor, off_t(request.offset), off_t(request.buffer.count), POSIX_FADV_WILLNEED)
       }
