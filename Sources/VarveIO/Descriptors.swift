@@ -42,11 +42,11 @@ enum Descriptors {
     if descriptor < 0, errno == EMFILE || errno == ENFILE {
       return try spare.withLock { spare in
         if spare >= 0 { close(spare) }
-        defer { spare = Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC) }
-        // Another thread may have been faster.
-        let descriptor = try open(path, flags)
-        defer { close(descriptor) }
-        return try body(descriptor)
+        spare = -1
+        // Another thread may have been faster; then there is none until one is closed. What is opened here stays open, as
+        // the next spare one.
+        spare = try open(path, flags)
+        return try body(spare)
       }
     }
     if descriptor < 0 { descriptor = try open(path, flags) }

@@ -43,7 +43,9 @@ import VarveIO
       try files.createDirectory(root)
       defer { rmdir(root) }
       let held = try useUp(files)
-      for _ in 0..<3 { try files.syncDirectory(root) }
+      try files.createDirectory(root + "/d")
+      defer { rmdir(root + "/d") }
+      for path in [root, root + "/d", root] { try files.syncDirectory(path) }
       withExtendedLifetime(held) {}
     }
   }

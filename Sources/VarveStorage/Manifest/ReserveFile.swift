@@ -37,7 +37,10 @@ final class ReserveFile {
     do {
       try write()
       isWhole = true
-    } catch let error {
+    } catch let error as VarveError where error.code == .overloaded {
+      // Whatever is there stays; the next seal or drop looks again.
+      return
+    } catch {
       // Half a reserve would be room that nobody has.
       _ = release()
       if asVarveError(error).code != .diskFull { log(.warning, "cannot make the reserve file: \(error)") }
