@@ -18,6 +18,16 @@ package enum Datum: Sendable, Hashable {
   case array([Datum])
 
   package var isNull: Bool { self == .null }
+
+  /// The same value to the last bit: -0 is not 0, a NaN is itself, and text is bytes.
+  package func isIdentical(to other: Datum) -> Bool {
+    switch (self, other) {
+    case (.float(let a), .float(let b)): a.bitPattern == b.bitPattern
+    case (.text(let a), .text(let b)): a.utf8.elementsEqual(b.utf8)
+    case (.array(let a), .array(let b)): a.count == b.count && zip(a, b).allSatisfy { $0.isIdentical(to: $1) }
+    default: self == other
+    }
+  }
 }
 
 /// PostgreSQL's interval: three parts that do not convert into each other by themselves.

@@ -103,6 +103,7 @@ import VarveSimulator
     let database = try Database.openBlocking("/sim/db", options: .init(), fileSystem: disk) {
       $0.segmentByteCount = 4096
       $0.manifestByteCount = 2048
+      $0.reserveByteCount = 1024
     }
     disk.set(capacity: 20_000)
     var taken: Int64 = 0

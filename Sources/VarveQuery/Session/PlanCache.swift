@@ -2,6 +2,7 @@
 // different texts does not repeat them.
 
 import VarveCompute
+import VarveCore
 
 struct PlanCache {
   private struct Key: Hashable {

@@ -80,10 +80,21 @@ extension QuerySession {
       guard let value = state.setting(name) else {
         throw SQLError.make("42704", "unrecognized configuration parameter \"\(name)\"")
       }
-      rows = [[.text(value)]]
+      let kind = SettingDefinition.byName[name.lowercased()]?.kind
+      var shown = value
+      if case .milliseconds = kind { shown = Self.duration(milliseconds: value) }
+      rows = [[.text(shown)]]
     }
     let types = Array(repeating: SQLType.text, count: rows.first?.count ?? 1)
     return QueryResult(columns: columns, rows: RowsOperator(try QueryBatch(rows: rows, types: types)), verb: "SHOW")
+  }
+
+  /// As PostgreSQL shows a time: in the largest unit that leaves no rest.
+  private static func duration(milliseconds text: String) -> String {
+    guard let number = Int64(text), number > 0 else { return text }
+    for (unit, size) in [("d", Int64(86_400_000)), ("h", 3_600_000), ("min", 60_000), ("s", 1000)]
+    where number % size == 0 { return "\(number / size)\(unit)" }
+    return "\(number)ms"
   }
 
   // MARK: PREPARE and EXECUTE

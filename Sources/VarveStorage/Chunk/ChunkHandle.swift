@@ -52,7 +52,10 @@ final class ChunkHandle: Sendable {
         try Self.read(file, reference, path)
       }
       guard contents.identity.table == metadata.table, contents.identity.partition == metadata.partition,
-        contents.footer.rowCount == metadata.rowCount
+        contents.footer.rowCount == metadata.rowCount, contents.footer.valueCount == metadata.valueCount,
+        contents.footer.time == metadata.time, contents.footer.firstSeries == metadata.firstSeries,
+        contents.footer.lastSeries == metadata.lastSeries, contents.identity.firstSequence == metadata.firstSequence,
+        contents.identity.lastSequence == metadata.lastSequence
       else { throw VarveError(.corruption, "chunk is not the one that the manifest names", place: path) }
       state.contents = contents
       return contents

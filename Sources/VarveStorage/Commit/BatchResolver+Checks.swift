@@ -41,9 +41,12 @@ extension BatchResolver {
   }
 
   func checkTimes(_ batch: PointBatch, _ rows: [Int], _ rejected: inout RowRejections) {
-    var late = false
-    for row in rows where batch.times[row] > latestTime { late = true }
-    guard late else { return }
+    var isOff = false
+    for row in rows where batch.times[row] > latestTime || batch.times[row] == .min { isOff = true }
+    guard isOff else { return }
+    rejected.reject(
+      rows.filter { batch.times[$0] == .min }, column: 1, .invalidTimestamp,
+      "the time stamp is the least that 64 bits hold, which stands for -infinity")
     rejected.reject(
       rows.filter { batch.times[$0] > latestTime }, column: 1, .timestampInFuture,
       "the time stamp is further in the future than --max-future allows")

@@ -5,7 +5,7 @@ import VarveCore
 extension BatchResolver {
   /// The batch as it stands; nil if anything about it is new or not allowed, for the careful way.
   mutating func resolveKnown(_ batch: PointBatch) -> ResolvedBatch? {
-    guard batch.rowCount > 0, let table = catalog.table(named: batch.table), !hasLateTime(batch.times),
+    guard batch.rowCount > 0, let table = catalog.table(named: batch.table), !hasRefusedTime(batch.times),
       let fields = knownFields(batch, table), let series = knownSeries(batch, table)
     else { return nil }
     var result = ResolvedBatch()
@@ -13,10 +13,14 @@ extension BatchResolver {
     return result
   }
 
-  private func hasLateTime(_ times: Buffer<Int64>) -> Bool {
+  private func hasRefusedTime(_ times: Buffer<Int64>) -> Bool {
     var latest = Int64.min
-    for time in times.span { latest = max(latest, time) }
-    return latest > latestTime
+    var earliest = Int64.max
+    for time in times.span {
+      latest = max(latest, time)
+      earliest = min(earliest, time)
+    }
+    return latest > latestTime || earliest == .min
   }
 
   /// In order of column id, each with the column's own type.

@@ -111,7 +111,7 @@ extension LineParser {
   }
 
   private mutating func tableNumber(_ name: String) -> Int {
-    if let known = tableIndex[name] { return known }
+    if let known = tableIndex[Name(name)] { return known }
     if tableCount == tableCapacity {
       tableCapacity = max(4, tableCapacity * 2)
       let moved = UnsafeMutablePointer<TableState>.allocate(capacity: tableCapacity)
@@ -120,7 +120,7 @@ extension LineParser {
       tables = moved
     }
     (tables + tableCount).initialize(to: TableState(name: name))
-    tableIndex[name] = tableCount
+    tableIndex[Name(name)] = tableCount
     tableCount += 1
     return tableCount - 1
   }

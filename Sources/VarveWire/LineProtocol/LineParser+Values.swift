@@ -175,7 +175,8 @@ extension LineParser {
       return fail(p, .invalidTimestamp, "\(excerpt(p, count)) is out of range: times are 64-bit nanoseconds")
     case .success(let value):
       let (product, overflow) = value.multipliedReportingOverflow(by: unit)
-      if overflow {
+      // The least and the greatest are SQL's infinities.
+      if overflow || product == .min || product == .max {
         return fail(p, .invalidTimestamp, "\(excerpt(p, count)) is out of range: times are 64-bit nanoseconds")
       }
       time = product

@@ -36,7 +36,7 @@ struct LineParser: ~Copyable {
   var tables: UnsafeMutablePointer<TableState>
   var tableCount = 0
   var tableCapacity = 0
-  var tableIndex: [String: Int] = [:]
+  var tableIndex: [Name: Int] = [:]
   /// Tables whose batch has begun.
   var openTables: [Int] = []
   var batchNumber: UInt64 = 0

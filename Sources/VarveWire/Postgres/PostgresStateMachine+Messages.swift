@@ -51,8 +51,8 @@ extension PostgresStateMachine {
     switch message {
     case .query(let sql):
       // A simple query takes the unnamed statement and portal.
-      statements[""] = nil
-      portals[""] = nil
+      statements[Name("")] = nil
+      portals[Name("")] = nil
       phase = .busy(.simpleQuery(failed: false))
       return .simpleQuery(sql)
     case .parse(let name, let sql, let parameterTypes):
@@ -73,11 +73,11 @@ extension PostgresStateMachine {
       phase = .busy(.execute)
       return .execute(entry.portal, formats: entry.formats, rowLimit: rowLimit > 0 ? Int(rowLimit) : nil)
     case .closeStatement(let name):
-      statements[name] = nil
+      statements[Name(name)] = nil
       writer.closeComplete()
       return nil
     case .closePortal(let name):
-      portals[name] = nil
+      portals[Name(name)] = nil
       writer.closeComplete()
       return nil
     case .flush:
@@ -99,8 +99,8 @@ extension PostgresStateMachine {
 
   private mutating func parse(_ name: String, _ sql: String, _ types: [UInt32]) throws(PostgresError) -> Action {
     if name.isEmpty {
-      statements[""] = nil
-    } else if statements[name] != nil {
+      statements[Name("")] = nil
+    } else if statements[Name(name)] != nil {
       throw PostgresError("42P05", "prepared statement \"\(name)\" already exists")
     } else if statements.count >= PostgresLimits.preparedStatements {
       throw PostgresError(
@@ -126,8 +126,8 @@ extension PostgresStateMachine {
         "bind message has \(formats.count) result formats but query has \(columns.count) columns")
     }
     if name.isEmpty {
-      portals[""] = nil
-    } else if portals[name] != nil {
+      portals[Name("")] = nil
+    } else if portals[Name(name)] != nil {
       throw PostgresError("42P03", "cursor \"\(name)\" already exists")
     } else if portals.count >= PostgresLimits.portals {
       throw PostgresError(
@@ -147,14 +147,14 @@ extension PostgresStateMachine {
   }
 
   private func prepared(_ name: String) throws(PostgresError) -> PreparedEntry {
-    if let entry = statements[name] { return entry }
+    if let entry = statements[Name(name)] { return entry }
     throw PostgresError(
       "26000",
       name.isEmpty ? "unnamed prepared statement does not exist" : "prepared statement \"\(name)\" does not exist")
   }
 
   private func portal(_ name: String) throws(PostgresError) -> PortalEntry {
-    if let entry = portals[name] { return entry }
+    if let entry = portals[Name(name)] { return entry }
     throw PostgresError("34000", "portal \"\(name)\" does not exist")
   }
 }

@@ -85,8 +85,8 @@ package struct PostgresStateMachine<Statement, Portal> {
   private(set) package var transaction: TransactionStatus = .idle
 
   /// Under their names; the unnamed ones under "".
-  var statements: [String: PreparedEntry] = [:]
-  var portals: [String: PortalEntry] = [:]
+  var statements: [Name: PreparedEntry] = [:]
+  var portals: [Name: PortalEntry] = [:]
 
   var inbound: [UInt8] = []
   /// `inbound` up to here is done with.
@@ -158,7 +158,7 @@ package struct PostgresStateMachine<Statement, Portal> {
 
   package mutating func parsed(_ statement: Statement, parameterTypes: [UInt32], columns: [ResultColumn]?) {
     guard case .busy(.parse(let name)) = phase else { preconditionFailure("parsed() without parse") }
-    statements[name] = PreparedEntry(statement: statement, parameterTypes: parameterTypes, columns: columns)
+    statements[Name(name)] = PreparedEntry(statement: statement, parameterTypes: parameterTypes, columns: columns)
     writer.parseComplete()
     phase = .ready
   }
@@ -167,7 +167,7 @@ package struct PostgresStateMachine<Statement, Portal> {
     guard case .busy(.bind(let name, let columns, let formats)) = phase else {
       preconditionFailure("bound() without bind")
     }
-    portals[name] = PortalEntry(portal: portal, columns: columns, formats: formats)
+    portals[Name(name)] = PortalEntry(portal: portal, columns: columns, formats: formats)
     writer.bindComplete()
     phase = .ready
   }
@@ -243,7 +243,7 @@ package struct PostgresStateMachine<Statement, Portal> {
   package func parameterStatus(_ name: String, _ value: String) { writer.parameterStatus(name, value) }
 
   /// SQL's DEALLOCATE, which shares its names with Parse. False: there is no such statement.
-  package mutating func deallocate(_ name: String) -> Bool { statements.removeValue(forKey: name) != nil }
+  package mutating func deallocate(_ name: String) -> Bool { statements.removeValue(forKey: Name(name)) != nil }
   package mutating func deallocateAll() { statements.removeAll() }
 
   // MARK: Shared by the phases
