@@ -41,7 +41,7 @@ struct SimulatedNames {
   }
 
   static func parent(_ path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "" }
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
     return String(path[..<slash])
   }
 
@@ -66,7 +66,8 @@ struct SimulatedNames {
   }
 
   func children(_ path: String) -> [String] {
-    entries.keys.filter { Self.parent($0) == path && $0 != path }.map { String($0.dropFirst(path.count + 1)) }
+    entries.keys.filter { Self.parent($0) == path && $0 != path }
+      .map { String(decoding: $0.utf8.dropFirst(path.utf8.count + 1), as: UTF8.self) }
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 

@@ -24,6 +24,14 @@ struct SimulatedFile {
   private var base: [UInt8] = []
   private var changes: [Change] = []
 
+  init() {}
+
+  /// A file that is on the disk as it is.
+  init(settled: [UInt8]) {
+    bytes = settled
+    base = settled
+  }
+
   mutating func write(_ new: [UInt8], at offset: Int) {
     // As with pwrite, nothing written extends nothing.
     if new.isEmpty { return }
@@ -37,7 +45,7 @@ struct SimulatedFile {
     if byteCount < bytes.count {
       bytes.removeLast(bytes.count - byteCount)
     } else {
-      bytes.append(contentsOf: repeatElement(0, count: byteCount - bytes.count))
+      bytes += [UInt8](repeating: 0, count: byteCount - bytes.count)
     }
     changes.append(change)
   }
@@ -73,16 +81,13 @@ struct SimulatedFile {
 
   /// Flips one bit of what is stored, for sure and for readers.
   mutating func flip(bit: Int) {
-    base = bytes
-    changes.removeAll()
-    bytes[bit / 8] ^= 1 << UInt8(bit % 8)
-    base = bytes
+    var flipped = bytes
+    flipped[bit / 8] ^= 1 << UInt8(bit % 8)
+    self = SimulatedFile(settled: flipped)
   }
 
   mutating func cut(to byteCount: Int) {
-    bytes = Array(bytes.prefix(byteCount))
-    base = bytes
-    changes.removeAll()
+    self = SimulatedFile(settled: Array(bytes.prefix(byteCount)))
   }
 
   var isSettled: Bool { changes.isEmpty }
@@ -93,7 +98,7 @@ struct SimulatedFile {
     var result = base
     let (byteCount, lastResize) = survivingLength(survival, &random)
     let extent = changes.reduce(max(byteCount, base.count)) { max($0, $1.end) }
-    if result.count < extent { result.append(contentsOf: repeatElement(0, count: extent - result.count)) }
+    if result.count < extent { result += [UInt8](repeating: 0, count: extent - result.count) }
     for (sector, touching) in changesBySector(lastResize: lastResize) {
       // A cut that happened happened everywhere, after what was written before it.
       let certain = (touching.lastIndex { changes[$0].certainty == .durable || changes[$0].isResize } ?? -1) + 1
@@ -104,10 +109,7 @@ struct SimulatedFile {
       }
     }
     if result.count > byteCount { result.removeLast(result.count - byteCount) }
-    var file = SimulatedFile()
-    file.bytes = result
-    file.base = result
-    return file
+    return SimulatedFile(settled: result)
   }
 
   /// A length, and the index of the last change of length that happened whole.
@@ -160,7 +162,7 @@ extension SimulatedFile.Change {
     let size = SimulatedFile.sectorByteCount
     let within = range.clamped(to: (sector * size)..<((sector + 1) * size))
     switch kind {
-    case .resize: result.replaceSubrange(within, with: repeatElement(0, count: within.count))
+    case .resize: result.replaceSubrange(within, with: [UInt8](repeating: 0, count: within.count))
     case .write(_, let bytes) where torn:
       for word in stride(from: sector * size, to: (sector + 1) * size, by: 8) where random.chance(50) {
         let part = within.clamped(to: word..<(word + 8))

@@ -15,6 +15,9 @@ package struct Fault: Sendable {
     case inputOutput
     /// A call that needs room finds none.
     case diskFull
+    /// A call that changes anything finds no room, one that should need none included: directories grow, blocks are
+    /// allocated when they are written out.
+    case noRoomToChange
     /// A write stores a part of its bytes and fails; other calls fail.
     case shortWrite
     /// The machine stops: this call and all later ones do nothing.
@@ -33,8 +36,10 @@ package struct Fault: Sendable {
 
 package final class SimulatedFileSystem: FileSystem {
   struct State {
-    var names: SimulatedNames
-    var files: [Int: SimulatedFile] = [:]
+    var names: SimulatedNames { didSet { revision += 1 } }
+    var files: [Int: SimulatedFile] = [:] { didSet { revision += 1 } }
+    /// Counts changes: two moments with one revision have the same disk.
+    var revision = 0
     var nextFile = 1
     var calls = 0
     var fault: Fault?
@@ -57,6 +62,7 @@ package final class SimulatedFileSystem: FileSystem {
     let files: [Int: SimulatedFile]
     let nextFile: Int
     let mark: Int
+    let revision: Int
   }
 
   let state: Mutex<State>
@@ -83,7 +89,8 @@ package final class SimulatedFileSystem: FileSystem {
     set { state.withLock { $0.mark = newValue } }
   }
 
-  /// The disk as it was before each call since `startHistory`, with the mark of that time.
+  /// The disk as it was before each call since `startHistory`, with the mark of that time. Moments that do not differ
+  /// are given once.
   package func takeHistory() -> [(disk: SimulatedFileSystem, mark: Int)] {
     let (moments, skippedSyncs) = state.withLock { state in
       defer { state.history = nil }
@@ -103,7 +110,7 @@ package final class SimulatedFileSystem: FileSystem {
     state.withLock { state in
       state.isFull = false
       state.capacity = .max
-      if state.fault?.kind == .diskFull { state.fault = nil }
+      if let kind = state.fault?.kind, kind == .diskFull || kind == .noRoomToChange { state.fault = nil }
     }
   }
 
@@ -165,8 +172,23 @@ package final class SimulatedFileSystem: FileSystem {
     }
   }
 
+  /// Equal for disks whose files and names are equal, as far as readers see.
+  package var fingerprint: Int {
+    state.withLock { state in
+      var hasher = Hasher()
+      for (path, entry) in state.names.entries.sorted(by: { $0.key < $1.key }) {
+        hasher.combine(path)
+        guard case .file(let id) = entry else { continue }
+        state.files[id]?.bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+      }
+      return hasher.finalize()
+    }
+  }
+
   package func flip(_ path: String, bit: Int) { change(path) { $0.flip(bit: bit) } }
   package func cut(_ path: String, to byteCount: Int) { change(path) { $0.cut(to: byteCount) } }
+  /// Replaces what is stored, for sure and for readers, as a disk does that errs.
+  package func replace(_ path: String, with bytes: [UInt8]) { change(path) { $0 = SimulatedFile(settled: bytes) } }
 
   private func change(_ path: String, _ body: (inout SimulatedFile) -> Void) {
     state.withLock { state in
@@ -244,7 +266,7 @@ package final class SimulatedFileSystem: FileSystem {
 
   package func rename(_ source: String, to target: String) throws {
     try state.withLock { state in
-      try state.step("rename \(source) \(target)", source)
+      try state.step("rename \(source) \(target)", source, isChange: true)
       guard let entry = state.names.entries[source] else {
         throw VarveError(.notFound, "rename: No such file or directory", place: source)
       }
@@ -261,7 +283,7 @@ package final class SimulatedFileSystem: FileSystem {
 
   package func remove(_ path: String) throws {
     try state.withLock { state in
-      try state.step("remove \(path)", path)
+      try state.step("remove \(path)", path, isChange: true)
       guard state.names.entries[path] != .directory else {
         throw VarveError(.inputOutput, "unlink: Is a directory", place: path)
       }
@@ -275,7 +297,7 @@ package final class SimulatedFileSystem: FileSystem {
   package func syncDirectory(_ path: String) throws {
     try state.withLock { state in
       do {
-        try state.step("syncDirectory \(path)", path)
+        try state.step("syncDirectory \(path)", path, isChange: true)
       } catch {
         state.names.failSync(path)
         throw error
@@ -327,12 +349,13 @@ extension SimulatedFileSystem.State {
   var freeByteCount: Int { isFull ? 0 : max(0, capacity - usedByteCount) }
 
   /// Counts a call and makes it fail if it is its turn. `.shortWrite` is left to the writer.
-  mutating func step(_ what: @autoclosure () -> String, _ path: String, needsSpace: Bool = false, isWrite: Bool = false)
-    throws
-  {
+  mutating func step(
+    _ what: @autoclosure () -> String, _ path: String, needsSpace: Bool = false, isWrite: Bool = false,
+    isChange: Bool = false
+  ) throws {
     guard !isDead else { throw VarveError(.inputOutput, "the simulated machine has stopped", place: path) }
     calls += 1
-    history?.append(.init(names: names, files: files, nextFile: nextFile, mark: mark))
+    remember()
     if trace != nil { trace?.append(what()) }
     if isFull, needsSpace { throw VarveError(.diskFull, "No space left on device", place: path) }
     guard let fault, fault.forGood ? calls >= fault.call : calls == fault.call else { return }
@@ -343,9 +366,19 @@ extension SimulatedFileSystem.State {
     case .diskFull:
       if fault.forGood { isFull = true }
       if needsSpace { throw VarveError(.diskFull, "No space left on device", place: path) }
+    case .noRoomToChange:
+      if isChange || needsSpace { throw VarveError(.diskFull, "No space left on device", place: path) }
     case .shortWrite where isWrite: throw ShortWrite()
     case .inputOutput, .shortWrite: throw VarveError(.inputOutput, "Input/output error", place: path)
     }
+  }
+
+  private mutating func remember() {
+    guard history != nil else { return }
+    if let last = history?.last, last.revision == revision, last.mark == mark { return }
+    let moment = SimulatedFileSystem.Moment(
+      names: names, files: files, nextFile: nextFile, mark: mark, revision: revision)
+    history?.append(moment)
   }
 
   func requireParent(_ path: String) throws {

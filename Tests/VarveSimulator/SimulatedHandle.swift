@@ -42,7 +42,8 @@ final class SimulatedHandle: File {
       let size = state.files[id]?.bytes.count ?? 0
       let growth = bytes.isEmpty ? 0 : max(0, offset + bytes.count - size)
       do {
-        try state.step("write \(path) \(offset)+\(bytes.count)", path, needsSpace: growth > 0, isWrite: true)
+        try state.step(
+          "write \(path) \(offset)+\(bytes.count)", path, needsSpace: growth > 0, isWrite: true, isChange: true)
       } catch is ShortWrite {
         state.files[id]?.write(Array(bytes.prefix(bytes.count / 2)), at: offset)
         throw VarveError(.inputOutput, "Input/output error after a part of the bytes", place: path)
@@ -62,7 +63,7 @@ final class SimulatedHandle: File {
   func sync() throws {
     try with { state in
       do {
-        try state.step("sync \(path)", path)
+        try state.step("sync \(path)", path, isChange: true)
       } catch {
         state.files[id]?.failSync()
         throw error
@@ -75,7 +76,7 @@ final class SimulatedHandle: File {
     try requireWritable("ftruncate")
     try with { state in
       let growth = max(0, byteCount - (state.files[id]?.bytes.count ?? 0))
-      try state.step("truncate \(path) \(byteCount)", path, needsSpace: growth > 0)
+      try state.step("truncate \(path) \(byteCount)", path, needsSpace: growth > 0, isChange: true)
       guard growth <= state.freeByteCount else {
         throw VarveError(.diskFull, "ftruncate: No space left on device", place: path)
       }

@@ -74,7 +74,10 @@ package final class SeriesFile {
     paths: StorePaths, files: any FileSystem, id: FileID, byteCount: Int, _ body: (SeriesRecord) throws -> Void
   ) throws {
     let path = paths.seriesFile(id)
-    let file = try files.open(path, .read)
+    let file: any File
+    do { file = try files.open(path, .read) } catch let error as VarveError where error.code == .notFound {
+      throw VarveError(.corruption, "the series file that the manifest names is missing", place: path)
+    }
     defer { file.close() }
     let header = try LogHeader.decode(try file.read(count: LogHeader.byteCount, at: 0), expected: .series, place: path)
     guard header.file == id else {

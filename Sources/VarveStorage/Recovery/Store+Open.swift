@@ -72,6 +72,8 @@ extension Store {
     }
     for name in try files.list(paths.manifests) { try files.remove("\(paths.manifests)/\(name)") }
     for name in try files.list(paths.series) { try files.remove("\(paths.series)/\(name)") }
+    // An opening that was interrupted may have made the directory and not synced its name.
+    try files.syncDirectory(parent(of: paths.root))
     let ids = FileIDs(next: FileID(rawValue: 1))
     let seriesFile = try SeriesFile.create(paths: paths, files: files, clock: options.clock, id: try ids.take())
     var state = ManifestState()
@@ -98,7 +100,6 @@ extension Store {
           .notFound, "there is no data directory", hint: "`varve serve --data DIR` creates one", place: paths.root)
       }
       try files.createDirectory(paths.root)
-      try files.syncDirectory(parent(of: paths.root))
     }
     let names = try files.list(paths.root)
     let ours: Set<String> = ["LOCK", "RESERVE", "wal", "chunks", "manifest", "series", "quarantine"]

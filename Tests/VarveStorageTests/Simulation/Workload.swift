@@ -5,128 +5,110 @@ import VarveIO
 import VarveSimulator
 import VarveStorage
 
-enum Step {
+enum Request {
   case write([ModelRow])
-  case seal
+  case create(String, Model.Schema, partitionNanoseconds: Int64)
   case drop(String)
-  /// A clean close and another open.
-  case reopen
+}
+
+enum Step {
+  /// Requests that come to the store as one group; whether nothing follows them at once.
+  case commit([Request], isLast: Bool)
+  case seal
+  /// The three parts of a seal, with other steps in between.
+  case freeze, writeChunks, install
+  /// What the timer of a weaker sync mode does.
+  case sync
+  /// A clean close, or the end of the process, and another open.
+  case reopen, kill
 }
 
 struct Workload {
   let seed: UInt64
   let steps: [Step]
+  let sync: SyncMode
+  let segmentByteCount: Int
+  let manifestByteCount: Int
+  let spareSegments: Int
 
-  /// Narrow types a field, few names and few times, so that rows often meet.
-  init(seed: UInt64, stepCount: Int = 24) {
+  /// Few names and few times, so that rows often meet, and segments so small that the log goes through many.
+  init(seed: UInt64, stepCount: Int = 24, sync: SyncMode = .always) {
     self.seed = seed
+    self.sync = sync
     var random = SeededRandom(seed: seed)
-    var steps: [Step] = []
-    for _ in 0..<stepCount {
-      switch random.next() % 12 {
-      case 0...7: steps.append(.write((0..<Int.random(in: 1...6, using: &random)).map { _ in Self.row(&random) }))
-      case 8, 9: steps.append(.seal)
-      case 10: steps.append(random.chance(50) ? .reopen : .seal)
-      default: steps.append(random.chance(40) ? .drop("t\(random.next() % 2)") : .seal)
-      }
-    }
-    self.steps = steps
+    segmentByteCount = [1024, 2048, 4096][Int(random.next() % 3)]
+    manifestByteCount = [1024, 2048][Int(random.next() % 2)]
+    spareSegments = Int(random.next() % 4)
+    steps = (0..<stepCount).map { _ in Self.step(&random) }
   }
 
-  private static let day: Int64 = 86_400_000_000_000
-
-  private static func row(_ random: inout SeededRandom) -> ModelRow {
-    var tags = ["host": "h\(random.next() % 3)"]
-    if random.chance(30) { tags["zone"] = "z\(random.next() % 2)" }
-    // Two partitions, one before 1970, few stamps.
-    let time = Int64(random.next() % 6) * 1_000 + (random.chance(25) ? -day : 0)
-    var fields: [String: Cell] = [:]
-    if random.chance(80) {
-      fields["v"] = random.chance(10) ? .null : .double(Double(Int64(random.next() % 1000)).bitPattern)
-    }
-    if random.chance(50) { fields["n"] = .integer(Int64(random.next() % 7)) }
-    if random.chance(30) { fields["s"] = .text(["", "up", "down", "é€𝄞"][Int(random.next() % 4)]) }
-    if fields.isEmpty { fields["n"] = .integer(0) }
-    return ModelRow(table: "t\(random.next() % 2)", identity: Identity(tags: tags, time: time), fields: fields)
-  }
-}
-
-/// A run of a workload on a simulated disk: what was acknowledged, and the one step that may or may not have happened.
-struct Run {
-  /// Acknowledged steps applied: `models[k]` is the model after k steps.
-  private(set) var models: [Model] = [Model()]
-  /// The step that failed, if one did, and what the store must hold if it went through after all.
-  private(set) var uncertain: Model?
-  private(set) var error: VarveError?
-
-  static func options(_ disk: SimulatedFileSystem, _ clock: ManualClock) -> StoreOptions {
+  func options(_ disk: SimulatedFileSystem, _ clock: ManualClock = ManualClock()) -> StoreOptions {
     var options = StoreOptions(directory: "/sim/db", fileSystem: disk, clock: clock)
-    options.segmentByteCount = 4096
-    options.manifestByteCount = 2048
-    options.spareSegments = 1
+    options.sync = sync
+    options.segmentByteCount = segmentByteCount
+    options.manifestByteCount = manifestByteCount
+    options.spareSegments = spareSegments
     options.reserveByteCount = 512
     return options
   }
 
-  /// Runs the steps until one fails. The disk's mark is the number of the step under way.
-  init(_ workload: Workload, _ disk: SimulatedFileSystem, clock: ManualClock = ManualClock()) {
-    var store: Store?
-    do {
-      store = try Store.open(Self.options(disk, clock))
-      for (number, step) in workload.steps.enumerated() {
-        disk.mark = number
-        clock.advance(nanoseconds: 1_000_000)
-        var next = models[number]
-        next.apply(step)
-        do {
-          try Self.perform(step, &store, disk, clock)
-        } catch {
-          uncertain = next
-          throw error
-        }
-        models.append(next)
-      }
-      disk.mark = workload.steps.count
-      try store?.close()
-    } catch {
-      self.error = error as? VarveError ?? VarveError(.inputOutput, "\(error)")
+  private static let day: Int64 = 86_400_000_000_000
+
+  private static func step(_ random: inout SeededRandom) -> Step {
+    switch random.next() % 24 {
+    case 0...13:
+      let count = random.chance(60) ? 1 : Int.random(in: 2...4, using: &random)
+      return .commit((0..<count).map { _ in request(&random) }, isLast: random.chance(70))
+    case 14...16: return .seal
+    case 17: return .freeze
+    case 18: return .writeChunks
+    case 19: return .install
+    case 20: return .sync
+    case 21: return .reopen
+    case 22: return .kill
+    default: return .commit([.drop("t\(random.next() % 3)")], isLast: random.chance(70))
     }
   }
 
-  private static func perform(_ step: Step, _ store: inout Store?, _ disk: SimulatedFileSystem, _ clock: ManualClock)
-    throws
-  {
-    switch step {
-    case .write(let rows):
-      let outcome = store?.commit([.write(batches(rows))])[0]
-      try check(outcome)
-      store?.markDurable()
-    case .drop(let table):
-      do { try check(store?.commit([.dropTable(table)])[0]) } catch let error as VarveError
-        where error.code == .notFound
-      {}
-      store?.markDurable()
-    case .seal: try store?.sealAll()
-    case .reopen:
-      try store?.close()
-      store = nil
-      store = try Store.open(options(disk, clock))
+  private static func request(_ random: inout SeededRandom) -> Request {
+    let table = "t\(random.next() % 3)"
+    switch random.next() % 20 {
+    case 0: return .drop(table)
+    case 1:
+      var schema = Model.Schema()
+      schema.tags = random.chance(50) ? ["host"] : ["host", "zone"]
+      schema.fields = random.chance(50) ? ["n": .int64] : ["c": .text, "v": .float64]
+      return .create(table, schema, partitionNanoseconds: random.chance(50) ? day : day / 24)
+    default:
+      let count = random.chance(5) ? 60 : Int.random(in: 1...6, using: &random)
+      return .write((0..<count).map { _ in row(&random) })
     }
   }
 
-  private static func check(_ outcome: CommitOutcome?) throws {
-    for result in try outcome?.get() ?? [] where !result.rejections.isEmpty {
-      throw VarveError(.typeConflict, "the workload's rows are all valid: \(result.rejections)")
-    }
+  private static func row(_ random: inout SeededRandom) -> ModelRow {
+    var tags = ["host": "h\(random.next() % 3)"]
+    if random.chance(30) { tags["zone"] = "z\(random.next() % 2)" }
+    // Three partitions, two before 1970, one that begins at its border; few stamps.
+    let time = Int64(random.next() % 6) * 1_000 - [0, 0, 0, 1, day][Int(random.next() % 5)]
+    return ModelRow(
+      table: "t\(random.next() % 3)", identity: Identity(tags: tags, time: time), fields: fields(&random))
   }
-}
 
-extension Model {
-  mutating func apply(_ step: Step) {
-    switch step {
-    case .write(let rows): for row in rows { write(row) }
-    case .drop(let table): drop(table)
-    case .seal, .reopen: break
+  private static func fields(_ random: inout SeededRandom) -> [String: Cell] {
+    var fields: [String: Cell] = [:]
+    if random.chance(80) {
+      let value = random.chance(5) ? Double.nan : Double(Int64(random.next() % 1000))
+      fields["v"] = random.chance(10) ? .null : .double(value.bitPattern)
     }
+    if random.chance(50) { fields["n"] = .integer(Int64(random.next() % 7)) }
+    if random.chance(30) { fields["s"] = .text(["", "up", "down", "é€𝄞"][Int(random.next() % 4)]) }
+    // A field of any type: the first row of a table decides, later ones may be refused.
+    if random.chance(15) {
+      fields["c"] = [Cell.integer(1), .double(1.5.bitPattern), .text("x")][Int(random.next() % 3)]
+    }
+    // Names of tags: never taken beside that tag.
+    if random.chance(4) { fields[random.chance(50) ? "host" : "zone"] = .integer(0) }
+    if fields.isEmpty { fields["n"] = .integer(0) }
+    return fields
   }
 }

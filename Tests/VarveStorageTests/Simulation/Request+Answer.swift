@@ -1,0 +1,57 @@
+// What the store must answer to a request, and what the model makes of it.
+
+import VarveCore
+import VarveStorage
+
+extension Request {
+  var isWrite: Bool { if case .write = self { true } else { false } }
+
+  var forStore: CommitRequest {
+    switch self {
+    case .write(let rows): .write(batches(rows))
+    case .drop(let table): .dropTable(table)
+    case .create(let table, let schema, let width):
+      .createTable(
+        TableDefinition(
+          name: table, tags: schema.tags.sorted(),
+          fields: schema.fields.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+          partitionNanoseconds: width))
+    }
+  }
+
+  /// What the store must answer.
+  enum Answer {
+    case rows(taken: Int, rejected: Int)
+    case done
+    case refused(VarveError.Code)
+  }
+
+  func apply(to model: inout Model) -> Answer {
+    switch self {
+    case .write(let rows):
+      var taken = 0
+      // As batches carry them: table by table.
+      for batch in byTable(rows) { for row in batch where model.write(row) { taken += 1 } }
+      return .rows(taken: taken, rejected: rows.count - taken)
+    case .drop(let table): return model.drop(table) ? .done : .refused(.notFound)
+    case .create(let table, let schema, _): return model.create(table, schema) ? .done : .refused(.alreadyExists)
+    }
+  }
+}
+
+extension Request.Answer {
+  /// Throws the store's failure, or records that it answers what the model does not.
+  func check(_ outcome: CommitOutcome) throws {
+    switch (self, outcome) {
+    case (.rows(let taken, let rejected), .success(let results)):
+      let found = (results.reduce(0) { $0 + $1.rowsWritten }, results.reduce(0) { $0 + $1.rejections.count })
+      if found != (taken, rejected) {
+        throw VarveError(.query, "\(found) rows taken and rejected instead of \((taken, rejected)): \(results)")
+      }
+    case (.done, .success): break
+    case (.refused(let code), .failure(let error)) where error.code == code: break
+    case (_, .failure(let error)): throw error
+    case (.refused(let code), .success): throw VarveError(.query, "the store did what it had to refuse (\(code))")
+    }
+  }
+}
