@@ -55,8 +55,9 @@ extension CatalogChange {
   }
 
   private static func readName(from reader: inout ByteReader) throws -> String {
-    guard let name = String(validating: try reader.readPrefixed(), as: UTF8.self), !name.isEmpty else {
-      throw VarveError(.corruption, "a name is empty or not UTF-8")
+    let bytes = try reader.readPrefixed()
+    guard bytes.count <= Limits.nameByteCount, let name = String(validating: bytes, as: UTF8.self), !name.isEmpty else {
+      throw VarveError(.corruption, "a name is empty, too long or not UTF-8")
     }
     return name
   }

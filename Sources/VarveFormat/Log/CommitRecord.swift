@@ -125,7 +125,7 @@ extension RowsRecord {
   static func read(from reader: inout ByteReader) throws -> RowsRecord {
     let table = TableID(rawValue: try reader.readUInt32Varint())
     let rowCount = try reader.readCount(minimumByteCount: 0)
-    guard rowCount > 0, rowCount <= 1 << 24 else {
+    guard rowCount > 0, rowCount <= Limits.rowsPerBatch else {
       throw VarveError(.corruption, "a record claims \(rowCount) rows in one block")
     }
     let series = try LogColumn.readSeries(rowCount, from: &reader)

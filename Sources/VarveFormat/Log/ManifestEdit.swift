@@ -92,6 +92,9 @@ package struct ManifestEdit: Sendable, Hashable {
       logStart: LogPosition(rawValue: try reader.readVarint()), seriesFile: FileID(rawValue: try reader.readVarint()),
       seriesByteCount: try reader.readLength(), nextFile: FileID(rawValue: try reader.readVarint()),
       nextTable: TableID(rawValue: try reader.readUInt32Varint()))
+    guard edit.flushed <= .greatest, edit.nextFile.rawValue <= 1 << 32 else {
+      throw VarveError(.corruption, "the manifest counts commits or files beyond all that can be")
+    }
     edit.changes = try CatalogChange.read(from: &reader)
     for _ in 0..<(try reader.readCount(minimumByteCount: 1)) {
       edit.removedChunks.append(FileID(rawValue: try reader.readVarint()))
@@ -104,7 +107,15 @@ package struct ManifestEdit: Sendable, Hashable {
   }
 }
 
+extension Sequence {
+  /// Far beyond what any store commits: what claims more is damaged, and numbers can be added to it.
+  package static let greatest = Sequence(rawValue: 1 << 62)
+}
+
 extension ChunkMetadata {
+  /// Of bytes, rows and values: sums over all chunks stay far from overflow.
+  private static let countLimit = 1 << 44
+
   func append(to body: inout ByteWriter) {
     body.append(varint: file.rawValue)
     body.append(varint: UInt64(table.rawValue))
@@ -130,7 +141,9 @@ extension ChunkMetadata {
       lastSeries: SeriesID(rawValue: try reader.readUInt32Varint()),
       firstSequence: Sequence(rawValue: try reader.readVarint()),
       lastSequence: Sequence(rawValue: try reader.readVarint()))
-    guard chunk.rowCount > 0, !chunk.time.isEmpty, chunk.firstSeries <= chunk.lastSeries,
+    guard chunk.file.rawValue < 1 << 32, chunk.byteCount <= Self.countLimit, chunk.valueCount <= Self.countLimit,
+      (1...Self.countLimit).contains(chunk.rowCount), chunk.lastSequence <= .greatest, !chunk.time.isEmpty,
+      chunk.firstSeries <= chunk.lastSeries,
       chunk.firstSequence <= chunk.lastSequence
     else { throw VarveError(.corruption, "the manifest describes chunk \(chunk.file.rawValue) impossibly") }
     return chunk

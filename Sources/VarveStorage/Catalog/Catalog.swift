@@ -20,16 +20,17 @@ package struct Catalog: Sendable {
   package mutating func apply(_ change: CatalogChange) throws {
     switch change {
     case .createTable(let id, let name, let width):
-      guard tables[id] == nil, idsByName[Array(name.utf8)] == nil, width > 0 else {
+      guard tables[id] == nil, idsByName[Array(name.utf8)] == nil, width > 0, id.rawValue < UInt32.max else {
         throw VarveError(
-          .corruption, "the log creates table \(id.rawValue) (\"\(name)\") twice or without a partition width")
+          .corruption,
+          "table \(id.rawValue) (\"\(name)\") is created twice, without a partition width or beyond all ids")
       }
       tables[id] = TableSchema(id: id, name: name, partitionNanoseconds: width)
       idsByName[Array(name.utf8)] = id
       reserve(upTo: id)
     case .addColumn(let table, let column):
       guard var schema = tables[table], Int(column.id.rawValue) == schema.columns.count,
-        schema.column(named: column.name) == nil
+        schema.columns.count < Limits.columnsPerTable, schema.column(named: column.name) == nil
       else {
         throw VarveError(.corruption, "the log adds column \"\(column.name)\" out of order to table \(table.rawValue)")
       }

@@ -63,7 +63,7 @@ package struct ManifestReader {
     case .mark:
       guard frame.sequence.rawValue == edits else { throw VarveError(.corruption, "a manifest mark is out of order") }
     case .checkpoint, .edit:
-      guard isFirst || frame.sequence.rawValue == edits + 1 else {
+      guard isFirst ? frame.sequence <= .greatest : frame.sequence.rawValue == edits + 1 else {
         throw VarveError(.corruption, "a manifest edit is missing before number \(frame.sequence.rawValue)")
       }
       try state.apply(try ManifestEdit.decode(payload))

@@ -36,6 +36,9 @@ package struct ManifestState: Sendable {
     guard edit.flushed >= flushed, edit.logStart >= logStart, edit.nextFile >= nextFile else {
       throw VarveError(.corruption, "a manifest edit goes back in time")
     }
+    guard edit.logStart.file < edit.nextFile, edit.seriesFile < edit.nextFile,
+      edit.addedChunks.allSatisfy({ $0.file < edit.nextFile })
+    else { throw VarveError(.corruption, "a manifest edit names a file whose id was never given") }
     flushed = edit.flushed
     logStart = edit.logStart
     seriesFile = edit.seriesFile

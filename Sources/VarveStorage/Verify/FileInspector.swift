@@ -63,6 +63,7 @@ package enum FileInspector {
     switch WriteAheadLog.Kind(rawValue: frame.kind) {
     case .mark: return "mark: durable up to \(LogPosition(rawValue: frame.durable))"
     case .begin:
+      guard payload.count == 8 else { return "DAMAGED: a begin frame of \(payload.count) bytes" }
       let end = LogPosition(rawValue: UInt64(littleEndian: payload.loadUnaligned(as: UInt64.self)))
       return "begin: the log goes on from \(end)"
     case .commit:

@@ -40,7 +40,7 @@ struct LogRemains {
         continue
       }
       position += frame.frameByteCount
-      guard frame.sequence > kept else { continue }
+      guard frame.sequence > kept, frame.sequence <= Sequence.greatest else { continue }
       highest = max(highest, frame.sequence)
       guard frame.kind == WriteAheadLog.Kind.commit.rawValue else { continue }
       // A record that passes its checksum and makes no sense is lost like one that fails it.
