@@ -1,0 +1,105 @@
+// Writes the first inputs of the fuzz targets: fuzz-seeds DIRECTORY. What the engine wrote about a small store, taken
+// apart, and texts and messages as clients send them.
+
+import Foundation
+import VarveCore
+import VarveFormat
+import VarveIO
+import VarveSimulator
+import VarveStorage
+
+private let root = CommandLine.arguments.dropFirst().first ?? "corpus"
+
+private func write(_ target: String, _ seeds: [[UInt8]]) throws {
+  let directory = URL(fileURLWithPath: root).appendingPathComponent(target)
+  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+  for (number, seed) in seeds.enumerated() {
+    try Data(seed).write(to: directory.appendingPathComponent("seed-\(number)"))
+  }
+}
+
+// MARK: - What clients send
+
+private let lines = [
+  "cpu,host=a,zone=z usage=1.5,n=7i,u=8u,ok=t,s=\"te\\\"xt\" 1700000000000000000\n",
+  "m v=1\nm v=2 2\n#sync token\n\n# comment\nm,t=x\\ y,u=\\,z v=-1e-9 -5\n",
+  "weather,station=1 temperature=21.5,state=\"line\nbreak\" 1\n", "m,a=b c=nan\nm c=0x1F\nm,=x v=1\nm v=\n",
+]
+
+private let csv = [
+  "time,host,v\n2024-01-01T00:00:00Z,a,1.5\n2024-01-01 00:00:01,b,2\n",
+  "time,host,s\n1,a,\"x \"\"y\"\" z\"\n2,b,\"\n\"\n",
+  "host;time;n\na;5;7\n", "time,v\r\n1,true\r\n2,\r\n",
+]
+
+private func int32(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
+private func packet(_ body: [UInt8]) -> [UInt8] { int32(body.count + 4) + body }
+private func message(_ type: Character, _ body: [UInt8] = []) -> [UInt8] { [type.asciiValue ?? 0] + packet(body) }
+private func text(_ string: String) -> [UInt8] { Array(string.utf8) + [0] }
+
+private let startup = packet(int32(3 << 16) + text("user") + text("u") + text("database") + text("d") + [0])
+private let postgres: [[UInt8]] = [
+  startup + message("Q", text("SELECT 1")) + message("X"), packet(int32(80_877_103)) + startup,
+  packet(int32(80_877_102) + int32(1) + int32(2)),
+  startup + message("P", text("s") + text("SELECT $1") + [0, 1] + int32(25))
+    + message("B", text("p") + text("s") + [0, 1, 0, 1, 0, 1] + int32(2) + [0x61, 0x62, 0, 0])
+    + message("D", [0x50] + text("p")) + message("E", text("p") + int32(5)) + message("C", [0x53] + text("s"))
+    + message("H") + message("S"),
+]
+
+// MARK: - What the engine writes
+
+private func batch(_ number: Int) -> PointBatch {
+  let count = 40
+  let words = Buffer((0..<count).map { UInt64($0 * number) })
+  let texts = Buffer<UInt8>(Array("abc".utf8))
+  let refs = Buffer((0..<count).map { TextRef(offset: $0 % 3, length: 1).word })
+  return PointBatch(
+    table: "t\(number % 2)",
+    series: [SeriesKey(tags: [("host", "a\(number)")]), SeriesKey(tags: [("host", "b"), ("zone", "z")])],
+    rowSeries: Buffer((0..<count).map { UInt32($0 % 2) }), times: Buffer((0..<count).map { Int64($0 * 1000 - 7) }),
+    fields: [
+      .init(name: "n", column: FieldColumn(type: .int64, words: words)),
+      .init(
+        name: "v", column: FieldColumn(type: .float64, words: Buffer((0..<count).map { (Double($0) / 3).bitPattern }))),
+      .init(name: "s", column: FieldColumn(type: .text, words: refs, text: texts)),
+      .init(name: "b", column: FieldColumn(type: .bool, words: Buffer((0..<count).map { UInt64($0 % 2) }))),
+    ])
+}
+
+private func makeStore() throws -> SimulatedFileSystem {
+  let disk = SimulatedFileSystem()
+  var options = StoreOptions(directory: "/sim/db", fileSystem: disk, clock: ManualClock())
+  options.segmentByteCount = 16_384
+  options.manifestByteCount = 4096
+  let store = try Store.open(options)
+  for number in 1...5 {
+    for result in store.commit([.write([batch(number)])]) { _ = try result.get() }
+    store.markDurable()
+    if number == 2 { try store.sealAll() }
+  }
+  try store.close()
+  return disk
+}
+
+/// The bodies of a log file's records.
+private func bodies(_ bytes: [UInt8], _ kinds: Set<UInt8>) throws -> [[UInt8]] {
+  let file = FileID(rawValue: (0..<8).reduce(0) { $0 | UInt64(bytes[16 + $1]) << UInt64($1 * 8) })
+  return try bytes.withUnsafeBytes { raw in
+    try LogScan(raw, file: file).frames.filter { kinds.contains($0.kind) }.map {
+      try LogBody.unpack(UnsafeRawBufferPointer(rebasing: raw[$0.payload]))
+    }
+  }
+}
+
+let disk = try makeStore()
+func contents(_ suffix: String) -> [[UInt8]] { disk.paths.filter { $0.hasSuffix(suffix) }.compactMap(disk.contents) }
+
+try write("line-protocol", lines.map { Array($0.utf8) })
+try write("csv", csv.map { Array($0.utf8) })
+try write("postgres", postgres)
+try write("commit-record", try contents(".wal").flatMap { try bodies($0, [1]) })
+try write("manifest-edit", try contents(".manifest").flatMap { try bodies($0, [1, 2]) })
+try write("series-record", try contents(".series").flatMap { try bodies($0, [1]) })
+try write("log-file", contents(".wal").map { Array($0.prefix(2048)) } + contents(".manifest") + contents(".series"))
+try write("chunk", contents(".chunk"))

@@ -1,0 +1,77 @@
+// Records of the log, the manifest and the series file. Inputs are bodies: nobody guesses a checksum.
+
+import VarveCore
+import VarveFormat
+import VarveStorage
+
+/// The payload that holds `body` uncompressed.
+private func payload(_ body: [UInt8]) -> [UInt8] {
+  var out = ByteWriter()
+  out.append(byte: 0)
+  out.append(u32: UInt32(body.count))
+  out.append(body)
+  return out.bytes
+}
+
+/// Throws are fine; traps are not.
+func attempt(_ body: () throws -> Void) {
+  do { try body() } catch is VarveError {} catch { preconditionFailure("\(error)") }
+}
+
+@Sendable func fuzzCommitRecord(_ bytes: [UInt8]) {
+  // As it is, which reaches the envelope and LZ4; and as a body.
+  attempt { _ = try bytes.withUnsafeBytes { try CommitRecord.decode($0) } }
+  attempt {
+    let record = try payload(bytes).withUnsafeBytes { try CommitRecord.decode($0) }
+    var catalog = Catalog()
+    for change in record.changes { try catalog.apply(change) }
+    let series = SeriesIndexes(hash: WideHash(seed: 1))
+    for each in record.series { try series.apply(each, catalog: catalog) }
+    for rows in record.rows { _ = HeadBlock(series: rows.series, times: rows.times, fields: rows.fields).sortedOrder() }
+    // What was read can be written, and read again.
+    let again = record.encodedFrame()
+    _ = try again[RecordFrame.headerByteCount...].withUnsafeBytes { try CommitRecord.decode($0) }
+  }
+}
+
+@Sendable func fuzzManifestEdit(_ bytes: [UInt8]) {
+  attempt {
+    let edit = try payload(bytes).withUnsafeBytes { try ManifestEdit.decode($0) }
+    var state = ManifestState()
+    try state.apply(edit)
+    let frame = state.checkpoint.encodedFrame()
+    var again = ManifestState()
+    try again.apply(try frame[RecordFrame.headerByteCount...].withUnsafeBytes { try ManifestEdit.decode($0) })
+    precondition(again.checkpoint == state.checkpoint, "a checkpoint says what the state is")
+    try state.apply(edit)
+  }
+}
+
+@Sendable func fuzzSeriesRecord(_ bytes: [UInt8]) {
+  attempt {
+    var reader = ByteReader(bytes)
+    var catalog = Catalog()
+    let table = TableID(rawValue: 1)
+    try catalog.apply(.createTable(table, name: "t", partitionNanoseconds: 1))
+    for id in 0..<4 {
+      let column = ColumnDefinition(
+        id: ColumnID(rawValue: UInt16(id)), name: "c\(id)", fieldType: id == 3 ? .int64 : nil)
+      try catalog.apply(.addColumn(table, column))
+    }
+    let series = SeriesIndexes(hash: WideHash(seed: 1))
+    while !reader.isAtEnd { try series.apply(try SeriesRecord.read(from: &reader), catalog: catalog) }
+    for id in 0..<series[table].count { _ = series[table].tags(of: SeriesID(rawValue: UInt32(id))) }
+  }
+}
+
+/// A whole file of frames, as it is: the scan and the headers.
+@Sendable func fuzzLogFile(_ bytes: [UInt8]) {
+  for kind in LogHeader.Kind.allCases { attempt { _ = try LogHeader.decode(bytes, expected: kind, place: "here") } }
+  bytes.withUnsafeBytes { raw in
+    for start in [0, LogHeader.byteCount, bytes.count / 2] {
+      let scan = LogScan(raw, file: FileID(rawValue: 1), from: start)
+      precondition(scan.end <= max(bytes.count, start), "a chain ends within its file")
+    }
+    _ = LogScan(raw, file: FileID(rawValue: 1), from: LogHeader.byteCount, limit: bytes.count / 2)
+  }
+}
