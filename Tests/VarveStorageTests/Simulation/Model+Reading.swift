@@ -35,9 +35,9 @@ extension Model {
         }
         for _ in 0..<run.count {
           identity.time = times[row]
-          precondition(result[identity] == nil, "a scan delivers each identity once: \(identity)")
-          if let previous, previous.series == run.series {
-            precondition(previous.time < times[row], "times of a series ascend within a partition")
+          if result[identity] != nil { throw VarveError(.query, "a scan delivers \(identity) twice") }
+          if let previous, previous.series == run.series, previous.time >= times[row] {
+            throw VarveError(.query, "a scan delivers \(identity) behind a later time")
           }
           var cells: [String: Cell] = [:]
           for (field, column) in zip(table.fields, columns) { cells[field.name] = column.cell(row) }

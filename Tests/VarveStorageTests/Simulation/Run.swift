@@ -18,6 +18,9 @@ struct Run {
   /// How often a request or a seal was refused for want of room and made again.
   private(set) var refusals = 0
 
+  /// The mark of the first opening, before all steps.
+  static let opening = -1
+
   private let disk: SimulatedFileSystem
   private let clock: ManualClock
   private var store: Store?
@@ -36,7 +39,7 @@ struct Run {
     clock = ManualClock()
     states = [start]
     do {
-      disk.mark = 0
+      disk.mark = Self.opening
       // Not tried again if it fails: a directory whose first sync failed may be lost with all that is put in it later.
       store = try Store.open(workload.options(disk, clock))
       for (number, step) in workload.steps.enumerated() {
@@ -60,6 +63,7 @@ struct Run {
 
   /// What a crash within step `number` may leave; behind the last one stands the close.
   func allowed(at number: Int) -> [Model] {
+    if number == Self.opening { return [states[0]] }
     guard number < bounds.count else { return Array(states[sure...]) + [uncertain].compactMap { $0 } }
     return states[bounds[number].sure...bounds[number].latest].reversed()
   }
