@@ -12,9 +12,10 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CZstd"),
     .systemLibrary(name: "CLZ4"),
+    .systemLibrary(name: "CURing"),
     .target(name: "CVarve"),
     .target(name: "VarveCore", dependencies: ["CVarve"]),
-    .target(name: "VarveIO", dependencies: ["VarveCore", "CVarve"]),
+    .target(name: "VarveIO", dependencies: ["VarveCore", "CVarve", "CURing"]),
     .target(name: "VarveFormat", dependencies: ["VarveCore", "CVarve", "CZstd", "CLZ4"]),
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
     .target(name: "VarveWire", dependencies: ["VarveCore", "CVarve"]),
