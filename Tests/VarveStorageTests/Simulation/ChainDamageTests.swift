@@ -18,7 +18,7 @@ import VarveStorage
     for number in 1...20 {
       var random = SeededRandom(seed: UInt64(number))
       // A text that does not compress.
-      let text = String((0..<120).map { _ in Character(UnicodeScalar(UInt8(33 + random.next() % 90))) })
+      let text = String((0..<900).map { _ in Character(UnicodeScalar(UInt8(33 + random.next() % 90))) })
       let row = ModelRow(
         table: "t\(number % 2)", identity: Identity(tags: ["h": "h\(number % 5)"], time: Int64(number)),
         fields: ["v": .integer(Int64(number)), "s": .text(text)])
@@ -35,7 +35,7 @@ import VarveStorage
 
   private static func options(_ disk: SimulatedFileSystem) -> StoreOptions {
     var options = Run.options(disk, ManualClock())
-    options.segmentByteCount = 1024
+    options.segmentByteCount = 4096
     return options
   }
 
@@ -49,9 +49,10 @@ import VarveStorage
     #expect(paths("wal").count >= 4 && paths("chunk").count >= 4)
   }
 
-  @Test(arguments: kinds) func aFlippedBitInAnyByte(kind: String) throws {
+  /// Of small files `DamageTests` flips every bit.
+  @Test(arguments: kinds) func aFlippedBitInBytesAllOver(kind: String) throws {
     for path in paths(kind) {
-      for byte in 0..<(try used(path)) {
+      for byte in stride(from: 0, to: try used(path), by: kind == "series" ? 1 : 5) {
         let damaged = disk.clone()
         damaged.flip(path, bit: byte * 8 + byte * 5 % 8)
         check(damaged, "\(path), byte \(byte)", path, byte..<(byte + 1))
@@ -59,10 +60,10 @@ import VarveStorage
     }
   }
 
-  @Test(arguments: kinds) func everyLengthOfAnyFile(kind: String) throws {
+  @Test(arguments: kinds) func manyLengthsOfAnyFile(kind: String) throws {
     for path in paths(kind) {
       let count = try contents(path).count
-      for length in stride(from: 0, to: count, by: 8) {
+      for length in stride(from: 0, to: count, by: 40) {
         let damaged = disk.clone()
         damaged.cut(path, to: length)
         check(damaged, "\(path) cut to \(length)", path, length..<count)
@@ -123,9 +124,9 @@ import VarveStorage
     do {
       let found = try Model.reading(try Store.open(Self.options(disk)))
       guard found != models.last else { return }
-      // Nothing in a log names its end: where that is gone with all its signs, nobody can know.
+      // Nothing in a log names its end: where that is gone with all its signs, the last mark too, nobody can know.
       let end = try used(path)
-      let isEnd = path == paths("wal").last && range.upperBound >= end
+      let isEnd = path == paths("wal").last && range.upperBound > end - 32
       #expect(isEnd && models.contains(found), "\(label): \(found.rowCount) rows of \(models.count - 1), in silence")
     } catch let error as VarveError {
       #expect([.corruption, .unsupportedVersion].contains(error.code), "\(label): \(error)")

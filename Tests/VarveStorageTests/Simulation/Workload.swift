@@ -36,7 +36,7 @@ struct Workload {
     self.seed = seed
     self.sync = sync
     var random = SeededRandom(seed: seed)
-    segmentByteCount = [1024, 2048, 4096][Int(random.next() % 3)]
+    segmentByteCount = [4096, 4096, 8192][Int(random.next() % 3)]
     manifestByteCount = [1024, 2048][Int(random.next() % 2)]
     spareSegments = Int(random.next() % 4)
     steps = (0..<stepCount).map { _ in Self.step(&random) }
@@ -80,7 +80,7 @@ struct Workload {
       schema.fields = random.chance(50) ? ["n": .int64] : ["c": .text, "v": .float64]
       return .create(table, schema, partitionNanoseconds: random.chance(50) ? day : day / 24)
     default:
-      let count = random.chance(5) ? 60 : Int.random(in: 1...6, using: &random)
+      let count = random.chance(8) ? 60 : Int.random(in: 1...6, using: &random)
       return .write((0..<count).map { _ in row(&random) })
     }
   }
