@@ -71,7 +71,7 @@ package final class WriteAheadLog {
     self.files = files
     self.clock = clock
     self.ids = ids
-    self.segmentByteCount = segmentByteCount
+    self.segmentByteCount = Self.wholeBlocks(segmentByteCount)
     self.end = end
     self.durable = end
     self.segments = segments
@@ -184,9 +184,12 @@ package final class WriteAheadLog {
 
   // MARK: - Segments
 
+  /// Segments are whole blocks of a disk.
+  private static func wholeBlocks(_ byteCount: Int) -> Int { (byteCount + 4095) & ~4095 }
+
   private func segmentWithRoom(_ needed: Int, small: Bool) throws -> Segment {
     if let current, offset + needed <= current.byteCount { return current }
-    let least = (Self.firstRecordOffset + needed + 4095) & ~4095
+    let least = Self.wholeBlocks(Self.firstRecordOffset + needed)
     let wanted = small ? least : max(segmentByteCount, least)
     let next: Segment
     if let spare = spares.first, spare.byteCount >= wanted {
