@@ -3,6 +3,7 @@ import argparse
 import glob
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -22,9 +23,9 @@ def peers(*arguments, **environment):
     subprocess.run(command, check=True, env={**os.environ, **environment})
 
 
-def start(directory):
+def start(directory, *flags):
     """A server on free ports: the process, and its ports by listener."""
-    command = [BINARY, "serve", "--data", directory, "--log-format", "text"]
+    command = [BINARY, "serve", "--data", directory, "--log-format", "text", *flags]
     for listener in ("line-protocol", "http", "postgres"):
         command += ["--" + listener, "127.0.0.1:0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -44,8 +45,8 @@ def stop(process):
         raise SystemExit("spine: the server ended with an error")
 
 
-def load(dataset, port, mode):
-    command = [BASE + "/lpload", "--file", f"{BASE}/data/{dataset}.lp", "--port", str(port), "--mode", mode,
+def load(file, port, mode):
+    command = [BASE + "/lpload", "--file", file, "--port", str(port), "--mode", mode,
                "--path", "/write?db=varve", "--conns", "4", "--batch", "10000"]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     if mode == "tcp" and result["acked_rows"] != result["rows"]:
@@ -64,7 +65,7 @@ def measure(dataset):
         directory = os.path.join(BASE, "run", "spine-" + mode)
         shutil.rmtree(directory, ignore_errors=True)
         process, ports = start(directory)
-        loaded = load(dataset, ports["line-protocol" if mode == "tcp" else "http"], mode)
+        loaded = load(f"{BASE}/data/{dataset}.lp", ports["line-protocol" if mode == "tcp" else "http"], mode)
         figures[mode] = {"rows_per_s": loaded["rows_per_s"], "MB_per_s": loaded["MB_per_s"], "loader_cpu_s": loaded["cpu_s"]}
         if mode == "tcp":
             process.kill()
@@ -81,6 +82,34 @@ def measure(dataset):
     figures["open and seal"] = {"seconds": round(time.time() - began, 2)}
     status = subprocess.run([BINARY, "status", "--data", directory], check=True, capture_output=True, text=True).stdout
     return figures, status
+
+
+def long_log(megabytes=1000):
+    """Restart with a log of about a gigabyte. It takes noise, which does not compress, and a head of several gigabytes
+    to keep so much from being sealed: in normal running the log is cut at twice --seal-size."""
+    noise = f"{BASE}/data/noise.lp"
+    if not os.path.exists(noise):
+        draw = random.Random(1).random
+        with open(noise, "w") as out:
+            for row in range(500_000):
+                fields = ",".join(f"f{k}={draw()!r}" for k in range(10))
+                out.write(f"noise,host=h{row % 100} {fields} {1_700_000_000_000_000_000 + row // 100 * 10 ** 10}\n")
+    directory = os.path.join(BASE, "run", "spine-log")
+    shutil.rmtree(directory, ignore_errors=True)
+    flags = ["--memory", "16GB", "--seal-size", "4GB"]
+    process, ports = start(directory, *flags)
+    while directory_bytes(directory + "/wal") < megabytes * 1e6:
+        load(noise, ports["line-protocol"], "tcp")
+    process.kill()
+    process.wait()
+    log = directory_bytes(directory + "/wal")
+    began = time.time()
+    process, _ = start(directory, *flags)
+    seconds = time.time() - began
+    process.kill()
+    process.wait()
+    shutil.rmtree(directory, ignore_errors=True)
+    return {"seconds": round(seconds, 2), "log_MB": round(log / 1e6, 1), "MB_per_s": round(log / 1e6 / seconds)}
 
 
 def nab_size():
@@ -105,6 +134,7 @@ def main():
     parser.add_argument("--dataset", default="cpu100", choices=["cpu100", "cpu4k", "iot", "tiny"])
     parser.add_argument("--peer", action="append", default=[], help="also measure this peer of peers.py, in the same run")
     parser.add_argument("--skip-queries", action="store_true")
+    parser.add_argument("--long-log", action="store_true", help="also a restart with a log of 1 GB (takes 6 GB of memory)")
     options = parser.parse_args()
     if not os.path.exists(os.path.join(BENCH, "peers.py")):
         raise SystemExit(f"spine: no peers.py in {BENCH}; set VARVE_BENCH to the bench folder")
@@ -113,6 +143,8 @@ def main():
     if not os.path.exists(f"{BASE}/data/{options.dataset}.lp"):
         peers("gen", options.dataset)
     figures, status = measure(options.dataset)
+    if options.long_log:
+        figures["restart, a long log"] = long_log()
     flags = ["--no-queries"] if options.skip_queries else []
     serve = f"{BINARY} serve --data {{dir}} --line-protocol 127.0.0.1:{{lp}} --http 127.0.0.1:{{http}} --postgres 127.0.0.1:{{pg}}"
     peers("bench", "varve", options.dataset, *flags, VARVE_CMD=serve, VARVE_INGEST="tcp")
