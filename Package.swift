@@ -64,7 +64,7 @@ let package = Package(
       name: "VarveComputeTests", dependencies: ["VarveCore", "VarveCompute"], exclude: ["postgres-15-expected.txt"]),
     .testTarget(
       name: "VarveStorageTests",
-      dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "VarveSimulator"]),
+      dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "VarveSimulator"], exclude: ["Golden"]),
     .testTarget(
       name: "VarveQueryTests", dependencies: ["VarveCore", "VarveCompute", "VarveStorage", "VarveQuery"],
       exclude: ["Scripts"]),

@@ -1,0 +1,119 @@
+// Data directories of every format version there was, as the Varve of that time left them: they must open for ever.
+//
+// `Golden/version-N` holds the files of a directory whose process was killed, and `expected.txt`, what it held. They are
+// never made again. When a version begins, `VARVE_MAKE_GOLDEN=DIR swift test --filter GoldenDirectoryTests` writes the
+// directory that joins the others.
+
+import Foundation
+import Testing
+import VarveCore
+import VarveFormat
+import VarveIO
+import VarveSimulator
+import VarveStorage
+
+@Suite struct GoldenDirectoryTests {
+  static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden")
+
+  static var versions: [String] {
+    get throws {
+      try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0 != ".DS_Store" }.sorted()
+    }
+  }
+
+  @Test func thereIsOneOfEachVersion() throws {
+    #expect(try Self.versions == (1...max(LogHeader.version, ChunkHeader.version)).map { "version-\($0)" })
+  }
+
+  @Test(arguments: try versions) func anOldDirectoryHoldsWhatItHeld(version: String) throws {
+    try Self.withCopy(of: version) { directory, expected in
+      let reader = try Store.open(Self.options(directory, readOnly: true))
+      #expect(try GoldenText.lines(Model.reading(reader)) == expected)
+      try reader.close()
+      #expect(try StoreVerifier.verify(directory: directory, files: PosixFileSystem()).isSound)
+      let store = try Store.open(Self.options(directory))
+      #expect(try GoldenText.lines(Model.reading(store)) == expected)
+      try store.close()
+    }
+  }
+
+  /// Old files and new ones side by side: more rows over the old, sealed, opened again.
+  @Test(arguments: try versions) func anOldDirectoryGoesOn(version: String) throws {
+    try Self.withCopy(of: version) { directory, _ in
+      var store = try Store.open(Self.options(directory))
+      var model = try Model.reading(store)
+      for turn in 0..<3 {
+        for rows in GoldenWorkload.rows(turn: turn + 7) {
+          _ = try store.commit([.write(batches(rows))])[0].get()
+          for row in rows { model.write(row) }
+        }
+        #expect(try Model.reading(store) == model)
+        if turn != 1 { try store.sealAll() }
+        try store.close()
+        store = try Store.open(Self.options(directory))
+        #expect(try Model.reading(store) == model)
+      }
+      try store.close()
+      #expect(try StoreVerifier.verify(directory: directory, files: PosixFileSystem()).isSound)
+    }
+  }
+
+  /// Not a test of anything: writes the directory of the version that this code is.
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["VARVE_MAKE_GOLDEN"] != nil)) func make() throws {
+    let target = try #require(ProcessInfo.processInfo.environment["VARVE_MAKE_GOLDEN"])
+    let store = try Store.open(Self.options(target))
+    try GoldenWorkload.run(store)
+    let text = GoldenText.lines(try Model.reading(store)).joined(separator: "\n") + "\n"
+    // As a killed process leaves it: nothing is closed.
+    try text.write(toFile: target + "/expected.txt", atomically: true, encoding: .utf8)
+  }
+
+  private static func withCopy(of version: String, _ body: (String, [String]) throws -> Void) throws {
+    let source = folder.appendingPathComponent(version)
+    let copy = FileManager.default.temporaryDirectory.appendingPathComponent("varve-golden-\(UUID().uuidString)")
+    try FileManager.default.copyItem(at: source, to: copy)
+    defer { try? FileManager.default.removeItem(at: copy) }
+    let file = copy.appendingPathComponent("expected.txt")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    try FileManager.default.removeItem(at: file)
+    try body(copy.path, text.split(separator: "\n").map(String.init))
+  }
+
+  /// Files so small that they can be kept.
+  private static func options(_ directory: String, readOnly: Bool = false) -> StoreOptions {
+    var options = StoreOptions(directory: directory, fileSystem: PosixFileSystem(), clock: ManualClock())
+    options.readOnly = readOnly
+    options.segmentByteCount = 8192
+    options.manifestByteCount = 4096
+    options.spareSegments = 1
+    options.reserveByteCount = 0
+    return options
+  }
+}
+
+/// A model as sorted lines, a row each; doubles by their bits.
+enum GoldenText {
+  static func lines(_ model: Model) -> [String] {
+    var lines: [String] = []
+    for (name, schema) in model.schemas.sorted(by: { $0.key < $1.key }) {
+      let fields = schema.fields.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value)" }
+      lines.append(
+        "table \(name) tags \(schema.tags.sorted().joined(separator: ",")) fields \(fields.joined(separator: ","))")
+      let rows = model.tables[name, default: [:]].map { identity, cells in
+        "\(name) \(identity) \(cells.sorted { $0.key < $1.key }.map { "\($0.key)=\(text($0.value))" }.joined(separator: " "))"
+      }
+      lines += rows.sorted()
+    }
+    return lines
+  }
+
+  private static func text(_ cell: Cell) -> String {
+    switch cell {
+    case .double(let bits): "double:" + String(bits, radix: 16)
+    case .integer(let value): "integer:\(value)"
+    case .text(let string): "text:" + string.debugDescription
+    case .other(let type, let word): "\(type):" + String(word, radix: 16)
+    case .null: "null"
+    }
+  }
+}

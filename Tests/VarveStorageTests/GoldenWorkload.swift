@@ -1,0 +1,68 @@
+// What a golden directory went through: something of every kind that a file can hold. It follows from no seed but from
+// plain arithmetic, so that it is the same for ever.
+
+import VarveCore
+import VarveStorage
+
+enum GoldenWorkload {
+  private static let day: Int64 = 86_400_000_000_000
+
+  static func run(_ store: Store) throws {
+    var schema = TableDefinition(name: "made", tags: ["host"], fields: [("at", .timestamp), ("u", .uint64)])
+    schema.partitionNanoseconds = day / 24
+    _ = try store.commit([.createTable(schema)])[0].get()
+    for turn in 0..<7 {
+      for rows in rows(turn: turn) { _ = try store.commit([.write(batches(rows))])[0].get() }
+      // Chunks over chunks, a table that comes and goes, and rows that only the log has.
+      if turn == 1 || turn == 3 || turn == 4 { try store.sealAll() }
+      if turn == 2 || turn == 5 { _ = try store.commit([.dropTable("gone")])[0].get() }
+    }
+    store.markDurable()
+  }
+
+  /// The commits of one turn.
+  static func rows(turn: Int) -> [[ModelRow]] {
+    [sensors(turn), [row("gone", ["h": "x"], Int64(turn), ["v": .integer(Int64(turn))])], made(turn), fleet(turn)]
+  }
+
+  /// A few long series, with everything that a double or a text can be; later turns write over earlier ones in part.
+  private static func sensors(_ turn: Int) -> [ModelRow] {
+    let doubles: [Double] = [0, -0.0, .infinity, -.infinity, .leastNonzeroMagnitude, 0.1, 1e22, -273.15]
+    let nan: UInt64 = 0x7FF8_0000_0000_0123
+    return (0..<90).map { i in
+      var fields: [String: Cell] = ["walk": .integer(Int64(i * i % 17 + turn))]
+      if i % 3 == 0 { fields["v"] = i % 30 == 0 ? .double(nan) : .double(doubles[(i / 3) % 8].bitPattern) }
+      if i % 4 == 1 { fields["celsius"] = .double((Double(i * 7 % 300) / 10 + Double(turn)).bitPattern) }
+      if i % 5 == 2 { fields["state"] = .text(["ok", "", "größer", "零"][i % 4]) }
+      if i % 7 == 3 { fields["v"] = .null }
+      if i % 11 == 4 { fields["up"] = .other(.bool, UInt64(i & 1)) }
+      let site = ["north", "süd", "a b=c,d"][i % 3]
+      return row(
+        "sensors", ["site": site], Int64(i / 3) * 10_000_000_000 + Int64(turn / 2) * 45_000_000_000 - day, fields)
+    }
+  }
+
+  /// Types that only CREATE TABLE or line protocol's suffixes give, in hourly partitions on both sides of 1970.
+  private static func made(_ turn: Int) -> [ModelRow] {
+    (0..<6).map { i in
+      row(
+        "made", i == 0 ? [:] : ["host": "h\(i % 2)"], Int64(i - 3) * day / 24 + Int64(turn),
+        ["u": .other(.uint64, UInt64.max - UInt64(i)), "at": .other(.timestamp, UInt64(bitPattern: Int64(i - turn)))])
+    }
+  }
+
+  /// Many short series.
+  private static func fleet(_ turn: Int) -> [ModelRow] {
+    (0..<40).map { i in
+      var tags = ["device": "d\(i + turn * 10)"]
+      if i % 3 == 0 { tags["zone"] = "z\(i % 2)" }
+      return row("fleet", tags, day + Int64(i), ["load": .double((Double(i) / 4).bitPattern)])
+    }
+  }
+
+  private static func row(_ table: String, _ tags: [String: String], _ time: Int64, _ fields: [String: Cell])
+    -> ModelRow
+  {
+    ModelRow(table: table, identity: Identity(tags: tags, time: time), fields: fields)
+  }
+}
