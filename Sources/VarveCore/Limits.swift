@@ -27,6 +27,12 @@ package enum Limits {
   /// Rows of one commit in memory, which bounds its log record.
   package static let commitByteCount = 512 << 20
 
+  // Deletes
+  /// Of one table, until compaction makes them real.
+  package static let tombstonesPerTable = 1_000
+  /// Ranges of series ids in all of them together.
+  package static let tombstoneRangesPerTable = 1 << 20
+
   // Chunks
   package static let rowBlockRowCount = 8_192
   package static let vectorValueCount = 1_024

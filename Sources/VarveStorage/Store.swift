@@ -18,8 +18,11 @@ package final class Store: @unchecked Sendable {
     var sequence: Sequence
     /// By table and partition, in order of sequence.
     var chunks: ChunkSet
-    /// Rows being written to chunks.
+    /// What deletes cover of chunks and of the sealing head.
+    var tombstones: TombstoneSet
+    /// Rows being written to chunks, of commits up to `sealingSequence`.
     var sealing: Head?
+    var sealingSequence = Sequence.zero
     /// Rows since.
     var active: Head
     /// Monotonic time of the active head's first row.

@@ -16,6 +16,18 @@ package struct WriteResult: Sendable {
   }
 }
 
+/// Rows to be deleted: of these series, within this time, as far as earlier commits brought them.
+package struct DeleteRequest: Sendable {
+  package var table: TableID
+  package var series: SeriesSet
+  package var time: TimeRange
+  package init(table: TableID, series: SeriesSet = .all, time: TimeRange = .all) {
+    self.table = table
+    self.series = series
+    self.time = time
+  }
+}
+
 /// A table to be created by name.
 package struct TableDefinition: Sendable {
   package var name: String

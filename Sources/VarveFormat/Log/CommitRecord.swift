@@ -1,7 +1,7 @@
 // The payload of a commit: what became true in it. FORMAT.md, "Commit record".
 //
 // New tables and columns come first, then new series, then rows: replay in file order never meets a name it does
-// not know. Rows are columns, narrowed to the bytes their range needs (`LogColumn`), and the whole body is LZ4.
+// not know. Deletions stand last and come true before the rows. Rows are columns, narrowed to the bytes their range needs (`LogColumn`), and the whole body is LZ4.
 
 import VarveCore
 
@@ -39,13 +39,17 @@ package struct CommitRecord: Sendable {
   package var changes: [CatalogChange]
   package var series: [SeriesRecord]
   package var rows: [RowsRecord]
+  /// Come true before the rows do: they cover nothing of their own record.
+  package var deletions: [Deletion]
   package init(
-    wallNanoseconds: Int64, changes: [CatalogChange] = [], series: [SeriesRecord] = [], rows: [RowsRecord] = []
+    wallNanoseconds: Int64, changes: [CatalogChange] = [], series: [SeriesRecord] = [], rows: [RowsRecord] = [],
+    deletions: [Deletion] = []
   ) {
     self.wallNanoseconds = wallNanoseconds
     self.changes = changes
     self.series = series
     self.rows = rows
+    self.deletions = deletions
   }
 
   /// The frame's bytes: room for the frame header, then the payload. `RecordFrame.seal` completes it.
@@ -57,11 +61,17 @@ package struct CommitRecord: Sendable {
     for each in series { each.append(to: &body) }
     body.append(varint: UInt64(rows.count))
     for each in rows { each.append(to: &body) }
+    if !deletions.isEmpty {
+      body.append(varint: UInt64(deletions.count))
+      for each in deletions { each.append(to: &body) }
+    }
     return LogBody.frame(body)
   }
 
-  /// Total: throws `.corruption` for bytes that no `encodedFrame` made.
-  package static func decode(_ payload: UnsafeRawBufferPointer) throws -> CommitRecord {
+  /// Total: throws `.corruption` for bytes that no `encodedFrame` made. `version` is that of the file.
+  package static func decode(_ payload: UnsafeRawBufferPointer, version: UInt32 = LogHeader.version) throws
+    -> CommitRecord
+  {
     let bytes = try LogBody.unpack(payload)
     var reader = ByteReader(bytes)
     var record = CommitRecord(wallNanoseconds: try reader.readZigzag())
@@ -70,6 +80,11 @@ package struct CommitRecord: Sendable {
       record.series.append(try SeriesRecord.read(from: &reader))
     }
     for _ in 0..<(try reader.readCount(minimumByteCount: 4)) { record.rows.append(try RowsRecord.read(from: &reader)) }
+    if version >= 2, !reader.isAtEnd {
+      let count = try reader.readCount(minimumByteCount: 4)
+      guard count > 0 else { throw VarveError(.corruption, "a record ends with a count of no deletions") }
+      for _ in 0..<count { record.deletions.append(try Deletion.read(from: &reader)) }
+    }
     try reader.expectEnd()
     return record
   }

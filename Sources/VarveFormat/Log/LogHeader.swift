@@ -29,15 +29,21 @@ package struct LogHeader: Sendable, Equatable {
   }
 
   package static let byteCount = 64
-  package static let version: UInt32 = 1
+  /// What is written. Version 2 brought deletions, and levels of chunks.
+  package static let version: UInt32 = 2
 
   package let kind: Kind
+  package let version: UInt32
   package let file: FileID
   package let preallocatedByteCount: Int
   package let wallNanoseconds: Int64
 
-  package init(kind: Kind, file: FileID, preallocatedByteCount: Int = 0, wallNanoseconds: Int64) {
+  package init(
+    kind: Kind, version: UInt32 = LogHeader.version, file: FileID, preallocatedByteCount: Int = 0,
+    wallNanoseconds: Int64
+  ) {
     self.kind = kind
+    self.version = version
     self.file = file
     self.preallocatedByteCount = preallocatedByteCount
     self.wallNanoseconds = wallNanoseconds
@@ -49,7 +55,7 @@ package struct LogHeader: Sendable, Equatable {
     words[2] = file.rawValue
     words[3] = UInt64(preallocatedByteCount)
     words[4] = UInt64(bitPattern: wallNanoseconds)
-    words[1] = UInt64(Self.version)
+    words[1] = UInt64(version)
     for i in 0..<8 { words[i] = words[i].littleEndian }
     return words.withUnsafeBytes { raw in
       var bytes = Array(raw)
@@ -84,7 +90,7 @@ package struct LogHeader: Sendable, Equatable {
       guard crc == stored else {
         throw VarveError(.corruption, "\(kind.label)'s header fails its checksum", place: place)
       }
-      guard version == Self.version else {
+      guard (1...Self.version).contains(version) else {
         if version > Self.version {
           throw VarveError(
             .unsupportedVersion, "\(kind.label) has format version \(version); this Varve reads up to \(Self.version)",
@@ -96,7 +102,7 @@ package struct LogHeader: Sendable, Equatable {
         throw VarveError(.corruption, "\(kind.label)'s header holds impossible values", place: place)
       }
       return LogHeader(
-        kind: kind, file: file, preallocatedByteCount: Int(word(3)),
+        kind: kind, version: version, file: file, preallocatedByteCount: Int(word(3)),
         wallNanoseconds: Int64(bitPattern: word(4)))
     }
   }

@@ -3,6 +3,17 @@
 
 import VarveCore
 
+/// What has become of a chunk's rows.
+package enum ChunkLevel: UInt8, Sendable, Comparable {
+  /// As one seal wrote them.
+  case sealed = 0
+  /// Of several chunks, merged.
+  case merged = 1
+  /// All of their partition, in the smallest form.
+  case full = 2
+  package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
 /// What the manifest knows of a chunk, so that scans prune without opening it.
 package struct ChunkMetadata: Sendable, Hashable {
   package let file: FileID
@@ -18,10 +29,15 @@ package struct ChunkMetadata: Sendable, Hashable {
   /// The commits whose rows it holds; chunks with common identities have disjoint ranges.
   package let firstSequence: Sequence
   package let lastSequence: Sequence
+  package let level: ChunkLevel
+  /// No tombstone up to here covers any of its rows. Not below the last sequence.
+  package let deletedThrough: Sequence
 
+  /// `deletedThrough` is the last sequence unless told otherwise: no row of a seal is covered by what came before.
   package init(
     file: FileID, table: TableID, partition: Int64, byteCount: Int, rowCount: Int, valueCount: Int, time: TimeRange,
-    firstSeries: SeriesID, lastSeries: SeriesID, firstSequence: Sequence, lastSequence: Sequence
+    firstSeries: SeriesID, lastSeries: SeriesID, firstSequence: Sequence, lastSequence: Sequence,
+    level: ChunkLevel = .sealed, deletedThrough: Sequence? = nil
   ) {
     self.file = file
     self.table = table
@@ -34,6 +50,8 @@ package struct ChunkMetadata: Sendable, Hashable {
     self.lastSeries = lastSeries
     self.firstSequence = firstSequence
     self.lastSequence = lastSequence
+    self.level = level
+    self.deletedThrough = deletedThrough ?? lastSequence
   }
 }
 
@@ -42,6 +60,9 @@ package struct ManifestEdit: Sendable, Hashable {
   package var changes: [CatalogChange] = []
   package var addedChunks: [ChunkMetadata] = []
   package var removedChunks: [FileID] = []
+  package var addedTombstones: [Tombstone] = []
+  /// All that these commits made.
+  package var removedTombstones: [TombstoneKey] = []
   /// Every row of commits up to here is in chunks.
   package var flushed: Sequence
   /// Where replay begins.
@@ -81,10 +102,20 @@ package struct ManifestEdit: Sendable, Hashable {
     for file in removedChunks { body.append(varint: file.rawValue) }
     body.append(varint: UInt64(addedChunks.count))
     for chunk in addedChunks { chunk.append(to: &body) }
+    body.append(varint: UInt64(removedTombstones.count))
+    for key in removedTombstones {
+      body.append(varint: UInt64(key.table.rawValue))
+      body.append(varint: key.sequence.rawValue)
+    }
+    body.append(varint: UInt64(addedTombstones.count))
+    for tombstone in addedTombstones { tombstone.append(to: &body) }
     return LogBody.frame(body)
   }
 
-  package static func decode(_ payload: UnsafeRawBufferPointer) throws -> ManifestEdit {
+  /// Total. `version` is that of the file.
+  package static func decode(_ payload: UnsafeRawBufferPointer, version: UInt32 = LogHeader.version) throws
+    -> ManifestEdit
+  {
     let bytes = try LogBody.unpack(payload)
     var reader = ByteReader(bytes)
     var edit = ManifestEdit(
@@ -100,10 +131,25 @@ package struct ManifestEdit: Sendable, Hashable {
       edit.removedChunks.append(FileID(rawValue: try reader.readVarint()))
     }
     for _ in 0..<(try reader.readCount(minimumByteCount: 12)) {
-      edit.addedChunks.append(try ChunkMetadata.read(from: &reader))
+      edit.addedChunks.append(try ChunkMetadata.read(from: &reader, version: version))
     }
+    if version >= 2 { try edit.readTombstones(from: &reader) }
     try reader.expectEnd()
     return edit
+  }
+}
+
+extension ManifestEdit {
+  private mutating func readTombstones(from reader: inout ByteReader) throws {
+    for _ in 0..<(try reader.readCount(minimumByteCount: 2)) {
+      removedTombstones.append(
+        TombstoneKey(
+          table: TableID(rawValue: try reader.readUInt32Varint()), sequence: Sequence(rawValue: try reader.readVarint())
+        ))
+    }
+    for _ in 0..<(try reader.readCount(minimumByteCount: 5)) {
+      addedTombstones.append(try Tombstone.read(from: &reader))
+    }
   }
 }
 
@@ -129,10 +175,12 @@ extension ChunkMetadata {
     body.append(varint: UInt64(lastSeries.rawValue))
     body.append(varint: firstSequence.rawValue)
     body.append(varint: lastSequence.rawValue)
+    body.append(byte: level.rawValue)
+    body.append(varint: deletedThrough.rawValue - lastSequence.rawValue)
   }
 
-  static func read(from reader: inout ByteReader) throws -> ChunkMetadata {
-    let chunk = ChunkMetadata(
+  static func read(from reader: inout ByteReader, version: UInt32) throws -> ChunkMetadata {
+    let sealed = ChunkMetadata(
       file: FileID(rawValue: try reader.readVarint()), table: TableID(rawValue: try reader.readUInt32Varint()),
       partition: try reader.readZigzag(), byteCount: try reader.readLength(), rowCount: try reader.readLength(),
       valueCount: try reader.readLength(),
@@ -141,11 +189,25 @@ extension ChunkMetadata {
       lastSeries: SeriesID(rawValue: try reader.readUInt32Varint()),
       firstSequence: Sequence(rawValue: try reader.readVarint()),
       lastSequence: Sequence(rawValue: try reader.readVarint()))
-    guard chunk.file.rawValue < 1 << 32, chunk.byteCount <= Self.countLimit, chunk.valueCount <= Self.countLimit,
-      (1...Self.countLimit).contains(chunk.rowCount), chunk.lastSequence <= .greatest, !chunk.time.isEmpty,
-      chunk.firstSeries <= chunk.lastSeries,
-      chunk.firstSequence <= chunk.lastSequence
-    else { throw VarveError(.corruption, "the manifest describes chunk \(chunk.file.rawValue) impossibly") }
-    return chunk
+    guard sealed.file.rawValue < 1 << 32, sealed.byteCount <= Self.countLimit, sealed.valueCount <= Self.countLimit,
+      (1...Self.countLimit).contains(sealed.rowCount), sealed.lastSequence <= .greatest, !sealed.time.isEmpty,
+      sealed.firstSeries <= sealed.lastSeries, sealed.firstSequence <= sealed.lastSequence
+    else { throw impossible(sealed.file) }
+    guard version >= 2 else { return sealed }
+    guard let level = ChunkLevel(rawValue: try reader.readByte()) else { throw impossible(sealed.file) }
+    let distance = try reader.readVarint()
+    guard distance <= Sequence.greatest.rawValue - sealed.lastSequence.rawValue else { throw impossible(sealed.file) }
+    return sealed.at(level, deletedThrough: Sequence(rawValue: sealed.lastSequence.rawValue + distance))
+  }
+
+  private static func impossible(_ file: FileID) -> VarveError {
+    VarveError(.corruption, "the manifest describes chunk \(file.rawValue) impossibly")
+  }
+
+  private func at(_ level: ChunkLevel, deletedThrough: Sequence) -> ChunkMetadata {
+    ChunkMetadata(
+      file: file, table: table, partition: partition, byteCount: byteCount, rowCount: rowCount, valueCount: valueCount,
+      time: time, firstSeries: firstSeries, lastSeries: lastSeries, firstSequence: firstSequence,
+      lastSequence: lastSequence, level: level, deletedThrough: deletedThrough)
   }
 }

@@ -71,6 +71,12 @@ final class ChunkHandle: Sendable {
     let index = try contents().index
     let series: [SeriesID]? = if case .some(let list) = selection.series { list } else { nil }
     var selected = index.rowBlocks(of: series, in: selection.time)
+    if !selection.exclusions.isEmpty {
+      selected.removeAll {
+        let block = index.rowBlocks[$0]
+        return selection.exclusions.cover(block.time, series: block.firstSeries.rawValue...block.lastSeries.rawValue)
+      }
+    }
     if !zones.isEmpty { selected.removeAll { !ZoneTest.mayPass(index.rowBlocks[$0], zones) } }
     return (selected, index.rowBlocks.count, selected.reduce(0) { $0 + index.rowBlocks[$1].rowCount })
   }

@@ -9,7 +9,8 @@ struct ChunkSet: Sendable {
   mutating func add(_ chunk: ChunkHandle) {
     var list = byTable[chunk.metadata.table, default: [:]][chunk.metadata.partition] ?? []
     list.append(chunk)
-    list.sort { $0.metadata.firstSequence < $1.metadata.firstSequence }
+    // Chunks of one merge have the same sequences, and no identity in common.
+    list.sort { ($0.metadata.firstSequence, $0.metadata.file) < ($1.metadata.firstSequence, $1.metadata.file) }
     byTable[chunk.metadata.table, default: [:]][chunk.metadata.partition] = list
   }
 

@@ -156,8 +156,7 @@ package final class CommitPipeline: BatchSink {
         return .housekeeping
       }
       if let first = state.queue.first {
-        // A definition takes no room in the head.
-        if mayCommit(state) || first.request.isDefinition { return takeGroup(&state) }
+        if mayCommit(state) || first.request.needsNoRoom { return takeGroup(&state) }
         if isOutOfRoom(state) { return refuseGroup(&state) }
       }
       if state.closing, state.queue.isEmpty { return .stop }
@@ -182,7 +181,7 @@ package final class CommitPipeline: BatchSink {
     }
   }
 
-  /// The jobs of the next commit: a definition alone, or writes up to the size of a group.
+  /// The jobs of the next commit: a definition or a delete alone, or writes up to the size of a group.
   private func takeGroup(_ state: inout State) -> Turn {
     let jobs = takeJobs(&state)
     return .commit(jobs, more: !state.queue.isEmpty)
@@ -194,11 +193,11 @@ package final class CommitPipeline: BatchSink {
     var count = 0
     var bytes = 0
     while count < state.queue.count, count == 0 || bytes + state.queue[count].byteCount <= groupByteCount {
-      let isDefinition = state.queue[count].request.isDefinition
-      if count > 0, isDefinition { break }
+      let standsAlone = state.queue[count].request.standsAlone
+      if count > 0, standsAlone { break }
       bytes += state.queue[count].byteCount
       count += 1
-      if isDefinition { break }
+      if standsAlone { break }
     }
     let jobs = Array(state.queue.prefix(count))
     state.queue.removeFirst(count)

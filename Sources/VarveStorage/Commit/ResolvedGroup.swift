@@ -6,6 +6,7 @@ import VarveFormat
 struct ResolvedGroup {
   private enum Entry {
     case batches([ResolvedBatch])
+    case deletion([ResolvedBatch])
     case definition
     case failed(VarveError)
   }
@@ -13,12 +14,18 @@ struct ResolvedGroup {
   var changes: [CatalogChange] = []
   var series: [SeriesRecord] = []
   private(set) var rows: [ResolvedRows] = []
+  /// Come true before the rows.
+  private(set) var deletions: [Deletion] = []
   private var entries: [Entry] = []
+  private let tombstones: TombstoneSet
+
+  /// `tombstones` are those that are kept already.
+  init(tombstones: TombstoneSet) { self.tombstones = tombstones }
 
   /// Of the rows in memory; their record takes less.
   var byteCount: Int { rows.reduce(0) { $0 + $1.block.byteCount } }
 
-  var hasEffect: Bool { !rows.isEmpty || !changes.isEmpty || !series.isEmpty }
+  var hasEffect: Bool { !rows.isEmpty || !deletions.isEmpty || !changes.isEmpty || !series.isEmpty }
 
   mutating func add(_ request: CommitRequest, _ resolver: inout BatchResolver) {
     do {
@@ -27,6 +34,12 @@ struct ResolvedGroup {
         let resolved = try batches.map { try resolver.resolve($0) }
         for batch in resolved { rows += batch.rows }
         entries.append(.batches(resolved))
+      case .delete(let requests, then: let batches):
+        let found = try resolve(requests, resolver.catalog)
+        let resolved = try batches.map { try resolver.resolve($0) }
+        deletions += found
+        for batch in resolved { rows += batch.rows }
+        entries.append(.deletion(resolved))
       case .createTable(let definition):
         try TableDDL.create(definition, &resolver)
         entries.append(.definition)
@@ -41,18 +54,52 @@ struct ResolvedGroup {
     }
   }
 
+  /// Deletions of no series are left out.
+  private func resolve(_ requests: [DeleteRequest], _ catalog: Catalog) throws -> [Deletion] {
+    var result: [Deletion] = []
+    for request in requests where !request.time.isEmpty {
+      guard let table = catalog.tables[request.table] else {
+        throw VarveError(.notFound, "the table to delete from does not exist any more", sqlState: "42P01")
+      }
+      let series: SeriesRanges
+      switch request.series {
+      case .all: series = .all
+      case .some(let list): series = SeriesRanges(list)
+      }
+      if series.isEmpty { continue }
+      result.append(Deletion(table: table.id, series: series, time: request.time))
+      try checkLimits(result.filter { $0.table == table.id }, table)
+    }
+    return result
+  }
+
+  private func checkLimits(_ new: [Deletion], _ table: TableSchema) throws {
+    let known = tombstones.size(of: table.id)
+    let rangeCount = known.rangeCount + new.reduce(0) { $0 + $1.series.ranges.count }
+    guard known.count + new.count > Limits.tombstonesPerTable || rangeCount > Limits.tombstoneRangesPerTable else {
+      return
+    }
+    throw VarveError(
+      .limitExceeded,
+      "table \"\(table.name)\" has \(known.count) deletes that are not compacted yet; at most "
+        + "\(Limits.tombstonesPerTable), of \(Limits.tombstoneRangesPerTable) ranges of series, are kept",
+      hint: "CALL compact_chunks('\(table.name)') makes them real; then the same delete succeeds", sqlState: "54000")
+  }
+
   func outcomes(sequence: Sequence) -> [CommitOutcome] {
     entries.map { entry in
       switch entry {
-      case .batches(let batches):
-        .success(
-          batches.map {
-            WriteResult(
-              sequence: $0.rowCount > 0 ? sequence : .zero, rowsWritten: $0.rowCount, rejections: $0.rejections)
-          })
-      case .definition: .success([WriteResult(sequence: sequence, rowsWritten: 0, rejections: [])])
+      case .batches(let batches): .success(Self.results(batches, sequence))
+      case .deletion(let batches) where !batches.isEmpty: .success(Self.results(batches, sequence))
+      case .deletion, .definition: .success([WriteResult(sequence: sequence, rowsWritten: 0, rejections: [])])
       case .failed(let error): .failure(error)
       }
+    }
+  }
+
+  private static func results(_ batches: [ResolvedBatch], _ sequence: Sequence) -> [WriteResult] {
+    batches.map {
+      WriteResult(sequence: $0.rowCount > 0 ? sequence : .zero, rowsWritten: $0.rowCount, rejections: $0.rejections)
     }
   }
 }

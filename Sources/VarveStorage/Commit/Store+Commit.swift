@@ -10,6 +10,9 @@ import VarveIO
 /// One thing to commit. All requests of a group share one record and one sequence.
 package enum CommitRequest: Sendable {
   case write([PointBatch])
+  /// Rows go, then rows come: what the request itself writes stays. The results are those of the batches; without any,
+  /// one without rows.
+  case delete([DeleteRequest], then: [PointBatch])
   case createTable(TableDefinition)
   case dropTable(String)
 }
@@ -17,7 +20,23 @@ package enum CommitRequest: Sendable {
 extension CommitRequest {
   /// CREATE TABLE or DROP TABLE.
   package var isDefinition: Bool {
-    if case .write = self { false } else { true }
+    switch self {
+    case .createTable, .dropTable: true
+    case .write, .delete: false
+    }
+  }
+
+  /// Whether it must have a record of its own: a definition, so that it can be taken back whole; a delete, since what
+  /// its record says goes before the rows that others in the group bring, whatever came first.
+  package var standsAlone: Bool { if case .write = self { false } else { true } }
+
+  /// Whether it brings no rows, so that it needs no room in the head.
+  package var needsNoRoom: Bool {
+    switch self {
+    case .write: false
+    case .delete(_, then: let batches): batches.isEmpty
+    case .createTable, .dropTable: true
+    }
   }
 }
 
@@ -28,8 +47,7 @@ extension Store {
   /// Commits the requests together. Never throws: each request has its own outcome.
   package func commit(_ requests: [CommitRequest]) -> [CommitOutcome] {
     if let refusal = refusal() { return requests.map { _ in .failure(refusal) } }
-    // A definition stands alone, so that it can be taken back whole.
-    if requests.count > 1, requests.contains(where: \.isDefinition) { return requests.flatMap { commit([$0]) } }
+    if requests.count > 1, requests.contains(where: \.standsAlone) { return requests.flatMap { commit([$0]) } }
     let before = requests.contains(where: \.isDefinition) ? (workingCatalog, unloggedChanges) : nil
     var resolved = resolve(requests)
     guard resolved.hasEffect else { return resolved.outcomes(sequence: sequence) }
@@ -85,7 +103,7 @@ extension Store {
     var resolver = BatchResolver(
       catalog: workingCatalog, seriesOf: { self.series[$0] }, seriesRoom: { self.seriesRoom },
       latestTime: latest.overflow ? .max : latest.partialValue)
-    var group = ResolvedGroup()
+    var group = ResolvedGroup(tombstones: published.withLock { $0.tombstones })
     for request in requests { group.add(request, &resolver) }
     workingCatalog = resolver.catalog
     unloggedChanges += resolver.changes
@@ -110,16 +128,18 @@ extension Store {
   private func append(_ group: ResolvedGroup, sequence: Sequence) throws {
     let log = try writableLog()
     let isDrop = group.changes.contains { if case .dropTable = $0 { true } else { false } }
+    let makesRoom = isDrop || (!group.deletions.isEmpty && group.rows.isEmpty)
     var frame = CommitRecord(
       wallNanoseconds: options.clock.wallNanoseconds(), changes: group.changes, series: group.series,
       rows: group.rows.map {
         RowsRecord(table: $0.partition.table, series: $0.block.series, times: $0.block.times, fields: $0.block.fields)
-      }
+      },
+      deletions: group.deletions
     ).encodedFrame()
     do {
       try log.append(.commit, sequence: sequence, frame: &frame)
-    } catch let error as VarveError where error.code == .diskFull && isDrop {
-      // A drop makes room in the end, so it gets what it takes.
+    } catch let error as VarveError where error.code == .diskFull && makesRoom {
+      // A drop or a delete makes room in the end, so it gets what it takes.
       try reserve.lend { try log.append(.commit, sequence: sequence, frame: &frame, inSmallSegment: true) }
     }
   }
@@ -135,8 +155,11 @@ extension Store {
     let dropped = group.changes.compactMap { if case .dropTable(let table) = $0 { table } else { nil } }
     let now = options.clock.monotonicNanoseconds()
     var removed: [ChunkHandle] = []
+    // Copying what is left takes its time: outside of the lock, since nobody else changes the head.
+    let remaining = group.deletions.isEmpty ? nil : head(without: group.deletions)
     published.withLock { state in
       state.catalog = workingCatalog
+      if let remaining { state.apply(group.deletions, sequence: sequence, active: remaining) }
       for rows in group.rows where workingCatalog.tables[rows.partition.table] != nil {
         state.active.append(rows.block, to: rows.partition)
       }
@@ -145,6 +168,7 @@ extension Store {
         state.active.remove(table: table)
         state.sealing?.remove(table: table)
         state.chunks.remove(table: table)
+        state.tombstones.remove(table: table)
       }
       if state.activeSince == nil, !state.active.isEmpty { state.activeSince = now }
       state.sequence = sequence
@@ -158,6 +182,12 @@ extension Store {
       savedSeries[table] = nil
     }
     removeFiles(of: removed)
+  }
+
+  private func head(without deletions: [Deletion]) -> Head {
+    var head = published.withLock { $0.active }
+    for deletion in deletions { head.remove(deletion) }
+    return head
   }
 
   private func announce(_ group: ResolvedGroup, _ sequence: Sequence) {

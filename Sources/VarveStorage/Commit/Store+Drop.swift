@@ -36,6 +36,7 @@ extension Store {
       seriesFile: state.seriesFile, seriesByteCount: state.seriesByteCount, nextFile: ids.next,
       nextTable: state.catalog.nextTable)
     edit.removedChunks = chunks
+    addTombstones(to: &edit, state)
     return edit
   }
 }

@@ -43,6 +43,21 @@ package struct Head: Sendable {
     partitions[key] = blocks
   }
 
+  /// Puts in each block's place what `body` makes of it; nil: nothing.
+  mutating func replaceBlocks(of key: PartitionKey, _ body: (HeadBlock) -> HeadBlock?) {
+    guard let blocks = partitions[key] else { return }
+    var kept: [HeadBlock] = []
+    for block in blocks {
+      rowCount -= block.rowCount
+      byteCount -= block.byteCount
+      guard let left = body(block) else { continue }
+      rowCount += left.rowCount
+      byteCount += left.byteCount
+      kept.append(left)
+    }
+    partitions[key] = kept.isEmpty ? nil : kept
+  }
+
   /// Forgets a dropped table's rows.
   package mutating func remove(table: TableID) {
     for (key, blocks) in partitions where key.table == table {

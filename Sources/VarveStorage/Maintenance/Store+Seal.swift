@@ -47,6 +47,7 @@ extension Store {
     }
     frozen = published.withLock { state in
       state.sealing = state.active
+      state.sealingSequence = state.sequence
       state.active = Head()
       state.activeSince = nil
       return FrozenState(
@@ -136,6 +137,7 @@ extension Store {
       nextTable: frozen.catalog.nextTable)
     edit.changes = frozen.catalog.changes(since: state.catalog)
     edit.addedChunks = sealed.chunks.filter { frozen.catalog.tables[$0.table] != nil }
+    addTombstones(to: &edit, state)
     return edit
   }
 
@@ -145,6 +147,7 @@ extension Store {
         state.chunks.add(ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem))
       }
       state.sealing = nil
+      state.dropUnneededTombstones()
     }
   }
 

@@ -42,7 +42,8 @@ package struct ManifestReader {
       }
       for (index, frame) in scan.frames.enumerated() {
         do {
-          try apply(frame, UnsafeRawBufferPointer(rebasing: raw[frame.payload]), isFirst: index == 0)
+          try apply(
+            frame, UnsafeRawBufferPointer(rebasing: raw[frame.payload]), isFirst: index == 0, version: header.version)
         } catch var error as VarveError {
           error.place = "\(path) at \(frame.payload.lowerBound - RecordFrame.headerByteCount)"
           throw error
@@ -55,7 +56,9 @@ package struct ManifestReader {
     }
   }
 
-  private mutating func apply(_ frame: RecordFrame, _ payload: UnsafeRawBufferPointer, isFirst: Bool) throws {
+  private mutating func apply(_ frame: RecordFrame, _ payload: UnsafeRawBufferPointer, isFirst: Bool, version: UInt32)
+    throws
+  {
     guard let kind = ManifestLog.Kind(rawValue: frame.kind), (kind == .checkpoint) == isFirst else {
       throw VarveError(.corruption, "a manifest frame of unexpected kind (\(frame.kind))")
     }
@@ -66,7 +69,7 @@ package struct ManifestReader {
       guard isFirst ? frame.sequence <= .greatest : frame.sequence.rawValue == edits + 1 else {
         throw VarveError(.corruption, "a manifest edit is missing before number \(frame.sequence.rawValue)")
       }
-      try state.apply(try ManifestEdit.decode(payload))
+      try state.apply(try ManifestEdit.decode(payload, version: version))
       edits = frame.sequence.rawValue
     }
   }

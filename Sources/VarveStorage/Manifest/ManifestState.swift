@@ -7,6 +7,8 @@ package struct ManifestState: Sendable {
   package private(set) var catalog = Catalog()
   /// Live chunks by file id.
   package private(set) var chunks: [FileID: ChunkMetadata] = [:]
+  /// What deletes cover of the live chunks, as far as the log before its start said.
+  package private(set) var tombstones: [TombstoneKey: [Tombstone]] = [:]
   package private(set) var flushed = Sequence.zero
   package private(set) var logStart = LogPosition.origin
   package private(set) var seriesFile = FileID(rawValue: 0)
@@ -20,7 +22,10 @@ package struct ManifestState: Sendable {
     for change in edit.changes {
       try catalog.apply(change)
       // A dropped table's chunks go with it.
-      if case .dropTable(let table) = change { chunks = chunks.filter { $0.value.table != table } }
+      if case .dropTable(let table) = change {
+        chunks = chunks.filter { $0.value.table != table }
+        tombstones = tombstones.filter { $0.key.table != table }
+      }
     }
     for file in edit.removedChunks {
       guard chunks.removeValue(forKey: file) != nil else {
@@ -33,6 +38,7 @@ package struct ManifestState: Sendable {
       }
       chunks[chunk.file] = chunk
     }
+    try applyTombstones(edit)
     guard edit.flushed >= flushed, edit.logStart >= logStart, edit.nextFile >= nextFile else {
       throw VarveError(.corruption, "a manifest edit goes back in time")
     }
@@ -58,6 +64,25 @@ package struct ManifestState: Sendable {
       for column in table.columns { edit.changes.append(.addColumn(table.id, column.definition)) }
     }
     edit.addedChunks = chunks.values.sorted { $0.file < $1.file }
+    edit.addedTombstones = tombstones.keys.sorted().flatMap { tombstones[$0] ?? [] }
     return edit
+  }
+
+  private mutating func applyTombstones(_ edit: ManifestEdit) throws {
+    for key in edit.removedTombstones {
+      guard tombstones.removeValue(forKey: key) != nil else {
+        throw VarveError(.corruption, "the manifest removes tombstone \(key.sequence.rawValue), which is not there")
+      }
+    }
+    let known = Set(tombstones.keys)
+    for tombstone in edit.addedTombstones {
+      guard tombstone.sequence <= edit.flushed, catalog.tables[tombstone.deletion.table] != nil,
+        !known.contains(tombstone.key)
+      else {
+        throw VarveError(
+          .corruption, "the manifest adds tombstone \(tombstone.sequence.rawValue) twice, too early or to no table")
+      }
+      tombstones[tombstone.key, default: []].append(tombstone)
+    }
   }
 }

@@ -14,6 +14,7 @@ struct LoadedState {
   private(set) var sequence: Sequence
   private var savedSeries: [TableID: Int] = [:]
   private(set) var chunks = ChunkSet()
+  private var tombstones = TombstoneSet()
   private(set) var segments: [WriteAheadLog.Used] = []
   private(set) var logEnd: LogPosition
 
@@ -37,6 +38,7 @@ struct LoadedState {
     for chunk in manifest.chunks.values {
       chunks.add(ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem))
     }
+    for tombstone in manifest.checkpoint.addedTombstones { tombstones.add(tombstone) }
   }
 
   /// Replays the log into the head: with no more memory than running took, for it holds what the heads held.
@@ -77,11 +79,13 @@ struct LoadedState {
       if case .dropTable(let table) = change {
         head.remove(table: table)
         chunks.remove(table: table)
+        tombstones.remove(table: table)
         series.remove(table)
         savedSeries[table] = nil
       }
     }
     for each in record.series { try series.apply(each, catalog: catalog) }
+    for deletion in record.deletions { try apply(deletion, number) }
     for rows in record.rows {
       guard let table = catalog.tables[rows.table] else { continue }
       try check(rows, table)
@@ -93,6 +97,20 @@ struct LoadedState {
       head.append(block, to: PartitionKey(table: table.id, index: index))
     }
     sequence = number
+  }
+
+  private mutating func apply(_ deletion: Deletion, _ number: Sequence) throws {
+    guard catalog.tables[deletion.table] != nil else { return }
+    guard let last = deletion.series.ranges.last,
+      deletion.series.isAll || last.upperBound < UInt32(series[deletion.table].count)
+    else {
+      throw VarveError(.corruption, "a record deletes from series that table \(deletion.table.rawValue) does not have")
+    }
+    head.remove(deletion)
+    let tombstone = Tombstone(deletion, sequence: number)
+    if chunks.chunks(of: deletion.table).contains(where: { tombstone.mayCover($0.metadata) }) {
+      tombstones.add(tombstone)
+    }
   }
 
   private func check(_ rows: RowsRecord, _ table: TableSchema) throws {
@@ -111,7 +129,7 @@ struct LoadedState {
     ids: FileIDs, lock: (any FileLock)?, log: WriteAheadLog?, manifest: ManifestLog?, seriesFile: SeriesFile?
   ) -> Store {
     let published = Store.Published(
-      catalog: catalog, sequence: sequence, chunks: chunks, sealing: nil, active: head,
+      catalog: catalog, sequence: sequence, chunks: chunks, tombstones: tombstones, sealing: nil, active: head,
       activeSince: head.isEmpty ? nil : options.clock.monotonicNanoseconds(), failure: nil)
     return Store(
       options: options, paths: paths, ids: ids, series: series, lock: lock, published: published, log: log,

@@ -13,6 +13,8 @@ package struct LogReader {
   private struct Candidate {
     let id: FileID
     let byteCount: Int
+    /// Of its format.
+    let version: UInt32
     /// From the begin frame; nil when there is none.
     let predecessorEnd: LogPosition?
   }
@@ -85,17 +87,21 @@ package struct LogReader {
       defer { file.close() }
       let head = try file.read(count: WriteAheadLog.firstRecordOffset, at: 0)
       let byteCount = try file.byteCount()
+      // A damaged header says nothing: frames are then read as today's.
+      var version = LogHeader.version
       do {
-        try check(head, byteCount, id, path)
+        version = try check(head, byteCount, id, path)
       } catch let error as VarveError where isSalvaging && error.code == .corruption {
         damagedFiles.append((id, error))
       }
-      candidates.append(Candidate(id: id, byteCount: byteCount, predecessorEnd: Self.predecessorEnd(head, id)))
+      candidates.append(
+        Candidate(
+          id: id, byteCount: byteCount, version: version, predecessorEnd: Self.predecessorEnd(head, id)))
     }
     return candidates.sorted { $0.id < $1.id }
   }
 
-  private func check(_ head: [UInt8], _ byteCount: Int, _ id: FileID, _ path: String) throws {
+  private func check(_ head: [UInt8], _ byteCount: Int, _ id: FileID, _ path: String) throws -> UInt32 {
     let header = try LogHeader.decode(head, expected: .segment, place: path)
     guard header.file == id else {
       throw VarveError(
@@ -107,6 +113,7 @@ package struct LogReader {
         "log segment has \(byteCount) bytes instead of the \(header.preallocatedByteCount) it was made with",
         place: path)
     }
+    return header.version
   }
 
   static func predecessorEnd(_ head: [UInt8], _ id: FileID) -> LogPosition? {
@@ -132,7 +139,8 @@ package struct LogReader {
         case .begin, .mark: continue
         case .commit:
           do {
-            try replay(frame.sequence, try CommitRecord.decode(UnsafeRawBufferPointer(rebasing: raw[frame.payload])))
+            let payload = UnsafeRawBufferPointer(rebasing: raw[frame.payload])
+            try replay(frame.sequence, try CommitRecord.decode(payload, version: segment.version))
           } catch var error as VarveError {
             error.place = error.place ?? "\(path) at \(frame.payload.lowerBound - RecordFrame.headerByteCount)"
             throw error

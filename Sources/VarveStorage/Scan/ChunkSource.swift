@@ -124,29 +124,28 @@ final class ChunkSource: RowSource {
         guard wanted < list.count else { break }
         guard list[wanted] == run.series else { continue }
       }
-      let start = Self.firstRow(times, row..<(row + run.count)) { $0 >= selection.time.lower }
-      let end = Self.firstRow(times, start..<(row + run.count)) { $0 > selection.time.upper }
+      let start = firstRow(times, row..<(row + run.count)) { $0 >= selection.time.lower }
+      let end = firstRow(times, start..<(row + run.count)) { $0 > selection.time.upper }
       guard start < end else { continue }
-      kept.append(SeriesRun(series: run.series, count: end - start))
-      if let last = ranges.last, last.upperBound == start {
-        ranges[ranges.count - 1] = last.lowerBound..<end
+      let before = total
+      if selection.exclusions.isEmpty {
+        Self.append(start..<end, to: &ranges, &total)
       } else {
-        ranges.append(start..<end)
+        let excluded = selection.exclusions.ranges(of: run.series)
+        for part in withoutExcluded(start..<end, times, excluded) { Self.append(part, to: &ranges, &total) }
       }
-      total += end - start
+      if total > before { kept.append(SeriesRun(series: run.series, count: total - before)) }
     }
     return (kept, ranges, total)
   }
 
-  /// The first row of `rows`, whose times ascend, for which `test` holds.
-  private static func firstRow(_ times: Buffer<Int64>, _ rows: Range<Int>, _ test: (Int64) -> Bool) -> Int {
-    var low = rows.lowerBound
-    var high = rows.upperBound
-    while low < high {
-      let middle = (low + high) / 2
-      if test(times.base[middle]) { high = middle } else { low = middle + 1 }
+  private static func append(_ rows: Range<Int>, to ranges: inout [Range<Int>], _ total: inout Int) {
+    if let last = ranges.last, last.upperBound == rows.lowerBound {
+      ranges[ranges.count - 1] = last.lowerBound..<rows.upperBound
+    } else {
+      ranges.append(rows)
     }
-    return low
+    total += rows.count
   }
 
   private func field(

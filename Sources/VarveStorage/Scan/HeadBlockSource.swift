@@ -29,19 +29,23 @@ final class HeadBlockSource: RowSource {
       var kept = 0
       var previous: Int64?
       var place = run.lowerBound
+      let series = SeriesID(rawValue: block.series.base[Int(order.base[run.lowerBound])])
+      // The next range of time that is excluded; times ascend, and so do these.
+      var excluded = selection.exclusions.isEmpty ? [][...] : selection.exclusions.ranges(of: series)[...]
       while place < run.upperBound {
         let row = order.base[place]
         let time = block.times.base[Int(row)]
         place += 1
         guard time >= selection.time.lower else { continue }
         guard time <= selection.time.upper else { break }
+        while let range = excluded.first, range.upper < time { excluded.removeFirst() }
+        if let range = excluded.first, range.lower <= time { continue }
         if time == previous { repeats = true } else { kept += 1 }
         previous = time
         rows.append(row)
       }
       if kept > 0 {
-        runs.append(
-          SeriesRun(series: SeriesID(rawValue: block.series.base[Int(order.base[run.lowerBound])]), count: kept))
+        runs.append(SeriesRun(series: series, count: kept))
       }
     }
     guard rows.count > 0 else { return nil }

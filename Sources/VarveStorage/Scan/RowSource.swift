@@ -8,11 +8,19 @@ protocol RowSource: AnyObject {
   func next() throws -> ScanBatch?
 }
 
-/// What all sources of a scan are asked for.
+/// What a source is asked for.
 struct RowSelection {
   let series: SeriesSet
   let time: TimeRange
   let fields: [(id: ColumnID, type: FieldType)]
+  /// Of what is asked for, what this source must not deliver. Alone among these it differs between a scan's sources.
+  var exclusions = Exclusions.none
+
+  func excluding(_ exclusions: Exclusions) -> RowSelection {
+    var selection = self
+    selection.exclusions = exclusions
+    return selection
+  }
 }
 
 enum ScanLimits {

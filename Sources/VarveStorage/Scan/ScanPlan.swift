@@ -8,9 +8,17 @@ struct ScanPlan {
   struct Partition {
     let index: Int64
     /// In order of sequence.
-    var chunks: [ChunkHandle] = []
+    var chunks: [Chunk] = []
     /// In order of arrival; all newer than the chunks.
-    var blocks: [HeadBlock] = []
+    var blocks: [Block] = []
+  }
+  struct Chunk {
+    let handle: ChunkHandle
+    let exclusions: Exclusions
+  }
+  struct Block {
+    let rows: HeadBlock
+    let exclusions: Exclusions
   }
 
   let selection: RowSelection
@@ -38,16 +46,23 @@ struct ScanPlan {
     for (index, chunks) in state.chunks.byTable[table.id] ?? [:] {
       seen.insert(index)
       statistics.chunks += chunks.count
-      let wanted = chunks.filter { Self.mayHold($0.metadata, request) }
+      let wanted = chunks.compactMap { chunk -> Chunk? in
+        guard Self.mayHold(chunk.metadata, request) else { return nil }
+        let exclusions = state.tombstones.exclusions(for: chunk.metadata)
+        let series = chunk.metadata.firstSeries.rawValue...chunk.metadata.lastSeries.rawValue
+        return exclusions.cover(chunk.metadata.time, series: series)
+          ? nil : Chunk(handle: chunk, exclusions: exclusions)
+      }
       statistics.chunksPruned += chunks.count - wanted.count
       if !wanted.isEmpty { kept[index, default: Partition(index: index)].chunks = wanted }
     }
-    // The sealing head is older than the active one.
-    for head in [state.sealing, state.active].compactMap({ $0 }) {
+    for (head, exclusions) in state.heads(of: table.id) {
       for (key, blocks) in head.partitions where key.table == table.id {
         seen.insert(key.index)
-        let wanted = blocks.filter { $0.timeRange.overlaps(request.time) }
-        statistics.headRows += wanted.reduce(0) { $0 + $1.rowCount }
+        let wanted = blocks.filter { $0.timeRange.overlaps(request.time) }.map {
+          Block(rows: $0, exclusions: exclusions)
+        }
+        statistics.headRows += wanted.reduce(0) { $0 + $1.rows.rowCount }
         if !wanted.isEmpty { kept[key.index, default: Partition(index: key.index)].blocks += wanted }
       }
     }
@@ -67,5 +82,16 @@ struct ScanPlan {
       if series[middle] < chunk.firstSeries { low = middle + 1 } else { high = middle }
     }
     return low < series.count && series[low] <= chunk.lastSeries
+  }
+}
+
+extension Store.Published {
+  /// Rows in memory, the older first, each with what deletes behind them cover.
+  func heads(of table: TableID) -> [(head: Head, exclusions: Exclusions)] {
+    var heads: [(Head, Exclusions)] = []
+    if let sealing { heads.append((sealing, tombstones.exclusions(in: table, behind: sealingSequence))) }
+    // Deletes have taken their rows out of the active head.
+    heads.append((active, .none))
+    return heads
   }
 }

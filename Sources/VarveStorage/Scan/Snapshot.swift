@@ -42,11 +42,14 @@ package final class Snapshot: ReadSnapshot {
     }
     for chunk in state.chunks.chunks(of: table) {
       statistics.chunks += 1
-      statistics.rows += chunk.metadata.rowCount
+      // Rows that a delete covers in part of a chunk count until they are compacted away.
+      let bounds = chunk.metadata.firstSeries.rawValue...chunk.metadata.lastSeries.rawValue
+      let isCovered = state.tombstones.exclusions(for: chunk.metadata).cover(chunk.metadata.time, series: bounds)
+      statistics.rows += isCovered ? 0 : chunk.metadata.rowCount
       statistics.chunkBytes += chunk.metadata.byteCount
       statistics.chunkValues += chunk.metadata.valueCount
       partitions.insert(chunk.metadata.partition)
-      extend(chunk.metadata.time)
+      if !isCovered { extend(chunk.metadata.time) }
     }
     for head in [state.sealing, state.active].compactMap({ $0 }) {
       for (key, blocks) in head.partitions where key.table == table {
@@ -70,12 +73,13 @@ package final class Snapshot: ReadSnapshot {
       // As the scan: zone maps rule out rows only where no other source could change them.
       let isAlone = partition.chunks.count + partition.blocks.count == 1
       for chunk in partition.chunks {
-        let blocks = try chunk.rowBlocks(plan.selection, isAlone ? request.zones : [])
+        let blocks = try chunk.handle.rowBlocks(
+          plan.selection.excluding(chunk.exclusions), isAlone ? request.zones : [])
         statistics.rowBlocks += blocks.total
         statistics.rowBlocksPruned += blocks.total - blocks.selected.count
         statistics.rows += blocks.rowCount
       }
-      statistics.rows += partition.blocks.reduce(0) { $0 + $1.rowCount }
+      statistics.rows += partition.blocks.reduce(0) { $0 + $1.rows.rowCount }
     }
     return statistics
   }

@@ -42,9 +42,15 @@ final class StoreCursor: ScanCursor {
       ScanLimits.readByteCount,
       max(ScanLimits.firstReadByteCount, ScanLimits.partitionReadByteCount / max(1, partition.chunks.count)))
     chunkSources = partition.chunks.map {
-      ChunkSource($0, plan.selection, zones: sourceCount == 1 ? zones : [], readByteLimit: byteLimit)
+      ChunkSource(
+        $0.handle, plan.selection.excluding($0.exclusions), zones: sourceCount == 1 ? zones : [],
+        readByteLimit: byteLimit)
     }
-    let sources: [any RowSource] = chunkSources + partition.blocks.map { HeadBlockSource($0, plan.selection) }
+    let sources: [any RowSource] =
+      chunkSources
+      + partition.blocks.map {
+        HeadBlockSource($0.rows, plan.selection.excluding($0.exclusions))
+      }
     current = sources.count == 1 ? sources[0] : try MergeSource(sources, plan.selection)
   }
 }

@@ -25,14 +25,14 @@ package enum FileInspector {
   private static func describe(_ kind: LogHeader.Kind, _ bytes: [UInt8], _ path: String) throws -> [String] {
     let header = try LogHeader.decode(bytes, expected: kind, place: path)
     var lines = [
-      "\(kind.label) \(header.file.rawValue): \(bytes.count) bytes, format \(LogHeader.version), written at \(header.wallNanoseconds)"
+      "\(kind.label) \(header.file.rawValue): \(bytes.count) bytes, format \(header.version), written at \(header.wallNanoseconds)"
     ]
     bytes.withUnsafeBytes { raw in
       let scan = LogScan(raw, file: header.file)
       for frame in scan.frames {
         let payload = UnsafeRawBufferPointer(rebasing: raw[frame.payload])
         let offset = frame.payload.lowerBound - RecordFrame.headerByteCount
-        lines.append("at \(offset), \(frame.frameByteCount) bytes: " + describe(kind, frame, payload))
+        lines.append("at \(offset), \(frame.frameByteCount) bytes: " + describe(kind, header.version, frame, payload))
       }
       lines.append(
         "records end at \(scan.end)"
@@ -41,13 +41,13 @@ package enum FileInspector {
     return lines
   }
 
-  private static func describe(_ kind: LogHeader.Kind, _ frame: RecordFrame, _ payload: UnsafeRawBufferPointer)
-    -> String
-  {
+  private static func describe(
+    _ kind: LogHeader.Kind, _ version: UInt32, _ frame: RecordFrame, _ payload: UnsafeRawBufferPointer
+  ) -> String {
     do {
       switch kind {
-      case .segment: return try describeCommit(frame, payload)
-      case .manifest: return try describeEdit(frame, payload)
+      case .segment: return try describeCommit(version, frame, payload)
+      case .manifest: return try describeEdit(version, frame, payload)
       case .series:
         let unpacked = try LogBody.unpack(payload)
         var reader = ByteReader(unpacked)
@@ -59,7 +59,9 @@ package enum FileInspector {
     }
   }
 
-  private static func describeCommit(_ frame: RecordFrame, _ payload: UnsafeRawBufferPointer) throws -> String {
+  private static func describeCommit(
+    _ version: UInt32, _ frame: RecordFrame, _ payload: UnsafeRawBufferPointer
+  ) throws -> String {
     switch WriteAheadLog.Kind(rawValue: frame.kind) {
     case .mark: return "mark: durable up to \(LogPosition(rawValue: frame.durable))"
     case .begin:
@@ -67,23 +69,26 @@ package enum FileInspector {
       let end = LogPosition(rawValue: UInt64(littleEndian: payload.loadUnaligned(as: UInt64.self)))
       return "begin: the log goes on from \(end)"
     case .commit:
-      let record = try CommitRecord.decode(payload)
+      let record = try CommitRecord.decode(payload, version: version)
       let rows = record.rows.map { "\($0.times.count) rows × \($0.fields.count) fields of table \($0.table.rawValue)" }
       let series = record.series.reduce(0) { $0 + $1.series.count }
       return "commit \(frame.sequence.rawValue): \(record.changes.count) catalog changes, \(series) new series, "
+        + (record.deletions.isEmpty ? "" : "\(record.deletions.count) deletions, ")
         + (rows.isEmpty ? "no rows" : rows.joined(separator: ", "))
     case nil: return "DAMAGED: unknown kind \(frame.kind)"
     }
   }
 
-  private static func describeEdit(_ frame: RecordFrame, _ payload: UnsafeRawBufferPointer) throws -> String {
+  private static func describeEdit(
+    _ version: UInt32, _ frame: RecordFrame, _ payload: UnsafeRawBufferPointer
+  ) throws -> String {
     switch ManifestLog.Kind(rawValue: frame.kind) {
     case .mark: return "mark: durable up to \(LogPosition(rawValue: frame.durable))"
     case .checkpoint, .edit:
-      let edit = try ManifestEdit.decode(payload)
+      let edit = try ManifestEdit.decode(payload, version: version)
       return
         "\(frame.kind == 1 ? "checkpoint" : "edit") \(frame.sequence.rawValue): flushed commit \(edit.flushed.rawValue), log from \(edit.logStart), "
-        + "\(edit.changes.count) catalog changes, +\(edit.addedChunks.count) −\(edit.removedChunks.count) chunks, series file \(edit.seriesFile.rawValue) to byte \(edit.seriesByteCount)"
+        + "\(edit.changes.count) catalog changes, +\(edit.addedChunks.count) −\(edit.removedChunks.count) chunks, +\(edit.addedTombstones.count) −\(edit.removedTombstones.count) tombstones, series file \(edit.seriesFile.rawValue) to byte \(edit.seriesByteCount)"
     case nil: return "DAMAGED: unknown kind \(frame.kind)"
     }
   }

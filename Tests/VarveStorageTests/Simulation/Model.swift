@@ -49,6 +49,16 @@ struct Model: Equatable {
     return true
   }
 
+  /// False if there is no such table.
+  mutating func delete(_ delete: ModelDelete) -> Bool {
+    guard schemas[delete.table] != nil else { return false }
+    let left = tables[delete.table, default: [:]].filter { identity, _ in
+      !(delete.host.map { identity.tags["host"] == $0 } ?? true && delete.time.contains(identity.time))
+    }
+    tables[delete.table] = left.isEmpty ? nil : left
+    return true
+  }
+
   /// False for a name that is taken.
   mutating func create(_ table: String, _ schema: Schema) -> Bool {
     if schemas[table] != nil { return false }

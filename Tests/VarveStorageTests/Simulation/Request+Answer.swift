@@ -6,12 +6,13 @@ import VarveStorage
 extension Request {
   var isWrite: Bool { if case .write = self { true } else { false } }
 
-  var forStore: CommitRequest {
+  func forStore(_ store: Store) -> CommitRequest {
     switch self {
-    case .write(let rows): .write(batches(rows))
-    case .drop(let table): .dropTable(table)
+    case .write(let rows): return .write(batches(rows))
+    case .delete(let delete, then: let rows): return .delete([delete.forStore(store.snapshot())], then: batches(rows))
+    case .drop(let table): return .dropTable(table)
     case .create(let table, let schema, let width):
-      .createTable(
+      return .createTable(
         TableDefinition(
           name: table, tags: schema.tags.sorted(),
           fields: schema.fields.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
@@ -33,6 +34,9 @@ extension Request {
       // As batches carry them: table by table.
       for batch in byTable(rows) { for row in batch where model.write(row) { taken += 1 } }
       return .rows(taken: taken, rejected: rows.count - taken)
+    case .delete(let delete, then: let rows):
+      guard model.delete(delete) else { return .refused(.notFound) }
+      return Request.write(rows).apply(to: &model)
     case .drop(let table): return model.drop(table) ? .done : .refused(.notFound)
     case .create(let table, let schema, _): return model.create(table, schema) ? .done : .refused(.alreadyExists)
     }
@@ -53,5 +57,18 @@ extension Request.Answer {
     case (_, .failure(let error)): throw error
     case (.refused(let code), .success): throw VarveError(.query, "the store did what it had to refuse (\(code))")
     }
+  }
+}
+
+extension ModelDelete {
+  /// As SQL makes it: the series are those of the snapshot.
+  func forStore(_ snapshot: Snapshot) -> DeleteRequest {
+    guard let schema = snapshot.table(named: table) else { return DeleteRequest(table: TableID(rawValue: .max)) }
+    guard let host else { return DeleteRequest(table: schema.id, time: time) }
+    guard let column = schema.column(named: "host"), column.isTag else {
+      return DeleteRequest(table: schema.id, series: .some([]), time: time)
+    }
+    let series = snapshot.series(of: schema.id, where: [TagPredicate(column: column.id, condition: .isIn([host]))])
+    return DeleteRequest(table: schema.id, series: series, time: time)
   }
 }

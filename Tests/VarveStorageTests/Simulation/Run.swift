@@ -152,7 +152,7 @@ struct Run {
   private mutating func commit(_ requests: [Request]) throws {
     var left = requests
     while !left.isEmpty {
-      let outcomes = store?.commit(left.map(\.forStore)) ?? []
+      let outcomes = store.map { store in store.commit(left.map { $0.forStore(store) }) } ?? []
       // Writes of one group come true together; a group with definitions is committed one by one.
       let isOneCommit = !left.contains { !$0.isWrite }
       if isOneCommit, let first = outcomes.first, case .failure(let error) = first, error.code != .diskFull {

@@ -56,7 +56,7 @@ import VarveStorage
         error?.code == .inputOutput && error?.place?.hasPrefix("/sim/db/chunks/") == true,
         "\(String(describing: error))")
       #expect(try Model.reading(snapshot) == run.last && store.failure == nil)
-      _ = try store.commit([Request.create("another", .init(), partitionNanoseconds: 1 << 40).forStore])[0].get()
+      _ = try store.commit([Request.create("another", .init(), partitionNanoseconds: 1 << 40).forStore(store)])[0].get()
     }
   }
 
@@ -100,14 +100,17 @@ import VarveStorage
       let request: Request =
         number % 60 == 59
         ? .drop("t\(random.next() % 2)")
-        : .write(
-          (0..<3).map { _ in
-            ModelRow(
-              table: "t\(random.next() % 2)",
-              identity: Identity(tags: ["h": "h\(random.next() % 4)"], time: Int64(random.next() % 50)),
-              fields: ["v": .integer(Int64(number)), "s": .text("text \(number)")])
-          })
-      let result = try pipeline.write(request.forStore)
+        : number % 20 == 19 && model.schemas["t0"] != nil
+          ? .delete(
+            ModelDelete(table: "t0", host: nil, time: TimeRange(lower: 0, upper: Int64(random.next() % 50))), then: [])
+          : .write(
+            (0..<3).map { _ in
+              ModelRow(
+                table: "t\(random.next() % 2)",
+                identity: Identity(tags: ["h": "h\(random.next() % 4)"], time: Int64(random.next() % 50)),
+                fields: ["v": .integer(Int64(number)), "s": .text("text \(number)")])
+            })
+      let result = try pipeline.write(request.forStore(store))
       _ = request.apply(to: &model)
       let sequence = try #require(result.first?.sequence)
       models.withLock { [model] in $0[sequence] = model }

@@ -5,8 +5,17 @@ import VarveIO
 import VarveSimulator
 import VarveStorage
 
+/// Rows that go: those of a host, or of all series if nil, within a range of time.
+struct ModelDelete {
+  var table: String
+  var host: String?
+  var time: TimeRange
+}
+
 enum Request {
   case write([ModelRow])
+  /// What is deleted is found when the request is made, so it comes alone. Then rows are written.
+  case delete(ModelDelete, then: [ModelRow])
   case create(String, Model.Schema, partitionNanoseconds: Int64)
   case drop(String)
 }
@@ -55,7 +64,8 @@ struct Workload {
   private static let day: Int64 = 86_400_000_000_000
 
   private static func step(_ random: inout SeededRandom) -> Step {
-    switch random.next() % 24 {
+    switch random.next() % 28 {
+    case 24...27: return .commit([delete(&random)], isLast: random.chance(70))
     case 0...13:
       let count = random.chance(60) ? 1 : Int.random(in: 2...4, using: &random)
       return .commit((0..<count).map { _ in request(&random) }, isLast: random.chance(70))
@@ -83,6 +93,20 @@ struct Workload {
       let count = random.chance(8) ? 60 : Int.random(in: 1...6, using: &random)
       return .write((0..<count).map { _ in row(&random) })
     }
+  }
+
+  private static func delete(_ random: inout SeededRandom) -> Request {
+    let host = random.chance(40) ? nil : "h\(random.next() % 3)"
+    let day = [0, 0, -1, 0][Int(random.next() % 4)] * day
+    let first = Int64(random.next() % 5) * 1_000 + day
+    let time: TimeRange =
+      switch random.next() % 4 {
+      case 0: .all
+      case 1: TimeRange(lower: .min, upper: first)
+      default: TimeRange(lower: first, upper: first + Int64(random.next() % 3) * 1_000)
+      }
+    let rows = random.chance(30) ? (0..<Int.random(in: 1...4, using: &random)).map { _ in row(&random) } : []
+    return .delete(ModelDelete(table: "t\(random.next() % 3)", host: host, time: time), then: rows)
   }
 
   private static func row(_ random: inout SeededRandom) -> ModelRow {

@@ -1,0 +1,46 @@
+// The tombstones that some chunk still needs, by table, in order of sequence. A value: snapshots copy it.
+//
+// A delete takes its rows out of the active head at once, so only chunks, and the head that is being written to chunks,
+// have to be read past a tombstone. Once no chunk is left that may hold rows it covers, a tombstone goes.
+
+import VarveCore
+import VarveFormat
+
+struct TombstoneSet: Sendable {
+  private(set) var byTable: [TableID: [Tombstone]] = [:]
+
+  mutating func add(_ tombstone: Tombstone) { byTable[tombstone.deletion.table, default: []].append(tombstone) }
+
+  mutating func remove(table: TableID) { byTable[table] = nil }
+
+  mutating func keep(in table: TableID, _ isNeeded: (Tombstone) -> Bool) {
+    let kept = of(table).filter(isNeeded)
+    byTable[table] = kept.isEmpty ? nil : kept
+  }
+
+  func of(_ table: TableID) -> [Tombstone] { byTable[table] ?? [] }
+
+  var all: [Tombstone] { byTable.keys.sorted().flatMap { of($0) } }
+
+  /// What must not be read of the chunk.
+  func exclusions(for chunk: ChunkMetadata) -> Exclusions {
+    guard let tombstones = byTable[chunk.table] else { return .none }
+    var exclusions = Exclusions()
+    for each in tombstones where each.mayCover(chunk) { exclusions.add(each.deletion.time, of: each.deletion.series) }
+    return exclusions
+  }
+
+  /// What must not be read of rows that commits up to `last` brought.
+  func exclusions(in table: TableID, behind last: Sequence) -> Exclusions {
+    guard let tombstones = byTable[table] else { return .none }
+    var exclusions = Exclusions()
+    for each in tombstones where each.sequence > last { exclusions.add(each.deletion.time, of: each.deletion.series) }
+    return exclusions
+  }
+
+  /// How many there are in a table, and of how many ranges of series.
+  func size(of table: TableID) -> (count: Int, rangeCount: Int) {
+    let tombstones = of(table)
+    return (tombstones.count, tombstones.reduce(0) { $0 + $1.deletion.series.ranges.count })
+  }
+}
