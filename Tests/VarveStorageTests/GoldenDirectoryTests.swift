@@ -39,7 +39,7 @@ import VarveStorage
     }
   }
 
-  /// Old files and new ones side by side: more rows over the old, sealed, opened again.
+  /// Old files and new ones side by side: more rows over the old, some of them deleted, sealed, opened again.
   @Test(arguments: try versions) func anOldDirectoryGoesOn(version: String) throws {
     try Self.withCopy(of: version) { directory, _ in
       var store = try Store.open(Self.options(directory))
@@ -48,6 +48,11 @@ import VarveStorage
         for rows in GoldenWorkload.rows(turn: turn + 7) {
           _ = try store.commit([.write(batches(rows))])[0].get()
           for row in rows { model.write(row) }
+        }
+        for delete in GoldenWorkload.deletes(turn: turn) {
+          _ = try store.commit([.delete([delete.forStore(store.snapshot())], then: [])])[0].get()
+          let isKnown = model.delete(delete)
+          #expect(isKnown)
         }
         #expect(try Model.reading(store) == model)
         if turn != 1 { try store.sealAll() }

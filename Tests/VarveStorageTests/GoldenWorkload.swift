@@ -13,11 +13,25 @@ enum GoldenWorkload {
     _ = try store.commit([.createTable(schema)])[0].get()
     for turn in 0..<7 {
       for rows in rows(turn: turn) { _ = try store.commit([.write(batches(rows))])[0].get() }
+      for delete in deletes(turn: turn) {
+        _ = try store.commit([.delete([delete.forStore(store.snapshot())], then: [])])[0].get()
+      }
       // Chunks over chunks, a table that comes and goes, and rows that only the log has.
       if turn == 1 || turn == 3 || turn == 4 { try store.sealAll() }
       if turn == 2 || turn == 5 { _ = try store.commit([.dropTable("gone")])[0].get() }
     }
     store.markDurable()
+  }
+
+  /// Of rows in chunks and in the head, of all series and of few; one is the last commit before the process ends.
+  static func deletes(turn: Int) -> [ModelDelete] {
+    switch turn {
+    case 1, 6:
+      [ModelDelete(table: "sensors", time: TimeRange(lower: 100_000_000_000 - day, upper: 130_000_000_000 - day))]
+    case 2: [ModelDelete(table: "made", host: "h1", time: TimeRange(lower: .min, upper: 0))]
+    case 4: [ModelDelete(table: "fleet", time: TimeRange(lower: day + 10, upper: day + 12))]
+    default: []
+    }
   }
 
   /// The commits of one turn.
