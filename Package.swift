@@ -54,6 +54,8 @@ let package = Package(
 
     .executableTarget(
       name: "scan-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"], path: "Benchmarks/scan"),
+    .executableTarget(
+      name: "codec-benchmark", dependencies: ["VarveCore", "VarveFormat"], path: "Benchmarks/codecs"),
 
     // Tests mirror the sources; the simulator is the disk, clock and randomness that they inject.
     .target(name: "VarveSimulator", dependencies: ["VarveCore", "VarveIO"], path: "Tests/VarveSimulator"),

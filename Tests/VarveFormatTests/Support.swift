@@ -14,10 +14,15 @@ struct SeededGenerator: RandomNumberGenerator {
     z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
     return z ^ z >> 31
   }
+
+  /// Close to a normal deviate: the sum of twelve.
+  static func bell(_ g: inout SeededGenerator) -> Double {
+    (0..<12).reduce(-6.0) { sum, _ in sum + Double.random(in: 0..<1, using: &g) }
+  }
 }
 
 /// Lengths at which vectors, rows and bytes begin and end.
-let interestingCounts = [0, 1, 2, 3, 7, 8, 9, 31, 32, 33, 100, 1023, 1024, 1025, 2048, 5000, 8191, 8192]
+let interestingCounts = [0, 1, 2, 3, 7, 8, 9, 31, 32, 33, 100, 1023, 1024, 1025, 2048, 5000, 8191, 8192, 16384]
 
 /// A seed for the run; failures name it.
 let seeds: [UInt64] = [1, 20_261_123]
@@ -25,10 +30,12 @@ let seeds: [UInt64] = [1, 20_261_123]
 enum WordShape: String, CaseIterable {
   case equal, extremes, randomBits, smallSteps, counter, steady, nearlySteady, spikes, runs, doublesWalk
   case wholeDoubles, decimals, specialDoubles, narrow, wide33, series
+  case bell, wideBell, farBell, curve, decimalWalk, spottedDecimals, unitInterval, fewDoubles, fewCodes
 
   func words(_ count: Int, _ g: inout SeededGenerator) -> [UInt64] {
     var value = Int64(50)
     var double = 20.0
+    let few = (0..<7).map { _ in g.next() }
     let specials: [UInt64] = [
       Double.nan.bitPattern, 0x7FF8_0000_0000_1234, 0xFFF0_0000_0000_0001, (-0.0).bitPattern, 0,
       Double.infinity.bitPattern, (-Double.infinity).bitPattern, 1, Double.leastNormalMagnitude.bitPattern,
@@ -63,6 +70,23 @@ enum WordShape: String, CaseIterable {
       case .specialDoubles: return specials[Int.random(in: 0..<specials.count, using: &g)]
       case .narrow: return UInt64.random(in: 0..<2, using: &g)
       case .wide33: return UInt64.random(in: 0..<(1 << 33), using: &g)
+      case .bell:
+        value = min(100, max(0, value + Int64(SeededGenerator.bell(&g).rounded())))
+        return UInt64(bitPattern: value)
+      case .wideBell: return UInt64(bitPattern: Int64(SeededGenerator.bell(&g) * 0x1p40))
+      case .farBell:
+        value &+= Int64(SeededGenerator.bell(&g) * 300) &+ (Int.random(in: 0..<70, using: &g) == 0 ? 1 << 50 : 0)
+        return UInt64(bitPattern: value)
+      case .curve: return UInt64(bitPattern: Int64(i * i * 3) + Int64(SeededGenerator.bell(&g) * 2))
+      case .decimalWalk:
+        value += Int64(SeededGenerator.bell(&g) * 3)
+        return (Double(value) / 10).bitPattern
+      case .spottedDecimals:
+        guard Int.random(in: 0..<30, using: &g) > 0 else { return specials[Int.random(in: 0..<11, using: &g)] }
+        return (Double(Int.random(in: -90_000...90_000, using: &g)) / 1000).bitPattern
+      case .unitInterval: return Double.random(in: -1...1, using: &g).bitPattern
+      case .fewDoubles: return few[Int.random(in: 0..<7, using: &g)]
+      case .fewCodes: return [200, 404, 500, 0, 1 << 40][Int.random(in: 0..<5, using: &g)]
       case .series:
         value &+= i % 1000 == 0 ? 1_000_000 : 1
         return UInt64(bitPattern: value)

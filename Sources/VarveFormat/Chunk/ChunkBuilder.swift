@@ -8,6 +8,7 @@ import VarveCore
 
 package struct ChunkBuilder: Sendable {
   package let identity: ChunkIdentity
+  package let effort: PageEffort
   /// Bytes handed out so far: where the next ones go.
   package private(set) var byteCount = 0
   package private(set) var rowCount = 0
@@ -23,7 +24,10 @@ package struct ChunkBuilder: Sendable {
   private var lastTime: Int64 = .min
   private var isFinished = false
 
-  package init(identity: ChunkIdentity) { self.identity = identity }
+  package init(identity: ChunkIdentity, effort: PageEffort = .light) {
+    self.identity = identity
+    self.effort = effort
+  }
 
   /// The bytes of the next rows, which stand behind all rows before in order of (series, time), in the chunk's
   /// partition. A column keeps its type throughout. Fields that are absent in all rows take no room. Throws
@@ -58,14 +62,16 @@ package struct ChunkBuilder: Sendable {
 
     let seriesPage = append(
       try PageEncoder.encode(
-        series: block.runs, rowCount: block.rowCount, file: identity.file, offset: start + out.count))
-    let timesPage = append(PageEncoder.encode(times: times, file: identity.file, offset: start + out.count))
+        series: block.runs, rowCount: block.rowCount, effort: effort, file: identity.file, offset: start + out.count))
+    let timesPage = append(
+      PageEncoder.encode(times: times, effort: effort, file: identity.file, offset: start + out.count))
     var fields: [FieldPage] = []
     for field in block.fields where !Self.isAbsent(field.column) {
       let type = field.column.type
       precondition(types[field.id] == nil || types[field.id] == type, "a column of a chunk has one type")
       types[field.id] = type
-      let (page, zone) = try PageEncoder.encode(field.column, file: identity.file, offset: start + out.count)
+      let (page, zone) = try PageEncoder.encode(
+        field.column, effort: effort, file: identity.file, offset: start + out.count)
       fields.append(FieldPage(column: field.id, type: type, page: append(page), zone: zone))
       valueCount += zone.valueCount
     }

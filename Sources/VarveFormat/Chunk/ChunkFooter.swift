@@ -86,7 +86,7 @@ package struct ChunkFooter: Sendable, Hashable {
       let (first, last) = (try reader.readUInt32(), try reader.readUInt32())
       let (zero, magic) = (try reader.readUInt64(), try reader.readUInt64())
       let limit = UInt64(offset)
-      guard version == ChunkHeader.version, found == file.rawValue, zero == 0, magic == Self.magic,
+      guard ChunkHeader.readableVersions.contains(version), found == file.rawValue, zero == 0, magic == Self.magic,
         indexOffset >= UInt64(ChunkHeader.byteCount), indexOffset <= limit, indexByteCount == limit - indexOffset,
         rows <= UInt64(rowBlockCount) * UInt64(Limits.rowBlockRowCount),
         values <= rows * UInt64(Limits.columnsPerTable), first <= last

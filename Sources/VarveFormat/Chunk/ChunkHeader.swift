@@ -51,7 +51,10 @@ package struct ChunkIdentity: Sendable, Hashable {
 
 package enum ChunkHeader {
   package static let byteCount = 80
-  package static let version: UInt32 = 1
+  /// What is written.
+  package static let version: UInt32 = 2
+  /// What is read. Version 1 has no codecs from 13 on and no presence 4; everything else is the same.
+  package static let readableVersions: ClosedRange<UInt32> = 1...2
   static let magic: UInt64 = 0x4B48_4345_5652_4156  // "VARVECHK"
 
   package static func encoded(_ identity: ChunkIdentity) -> [UInt8] {
@@ -92,7 +95,7 @@ package enum ChunkHeader {
       guard stored == checksum(bytes, file: found) else {
         throw VarveError(.corruption, "a chunk's header fails its checksum")
       }
-      guard version == Self.version else {
+      guard readableVersions.contains(version) else {
         if version > Self.version {
           throw VarveError(
             .unsupportedVersion, "the chunk has format version \(version); this Varve reads up to \(Self.version)",

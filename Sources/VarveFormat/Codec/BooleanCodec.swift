@@ -31,9 +31,11 @@ package enum Bitmap {
 
 package enum BooleanCodec {
   /// The words are 0 or 1.
-  package static func encode(_ words: UnsafeBufferPointer<UInt64>, to out: inout ByteWriter) -> ValueCodec {
+  package static func encode(
+    _ words: UnsafeBufferPointer<UInt64>, effort: PageEffort = .light, to out: inout ByteWriter
+  ) -> ValueCodec {
     var integers = ByteWriter()
-    let codec = IntegerCodec.encode(words, to: &integers)
+    let codec = IntegerCodec.encode(words, effort: effort, to: &integers)
     if integers.count <= Bitmap.byteCount(words.count) {
       out.append(integers.bytes)
       return codec

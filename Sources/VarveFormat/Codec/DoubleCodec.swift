@@ -1,32 +1,93 @@
-// Doubles, as bit patterns in words. FORMAT.md, "Doubles".
+// Doubles, as bit patterns in words. FORMAT.md, "Codecs".
 
 import VarveCore
 
 package enum DoubleCodec {
-  /// Writes the words in the smallest of the ways this file knows and says which it was.
-  package static func encode(_ words: UnsafeBufferPointer<UInt64>, to out: inout ByteWriter) -> ValueCodec {
+  /// Writes the words in the smallest of the ways that `effort` allows and says which it was.
+  package static func encode(
+    _ words: UnsafeBufferPointer<UInt64>, effort: PageEffort = .light, to out: inout ByteWriter
+  ) -> ValueCodec {
+    var best = ByteWriter()
+    var codec = encodeDirectly(words, effort: effort, to: &best)
+    if effort == .smallest, best.count > dictionaryByteCountLimit(words.count),
+      let dictionary = dictionary(words, below: best.count)
+    {
+      (codec, best) = (.dictionary, dictionary)
+    }
+    out.append(best.bytes)
+    return codec
+  }
+
+  /// Below this a dictionary, with a code a value, has nothing to gain.
+  private static func dictionaryByteCountLimit(_ count: Int) -> Int { 64 + count / 8 }
+
+  private static func dictionary(_ words: UnsafeBufferPointer<UInt64>, below limit: Int) -> ByteWriter? {
+    guard let (distinct, codes) = WordDictionary.find(words, isSigned: false) else { return nil }
+    var out = ByteWriter()
+    out.append(varint: UInt64(distinct.count))
+    var values = ByteWriter()
+    out.append(byte: encodeDirectly(distinct.span, effort: .smallest, to: &values).rawValue)
+    out.append(values.bytes)
+    IntegerCodec.append(stream: codes.span, effort: .smallest, to: &out)
+    return out.count < limit ? out : nil
+  }
+
+  /// Without a dictionary.
+  private static func encodeDirectly(
+    _ words: UnsafeBufferPointer<UInt64>, effort: PageEffort, to out: inout ByteWriter
+  ) -> ValueCodec {
     if let integers = integers(words) {
       var body = ByteWriter()
-      IntegerCodec.append(stream: integers.span, to: &body)
+      IntegerCodec.append(stream: integers.span, effort: effort, to: &body)
       // Whole numbers up to 2^53 take 53 bits and a sign at most, so this is never far from the smallest.
       if body.count < words.count * 8 {
         out.append(body.bytes)
         return .integral
       }
     }
-    var asIntegers = ByteWriter()
-    let codec = IntegerCodec.encode(words, to: &asIntegers)
-    // A constant or a handful of runs cannot be beaten; Gorilla takes a bit a value at least.
-    if asIntegers.count * 8 > words.count {
-      var gorilla = ByteWriter()
-      Gorilla.encode(words, to: &gorilla)
-      if gorilla.count < asIntegers.count {
-        out.append(gorilla.bytes)
-        return .gorilla
-      }
+    var best = ByteWriter()
+    var codec = IntegerCodec.encode(words, effort: effort, to: &best)
+    // A constant or a handful of runs cannot be beaten; the others take a bit a value at least.
+    guard best.count * 8 > words.count else {
+      out.append(best.bytes)
+      return codec
     }
-    out.append(asIntegers.bytes)
+    let sample = sample(words)
+    let exponent = DecimalCodec.exponent(for: words)
+    let realPlan = exponent == nil || effort == .smallest ? RealDoubleCodec.plan(words) : nil
+    func write(_ candidate: ValueCodec, _ words: UnsafeBufferPointer<UInt64>) -> ByteWriter? {
+      var out = ByteWriter()
+      switch candidate {
+      case .decimal:
+        guard let exponent else { return nil }
+        DecimalCodec.append(words, exponent: exponent, effort: effort, to: &out)
+      case .realDoubles:
+        guard let realPlan else { return nil }
+        RealDoubleCodec.append(words, plan: realPlan, effort: effort, to: &out)
+      default: Gorilla.encode(words, to: &out)
+      }
+      return out
+    }
+    var sizes: [(candidate: ValueCodec, byteCount: Int)] = []
+    for candidate in [ValueCodec.decimal, .gorilla, .realDoubles] {
+      if let written = write(candidate, sample) { sizes.append((candidate, written.count)) }
+    }
+    let least = sizes.map(\.byteCount).min() ?? 0
+    // A sample is only a sample: where size is all, what comes near is written too.
+    let margin = effort == .smallest ? least / 5 : 0
+    for (candidate, byteCount) in sizes where byteCount <= least + margin {
+      if let written = write(candidate, words), written.count < best.count { (codec, best) = (candidate, written) }
+    }
+    out.append(best.bytes)
     return codec
+  }
+
+  /// A vector from the middle; all words where there are few.
+  private static func sample(_ words: UnsafeBufferPointer<UInt64>) -> UnsafeBufferPointer<UInt64> {
+    let size = BitPacking.vectorValueCount
+    guard words.count > 2 * size else { return words }
+    let start = words.count / 2 / size * size
+    return UnsafeBufferPointer(rebasing: words[start..<(start + size)])
   }
 
   /// The integers that the doubles are; nil unless every one comes back bit by bit (so not for -0, NaN, ±Inf,
@@ -49,11 +110,26 @@ package enum DoubleCodec {
   package static func decode(
     _ codec: ValueCodec, count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
   ) throws {
+    guard codec == .dictionary else { return try decodeDirectly(codec, count: count, from: &reader, into: out) }
+    try WordDictionary.read(count, from: &reader, into: out) { count, reader, out in
+      let tag = try reader.readByte()
+      guard let codec = ValueCodec(rawValue: tag) else {
+        throw VarveError(.corruption, "a dictionary's words have an unknown codec (\(tag))")
+      }
+      try decodeDirectly(codec, count: count, from: &reader, into: out)
+    }
+  }
+
+  private static func decodeDirectly(
+    _ codec: ValueCodec, count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
+  ) throws {
     switch codec {
     case .gorilla: try Gorilla.decode(count, from: &reader, into: out)
     case .integral:
       try IntegerCodec.read(stream: count, from: &reader, into: out)
-      for i in 0..<count { out[i] = Double(Int64(bitPattern: out[i])).bitPattern }
+      DecimalCodec.scale(out, count, by: 1)
+    case .decimal: try DecimalCodec.read(count, from: &reader, into: out)
+    case .realDoubles: try RealDoubleCodec.read(count, from: &reader, into: out)
     default: try IntegerCodec.decode(codec, count: count, from: &reader, into: out)
     }
   }

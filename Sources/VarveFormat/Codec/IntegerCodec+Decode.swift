@@ -7,28 +7,35 @@ extension IntegerCodec {
   package static func read(
     stream count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
   ) throws {
-    try read(stream: count, allowsRuns: true, from: &reader, into: out)
+    try read(stream: count, .outermost, from: &reader, into: out)
+  }
+
+  /// The stream of a split stream's exceptions.
+  static func readExceptions(
+    _ count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
+  ) throws {
+    try read(stream: count, .withinSplit, from: &reader, into: out)
   }
 
   private static func read(
-    stream count: Int, allowsRuns: Bool, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
+    stream count: Int, _ nesting: Nesting, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
   ) throws {
     let tag = try reader.readByte()
     guard let codec = ValueCodec(rawValue: tag) else {
       throw VarveError(.corruption, "an integer stream has an unknown codec (\(tag))")
     }
-    try decode(codec, count: count, allowsRuns: allowsRuns, from: &reader, into: out)
+    try decode(codec, count: count, nesting, from: &reader, into: out)
   }
 
   /// Reads `count` words into `out`, which has room for them.
   package static func decode(
     _ codec: ValueCodec, count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
   ) throws {
-    try decode(codec, count: count, allowsRuns: true, from: &reader, into: out)
+    try decode(codec, count: count, .outermost, from: &reader, into: out)
   }
 
   private static func decode(
-    _ codec: ValueCodec, count: Int, allowsRuns: Bool, from reader: inout ByteReader,
+    _ codec: ValueCodec, count: Int, _ nesting: Nesting, from reader: inout ByteReader,
     into out: UnsafeMutablePointer<UInt64>
   ) throws {
     switch codec {
@@ -57,8 +64,10 @@ extension IntegerCodec {
       try readVectors(count, from: &reader, into: out)
       sumUp(out, count, from: differenceBase)
       sumUp(out, count, from: base)
-    case .runs where allowsRuns:
+    case .runs where nesting == .outermost:
       try readRuns(count, from: &reader, into: out)
+    case .split where nesting != .withinSplit:
+      try readSplit(count, from: &reader, into: out)
     default:
       throw VarveError(.corruption, "codec \(codec.label) cannot hold integers here")
     }
@@ -84,6 +93,21 @@ extension IntegerCodec {
     }
   }
 
+  private static func readSplit(
+    _ count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
+  ) throws {
+    let head = try reader.readByte()
+    let (shift, order) = (Int(head & 63), head >> 6)
+    guard shift <= SplitStream.shiftLimit, order <= 2 else {
+      throw VarveError(.corruption, "a split stream has an unknown head (\(head))")
+    }
+    let base = order >= 1 ? UInt64(bitPattern: try reader.readZigzag()) : 0
+    let differenceBase = order == 2 ? UInt64(bitPattern: try reader.readZigzag()) : 0
+    try SplitStream.read(count, shift: shift, from: &reader, into: out)
+    if order == 2 { sumUp(out, count, from: differenceBase) }
+    if order >= 1 { sumUp(out, count, from: base) }
+  }
+
   private static func readRuns(
     _ count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
   ) throws {
@@ -91,8 +115,8 @@ extension IntegerCodec {
     guard runCount <= count else { throw VarveError(.corruption, "\(runCount) runs are claimed for \(count) values") }
     let values = Buffer<UInt64>(capacity: runCount)
     let lengths = Buffer<UInt64>(capacity: runCount)
-    try read(stream: runCount, allowsRuns: false, from: &reader, into: values.base)
-    try read(stream: runCount, allowsRuns: false, from: &reader, into: lengths.base)
+    try read(stream: runCount, .withinRuns, from: &reader, into: values.base)
+    try read(stream: runCount, .withinRuns, from: &reader, into: lengths.base)
     var at = 0
     for i in 0..<runCount {
       let length = lengths.base[i]

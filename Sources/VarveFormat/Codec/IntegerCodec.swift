@@ -6,13 +6,27 @@ import VarveCore
 package enum IntegerCodec {
   typealias Words = UnsafeBufferPointer<UInt64>
 
-  /// Writes the words in the smallest of the ways this file knows and says which it was. The stream needs its
-  /// codec and count to be read: whoever calls stores both.
-  package static func encode(_ words: UnsafeBufferPointer<UInt64>, to out: inout ByteWriter) -> ValueCodec {
-    encode(words, allowsRuns: true, to: &out)
+  /// Which codecs a stream may use: what stands within another is simpler than that.
+  enum Nesting: Int {
+    /// A page's values, or a stream with nothing around it.
+    case outermost
+    /// Values or lengths of runs: no runs.
+    case withinRuns
+    /// Exceptions of a split stream: no runs, no split stream.
+    case withinSplit
   }
 
-  private static func encode(_ words: Words, allowsRuns: Bool, to out: inout ByteWriter) -> ValueCodec {
+  /// Writes the words in the smallest of the ways that `effort` allows and says which it was. The stream needs its
+  /// codec and count to be read: whoever calls stores both.
+  package static func encode(
+    _ words: UnsafeBufferPointer<UInt64>, effort: PageEffort = .light, to out: inout ByteWriter
+  ) -> ValueCodec {
+    encode(words, effort: effort, .outermost, to: &out)
+  }
+
+  private static func encode(
+    _ words: Words, effort: PageEffort, _ nesting: Nesting, to out: inout ByteWriter
+  ) -> ValueCodec {
     let count = words.count
     guard count > 0, let base = words.baseAddress else { return .packed }
     let shape = shape(base, count)
@@ -52,10 +66,16 @@ package enum IntegerCodec {
     }
 
     // A run costs at least its length and value: with few of them a closer look is worth its time.
-    if allowsRuns && shape.runCount <= count / 3 {
+    if nesting == .outermost && shape.runCount <= count / 3 {
       var runs = ByteWriter()
-      appendRuns(base, count, runCount: shape.runCount, to: &runs)
+      appendRuns(base, count, runCount: shape.runCount, effort: effort, to: &runs)
       if runs.count < best.count { (codec, best) = (.runs, runs) }
+    }
+    if effort == .smallest && nesting != .withinSplit {
+      var split = ByteWriter(reserving: size + 64)
+      if appendSplit(words, first, below: best.count, to: &split), split.count < best.count {
+        (codec, best) = (.split, split)
+      }
     }
     if best.count >= count * 8 {
       codec = .raw
@@ -119,6 +139,32 @@ package enum IntegerCodec {
     return sampled * count / (2 * size)
   }
 
+  /// A split stream of the words or of their differences, whichever a sample finds smaller; false, and nothing
+  /// written, if it finds neither below `limit`.
+  private static func appendSplit(
+    _ words: Words, _ first: Differences, below limit: Int, to out: inout ByteWriter
+  ) -> Bool {
+    guard let base = words.baseAddress else { return false }
+    let count = words.count
+    let second = Differences(first.words.base, count)
+    let n = min(BitPacking.vectorValueCount, count)
+    let from = (count - n) / 2
+    var order = 0
+    var plan = SplitStream.plan(base + from, count: n)
+    for (candidate, source) in [(1, first.words.base), (2, second.words.base)] {
+      let other = SplitStream.plan(source + from, count: n)
+      if other.byteCount < plan.byteCount { (order, plan) = (candidate, other) }
+    }
+    // A sample is only a sample: what it finds a little too large may still be smaller.
+    guard plan.byteCount * count / n < limit + limit / 8 else { return false }
+    out.append(byte: UInt8(plan.shift | order << 6))
+    if order >= 1 { out.append(zigzag: Int64(bitPattern: first.base)) }
+    if order == 2 { out.append(zigzag: Int64(bitPattern: second.base)) }
+    let source = [base, UnsafePointer(first.words.base), UnsafePointer(second.words.base)][order]
+    SplitStream.append(source, count: count, plan: plan, to: &out)
+    return true
+  }
+
   private static func appendVectors(_ base: UnsafePointer<UInt64>, _ count: Int, to out: inout ByteWriter) {
     var at = 0
     while at < count {
@@ -128,7 +174,9 @@ package enum IntegerCodec {
     }
   }
 
-  private static func appendRuns(_ base: UnsafePointer<UInt64>, _ count: Int, runCount: Int, to out: inout ByteWriter) {
+  private static func appendRuns(
+    _ base: UnsafePointer<UInt64>, _ count: Int, runCount: Int, effort: PageEffort, to out: inout ByteWriter
+  ) {
     let values = Buffer<UInt64>(capacity: runCount)
     let lengths = Buffer<UInt64>(capacity: runCount)
     var start = 0
@@ -138,18 +186,27 @@ package enum IntegerCodec {
       start = i
     }
     out.append(varint: UInt64(runCount))
-    append(stream: values.span, allowsRuns: false, to: &out)
-    append(stream: lengths.span, allowsRuns: false, to: &out)
+    append(stream: values.span, effort: effort, .withinRuns, to: &out)
+    append(stream: lengths.span, effort: effort, .withinRuns, to: &out)
   }
 
   /// A stream with its codec in front: u8 codec, then the words.
-  package static func append(stream words: UnsafeBufferPointer<UInt64>, to out: inout ByteWriter) {
-    append(stream: words, allowsRuns: true, to: &out)
+  package static func append(
+    stream words: UnsafeBufferPointer<UInt64>, effort: PageEffort = .light, to out: inout ByteWriter
+  ) {
+    append(stream: words, effort: effort, .outermost, to: &out)
   }
 
-  private static func append(stream words: Words, allowsRuns: Bool, to out: inout ByteWriter) {
+  /// The stream of a split stream's exceptions.
+  static func appendExceptions(_ words: UnsafeBufferPointer<UInt64>, to out: inout ByteWriter) {
+    append(stream: words, effort: .light, .withinSplit, to: &out)
+  }
+
+  private static func append(
+    stream words: Words, effort: PageEffort, _ nesting: Nesting, to out: inout ByteWriter
+  ) {
     var body = ByteWriter()
-    let codec = encode(words, allowsRuns: allowsRuns, to: &body)
+    let codec = encode(words, effort: effort, nesting, to: &body)
     out.append(byte: codec.rawValue)
     out.append(body.bytes)
   }

@@ -12,11 +12,15 @@ package enum PresenceCodec: UInt8, Sendable, CaseIterable {
   case valuesAndNulls = 2
   /// A varint of runs, then a varint each: state + 4 × (length - 1).
   case runs = 3
+  /// An integer stream of states.
+  case stream = 4
 }
 
 package enum Presence {
   /// Writes the states in the smallest way. Nil, or all with a value, takes no bytes.
-  package static func encode(_ states: UnsafeBufferPointer<UInt8>?, to out: inout ByteWriter) -> PresenceCodec {
+  package static func encode(
+    _ states: UnsafeBufferPointer<UInt8>?, effort: PageEffort = .light, to out: inout ByteWriter
+  ) -> PresenceCodec {
     guard let states, !states.isEmpty else { return .all }
     let count = states.count
     var values = 0
@@ -29,7 +33,14 @@ package enum Presence {
     }
     if values == count { return .all }
     let bitmaps = Bitmap.byteCount(count) * (nulls > 0 ? 2 : 1)
-    if runs <= bitmaps {
+    var limit = bitmaps
+    var stream = ByteWriter()
+    if effort == .smallest {
+      let words = Buffer(states.lazy.map { UInt64($0) })
+      IntegerCodec.append(stream: words.span, effort: effort, to: &stream)
+      limit = min(limit, stream.count)
+    }
+    if runs <= limit {
       var body = ByteWriter()
       body.append(varint: UInt64(runs))
       var start = 0
@@ -37,10 +48,14 @@ package enum Presence {
         body.append(varint: UInt64(states[start]) | UInt64(i - start - 1) << 2)
         start = i
       }
-      if body.count <= bitmaps {
+      if body.count <= limit {
         out.append(body.bytes)
         return .runs
       }
+    }
+    if limit < bitmaps {
+      out.append(stream.bytes)
+      return .stream
     }
     Bitmap.append(count, to: &out) { states[$0] == CellState.value.rawValue }
     guard nulls > 0 else { return .values }
@@ -67,6 +82,13 @@ package enum Presence {
         out[i] = Bitmap.bit(values, i) | Bitmap.bit(nulls, i) << 1
         guard out[i] < 3 else { throw VarveError(.corruption, "a row is null and has a value") }
       }
+    case .stream:
+      let words = Buffer<UInt64>(capacity: count)
+      try IntegerCodec.read(stream: count, from: &reader, into: words.base)
+      var greatest: UInt64 = 0
+      for i in 0..<count { greatest = max(greatest, words.base[i]) }
+      guard greatest < 3 else { throw VarveError(.corruption, "a row has an unknown state (\(greatest))") }
+      for i in 0..<count { out[i] = UInt8(truncatingIfNeeded: words.base[i]) }
     case .runs:
       var at = 0
       for _ in 0..<(try reader.readCount(minimumByteCount: 1)) {

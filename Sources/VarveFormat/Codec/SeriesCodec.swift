@@ -4,15 +4,15 @@
 import VarveCore
 
 package enum SeriesCodec {
-  package static func encode(_ runs: [SeriesRun], to out: inout ByteWriter) {
+  package static func encode(_ runs: [SeriesRun], effort: PageEffort = .light, to out: inout ByteWriter) {
     let ids = Buffer<UInt64>(capacity: runs.count)
     let counts = Buffer<UInt64>(capacity: runs.count)
     for run in runs {
       ids.append(UInt64(run.series.rawValue))
       counts.append(UInt64(run.count - 1))
     }
-    IntegerCodec.append(stream: ids.span, to: &out)
-    IntegerCodec.append(stream: counts.span, to: &out)
+    IntegerCodec.append(stream: ids.span, effort: effort, to: &out)
+    IntegerCodec.append(stream: counts.span, effort: effort, to: &out)
   }
 
   /// `runCount` runs over `rowCount` rows, series ascending. Total; whoever calls bounds both.

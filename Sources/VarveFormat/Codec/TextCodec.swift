@@ -7,21 +7,22 @@ import VarveCore
 package enum TextCodec {
   /// Writes the strings that `refs` point to in `text`.
   package static func encode(
-    _ refs: UnsafeBufferPointer<UInt64>, text: UnsafeBufferPointer<UInt8>, to out: inout ByteWriter
+    _ refs: UnsafeBufferPointer<UInt64>, text: UnsafeBufferPointer<UInt8>, effort: PageEffort = .light,
+    to out: inout ByteWriter
   ) -> ValueCodec {
     let strings = UnsafeRawBufferPointer(text)
     if let (distinct, codes) = dictionary(refs, strings) {
       let lengths = Buffer<UInt64>(capacity: distinct.count)
       for ref in distinct.span { lengths.append(UInt64(TextRef(word: ref).length)) }
       out.append(varint: UInt64(distinct.count))
-      IntegerCodec.append(stream: lengths.span, to: &out)
+      IntegerCodec.append(stream: lengths.span, effort: effort, to: &out)
       append(bytes: distinct.span, strings, to: &out)
-      IntegerCodec.append(stream: codes.span, to: &out)
+      IntegerCodec.append(stream: codes.span, effort: effort, to: &out)
       return .textDictionary
     }
     let lengths = Buffer<UInt64>(capacity: refs.count)
     for ref in refs { lengths.append(UInt64(TextRef(word: ref).length)) }
-    IntegerCodec.append(stream: lengths.span, to: &out)
+    IntegerCodec.append(stream: lengths.span, effort: effort, to: &out)
     append(bytes: refs, strings, to: &out)
     return .text
   }

@@ -27,6 +27,14 @@ package enum ValueCodec: UInt8, Sendable, CaseIterable {
   case text = 11
   /// Series of a row block and how many rows each has.
   case seriesRuns = 12
+  /// Integers or their differences, cut into an entropy-coded symbol and packed low bits.
+  case split = 13
+  /// Decimal doubles as integers.
+  case decimal = 14
+  /// Doubles cut into a left part from a small dictionary and packed right bits.
+  case realDoubles = 15
+  /// Distinct words and a code a value.
+  case dictionary = 16
 
   package var label: String {
     switch self {
@@ -43,6 +51,10 @@ package enum ValueCodec: UInt8, Sendable, CaseIterable {
     case .textDictionary: "dictionary"
     case .text: "text"
     case .seriesRuns: "series-runs"
+    case .split: "split"
+    case .decimal: "alp"
+    case .realDoubles: "alp-rd"
+    case .dictionary: "value-dictionary"
     }
   }
 }

@@ -38,14 +38,16 @@ package enum PageDecoder {
     }
   }
 
-  private static func withPayload<T>(
-    _ page: UnsafeRawBufferPointer, _ header: PageHeader, _ body: (inout ByteReader) throws -> T
+  /// `isWhole`: whether `body` reads all of the payload, so that bytes behind it are an error.
+  static func withPayload<T>(
+    _ page: UnsafeRawBufferPointer, _ header: PageHeader, isWhole: Bool = true,
+    _ body: (inout ByteReader) throws -> T
   ) throws -> T {
     let stored = UnsafeRawBufferPointer(rebasing: page[PageHeader.byteCount...])
     func read(_ payload: UnsafeRawBufferPointer) throws -> T {
       var reader = ByteReader(payload)
       let result = try body(&reader)
-      try reader.expectEnd()
+      if isWhole { try reader.expectEnd() }
       return result
     }
     switch header.compression {
@@ -97,7 +99,7 @@ package enum PageDecoder {
   ) throws {
     switch type {
     case .float64: try DoubleCodec.decode(codec, count: count, from: &reader, into: out)
-    case .int64, .uint64, .timestamp: try IntegerCodec.decode(codec, count: count, from: &reader, into: out)
+    case .int64, .uint64, .timestamp: try WordCodec.decode(codec, count: count, from: &reader, into: out)
     case .bool: try BooleanCodec.decode(codec, count: count, from: &reader, into: out)
     case .text: throw VarveError(.corruption, "text is not words")
     }

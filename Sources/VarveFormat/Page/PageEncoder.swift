@@ -6,8 +6,9 @@ import VarveCore
 package enum PageEncoder {
   /// A field's rows as they stand; at most `Limits.rowBlockRowCount`. Throws `.limitExceeded` if the strings of a
   /// page are beyond `PageHeader.payloadByteCountLimit`.
-  package static func encode(_ column: FieldColumn, file: FileID, offset: Int) throws -> (page: [UInt8], zone: ZoneMap)
-  {
+  package static func encode(
+    _ column: FieldColumn, effort: PageEffort = .light, file: FileID, offset: Int
+  ) throws -> (page: [UInt8], zone: ZoneMap) {
     precondition(column.count <= Limits.rowBlockRowCount, "a page holds one row block's rows")
     let states = column.states?.span
     let values = compacted(column)
@@ -16,7 +17,7 @@ package enum PageEncoder {
     let zone = ZoneMap(type: column.type, values: values.span, nullCount: nulls)
 
     var presence = ByteWriter()
-    let presenceCodec = Presence.encode(states, to: &presence)
+    let presenceCodec = Presence.encode(states, effort: effort, to: &presence)
     if column.type == .text {
       var total = 0
       for word in values.span { total += TextRef(word: word).length }
@@ -26,52 +27,81 @@ package enum PageEncoder {
           hint: "cut row blocks of long strings shorter")
       }
     }
-    var body = ByteWriter(reserving: values.count * 2 + 64)
-    body.append(presence.bytes)
-    var codec: ValueCodec
-    switch column.type {
-    case .float64: codec = DoubleCodec.encode(values.span, to: &body)
-    case .int64, .uint64, .timestamp: codec = IntegerCodec.encode(values.span, to: &body)
-    case .bool: codec = BooleanCodec.encode(values.span, to: &body)
-    case .text:
-      guard let text = column.text else { preconditionFailure("a text column carries text bytes") }
-      codec = TextCodec.encode(values.span, text: text.span, to: &body)
+    var candidates = [body(of: column, values, effort: effort)]
+    // A general compressor sees repetitions where an entropy stage leaves none.
+    if effort == .smallest {
+      switch column.type {
+      case .text: candidates.append(body(of: column, values, effort: .light))
+      // Beside a byte a value and less there is nothing worth its decoding time.
+      case .float64 where candidates[0].bytes.count > values.count: candidates.append(rawBody(values))
+      default: break
+      }
     }
-    if column.type != .text && !comesBack(values, column.type, codec, body.bytes, skipping: presence.count) {
-      body = presence
-      codec = .raw
-      IntegerCodec.appendRaw(values.span, to: &body)
+    var sealed: (payload: Payload, codec: ValueCodec)?
+    for candidate in candidates {
+      let payload = payload(presence.bytes + candidate.bytes, .field(column.type), effort)
+      // What decodes faster stands first: what follows has to be a tenth smaller.
+      let isSmaller = sealed.map { payload.bytes.count < $0.payload.bytes.count - $0.payload.bytes.count / 10 } ?? true
+      if isSmaller { sealed = (payload, candidate.codec) }
     }
+    guard let sealed else { preconditionFailure("a page has one candidate at least") }
     let page = seal(
-      body.bytes, .field(column.type), codec, presenceCodec, rowCount: column.count, valueCount: values.count,
-      file: file, offset: offset)
+      sealed.payload, .field(column.type), sealed.codec, presenceCodec, rowCount: column.count,
+      valueCount: values.count, file: file, offset: offset)
     if column.type == .text { try verifyText(page, column, values, file: file, offset: offset) }
     return (page, zone)
   }
 
-  package static func encode(times: UnsafeBufferPointer<Int64>, file: FileID, offset: Int) -> [UInt8] {
+  /// The values written by a codec that is known to bring them back.
+  private static func body(
+    of column: FieldColumn, _ values: Buffer<UInt64>, effort: PageEffort
+  ) -> (bytes: [UInt8], codec: ValueCodec) {
+    var body = ByteWriter(reserving: values.count * 2 + 64)
+    let codec: ValueCodec
+    switch column.type {
+    case .float64: codec = DoubleCodec.encode(values.span, effort: effort, to: &body)
+    case .int64, .uint64, .timestamp: codec = WordCodec.encode(values.span, effort: effort, to: &body)
+    case .bool: codec = BooleanCodec.encode(values.span, effort: effort, to: &body)
+    case .text:
+      guard let text = column.text else { preconditionFailure("a text column carries text bytes") }
+      codec = TextCodec.encode(values.span, text: text.span, effort: effort, to: &body)
+      return (body.bytes, codec)
+    }
+    return comesBack(values, column.type, codec, body.bytes) ? (body.bytes, codec) : rawBody(values)
+  }
+
+  private static func rawBody(_ values: Buffer<UInt64>) -> (bytes: [UInt8], codec: ValueCodec) {
+    var body = ByteWriter(reserving: values.count * 8)
+    IntegerCodec.appendRaw(values.span, to: &body)
+    return (body.bytes, .raw)
+  }
+
+  package static func encode(
+    times: UnsafeBufferPointer<Int64>, effort: PageEffort = .light, file: FileID, offset: Int
+  ) -> [UInt8] {
     precondition(times.count <= Limits.rowBlockRowCount, "a page holds one row block's rows")
     let words = Buffer<UInt64>(capacity: times.count)
     for time in times { words.append(UInt64(bitPattern: time)) }
-    var body = ByteWriter()
-    var codec = IntegerCodec.encode(words.span, to: &body)
-    if !comesBack(words, .timestamp, codec, body.bytes, skipping: 0) {
-      body.removeAll()
-      codec = .raw
-      IntegerCodec.appendRaw(words.span, to: &body)
-    }
+    var written = ByteWriter()
+    var codec = IntegerCodec.encode(words.span, effort: effort, to: &written)
+    var body = written.bytes
+    if !comesBack(words, .timestamp, codec, body) { (body, codec) = rawBody(words) }
     return seal(
-      body.bytes, .times, codec, .all, rowCount: times.count, valueCount: times.count, file: file, offset: offset)
+      payload(body, .times, effort), .times, codec, .all, rowCount: times.count, valueCount: times.count, file: file,
+      offset: offset)
   }
 
-  package static func encode(series runs: [SeriesRun], rowCount: Int, file: FileID, offset: Int) throws -> [UInt8] {
+  package static func encode(
+    series runs: [SeriesRun], rowCount: Int, effort: PageEffort = .light, file: FileID, offset: Int
+  ) throws -> [UInt8] {
     var body = ByteWriter()
-    SeriesCodec.encode(runs, to: &body)
+    SeriesCodec.encode(runs, effort: effort, to: &body)
     var reader = ByteReader(body.bytes)
     let back = try SeriesCodec.decode(runCount: runs.count, rowCount: rowCount, from: &reader)
     precondition(back == runs, "a series page does not come back as it was written")
     return seal(
-      body.bytes, .series, .seriesRuns, .all, rowCount: rowCount, valueCount: runs.count, file: file, offset: offset)
+      payload(body.bytes, .series, effort), .series, .seriesRuns, .all, rowCount: rowCount, valueCount: runs.count,
+      file: file, offset: offset)
   }
 
   /// The words of rows that have a value; the column's own buffer when all have.
@@ -85,11 +115,11 @@ package enum PageEncoder {
   }
 
   private static func comesBack(
-    _ values: Buffer<UInt64>, _ type: FieldType, _ codec: ValueCodec, _ body: [UInt8], skipping: Int
+    _ values: Buffer<UInt64>, _ type: FieldType, _ codec: ValueCodec, _ body: [UInt8]
   ) -> Bool {
     let back = Buffer<UInt64>(capacity: values.count)
     return body.withUnsafeBytes { raw in
-      var reader = ByteReader(UnsafeRawBufferPointer(rebasing: raw[skipping...]))
+      var reader = ByteReader(raw)
       do {
         try PageDecoder.decodeWords(codec, type: type, count: values.count, from: &reader, into: back.base)
         try reader.expectEnd()
@@ -116,23 +146,41 @@ package enum PageEncoder {
     }
   }
 
+  /// A payload as it is stored.
+  private struct Payload {
+    var bytes: [UInt8]
+    var compression: PageCompression
+    var uncompressedByteCount: Int
+  }
+
+  private static func payload(_ body: [UInt8], _ content: PageContent, _ effort: PageEffort) -> Payload {
+    var payload = Payload(bytes: body, compression: .none, uncompressedByteCount: body.count)
+    guard body.count >= 64 else { return payload }
+    switch content {
+    case .field(.text):
+      let lz4 = LZ4.compress(body)
+      if lz4.count < body.count - body.count / 16 { (payload.compression, payload.bytes) = (.lz4, lz4) }
+      // Zstandard decodes at a quarter of LZ4's speed: it has to be a fifth smaller, unless size is all.
+      let zstd = Zstd.compress(body, level: effort == .smallest ? 9 : 1)
+      let margin = effort == .smallest ? 0 : payload.bytes.count / 5
+      if zstd.count < payload.bytes.count - margin { (payload.compression, payload.bytes) = (.zstd, zstd) }
+    // The other codecs leave little to a general compressor; where they leave a tenth, it is worth its time.
+    case .field(.float64) where effort == .smallest && body.count > 1024:
+      let zstd = Zstd.compress(body, level: 3)
+      if zstd.count < body.count - body.count / 10 { (payload.compression, payload.bytes) = (.zstd, zstd) }
+    default: break
+    }
+    return payload
+  }
+
   private static func seal(
-    _ body: [UInt8], _ content: PageContent, _ codec: ValueCodec, _ presence: PresenceCodec, rowCount: Int,
+    _ payload: Payload, _ content: PageContent, _ codec: ValueCodec, _ presence: PresenceCodec, rowCount: Int,
     valueCount: Int, file: FileID, offset: Int
   ) -> [UInt8] {
-    var compression = PageCompression.none
-    var payload = body
-    // Only text gains from a general compressor over these codecs.
-    if content == .field(.text) && body.count >= 64 {
-      let lz4 = LZ4.compress(body)
-      if lz4.count < body.count - body.count / 16 { (compression, payload) = (.lz4, lz4) }
-      // Zstandard decodes at a quarter of LZ4's speed: it has to be a fifth smaller.
-      let zstd = Zstd.compress(body)
-      if zstd.count < payload.count - payload.count / 5 { (compression, payload) = (.zstd, zstd) }
-    }
     let header = PageHeader(
-      content: content, codec: codec, presence: presence, compression: compression, rowCount: rowCount,
-      valueCount: valueCount, payloadByteCount: payload.count, uncompressedByteCount: body.count)
-    return header.page(payload: payload, file: file, offset: offset)
+      content: content, codec: codec, presence: presence, compression: payload.compression, rowCount: rowCount,
+      valueCount: valueCount, payloadByteCount: payload.bytes.count,
+      uncompressedByteCount: payload.uncompressedByteCount)
+    return header.page(payload: payload.bytes, file: file, offset: offset)
   }
 }

@@ -125,7 +125,7 @@ struct MadeChunk {
   @Test func aNewerVersionIsRefusedAsSuch() throws {
     let made = try MadeChunk.make(seed: 9, rowCounts: [20])
     var header = Array(made.bytes[..<80])
-    header[8] = 2
+    header[8] = UInt8(ChunkHeader.version) + 1
     let salt = CRC32C.salt(file: made.identity.file, offset: 0)
     let crc = CRC32C.checksum(Array(header[16...]), seed: CRC32C.checksum(Array(header[..<12]), seed: salt))
     for i in 0..<4 { header[12 + i] = UInt8(truncatingIfNeeded: crc >> UInt32(8 * i)) }

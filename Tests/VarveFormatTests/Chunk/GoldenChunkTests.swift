@@ -24,34 +24,6 @@ import VarveCore
     return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
   }
 
-  /// Two series, four rows: doubles, integers with a null and an absent row, text, booleans.
-  static func written() throws -> [UInt8] {
-    let identity = ChunkIdentity(
-      file: FileID(rawValue: 0x1234), table: TableID(rawValue: 7), partition: 1, partitionNanoseconds: 1000,
-      firstSequence: Sequence(rawValue: 3), lastSequence: Sequence(rawValue: 9), wallNanoseconds: 1_000_000)
-    let text = Buffer(Array("hotcold".utf8))
-    let (hot, cold) = (TextRef(offset: 0, length: 3).word, TextRef(offset: 3, length: 4).word)
-    let block = RowBlock(
-      runs: [SeriesRun(series: SeriesID(rawValue: 5), count: 3), SeriesRun(series: SeriesID(rawValue: 8), count: 1)],
-      times: Buffer([1000, 1010, 1025, 1999]),
-      fields: [
-        (ColumnID(rawValue: 0), FieldColumn(type: .float64, words: Buffer([1.5, 1.5, -0.0, 0.1].map(\.bitPattern)))),
-        (
-          ColumnID(rawValue: 2),
-          FieldColumn(type: .int64, words: Buffer([5, 0, 0, .max]), states: Buffer([1, 2, 0, 1]))
-        ),
-        (ColumnID(rawValue: 3), FieldColumn(type: .text, words: Buffer([hot, cold, cold, hot]), text: text)),
-        (ColumnID(rawValue: 4), FieldColumn(type: .bool, words: Buffer([1, 0, 1, 1]))),
-      ])
-    var builder = ChunkBuilder(identity: identity)
-    return try builder.appendRowBlock(block) + builder.finish()
-  }
-
-  @Test func theGoldenChunkIsStillWhatIsWritten() throws {
-    let bytes = try Self.written()
-    #expect(bytes == Self.bytes, "\(bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())")
-  }
-
   @Test func theGoldenChunkReadsAsItWasWritten() throws {
     let bytes = Self.bytes
     #expect(try ChunkVerifier.verify(bytes, file: FileID(rawValue: 0x1234), place: "golden").isEmpty)

@@ -18,33 +18,42 @@ import VarveCore
     return (codec, out.count, back.array)
   }
 
-  private func integers(_ words: [UInt64]) throws -> (codec: ValueCodec, byteCount: Int, back: [UInt64]) {
+  private func integers(
+    _ words: [UInt64], _ effort: PageEffort = .light
+  ) throws -> (codec: ValueCodec, byteCount: Int, back: [UInt64]) {
     try roundTrip(
-      words, encode: { IntegerCodec.encode($0, to: &$1) },
+      words, encode: { WordCodec.encode($0, effort: effort, to: &$1) },
       decode: {
-        try IntegerCodec.decode($0, count: $1, from: &$2, into: $3)
+        try WordCodec.decode($0, count: $1, from: &$2, into: $3)
       })
   }
 
-  private func doubles(_ words: [UInt64]) throws -> (codec: ValueCodec, byteCount: Int, back: [UInt64]) {
+  private func doubles(
+    _ words: [UInt64], _ effort: PageEffort = .light
+  ) throws -> (codec: ValueCodec, byteCount: Int, back: [UInt64]) {
     try roundTrip(
-      words, encode: { DoubleCodec.encode($0, to: &$1) },
+      words, encode: { DoubleCodec.encode($0, effort: effort, to: &$1) },
       decode: {
         try DoubleCodec.decode($0, count: $1, from: &$2, into: $3)
       })
   }
 
-  @Test(arguments: seeds) func everyShapeAndLengthComesBackBitByBit(seed: UInt64) throws {
+  @Test(arguments: seeds, PageEffort.allCases)
+  func everyShapeAndLengthComesBackBitByBit(seed: UInt64, effort: PageEffort) throws {
     for shape in WordShape.allCases {
       for count in interestingCounts {
         var g = SeededGenerator(seed: seed &+ UInt64(count))
         let words = shape.words(count, &g)
-        let (codec, byteCount, back) = try integers(words)
-        #expect(back == words, "integers \(shape) \(count) \(codec) seed \(seed)")
-        #expect(byteCount <= max(count * 8, 20), "integers \(shape) \(count) \(codec) seed \(seed)")
-        let asDoubles = try doubles(words)
-        #expect(asDoubles.back == words, "doubles \(shape) \(count) \(asDoubles.codec) seed \(seed)")
-        #expect(asDoubles.byteCount <= max(count * 8, 20), "doubles \(shape) \(count) seed \(seed)")
+        let (codec, byteCount, back) = try integers(words, effort)
+        #expect(back == words, "integers \(shape) \(count) \(codec) \(effort) seed \(seed)")
+        #expect(byteCount <= max(count * 8, 20), "integers \(shape) \(count) \(codec) \(effort) seed \(seed)")
+        let asDoubles = try doubles(words, effort)
+        #expect(asDoubles.back == words, "doubles \(shape) \(count) \(asDoubles.codec) \(effort) seed \(seed)")
+        #expect(
+          asDoubles.byteCount <= max(count * 8, 20),
+          "doubles \(shape) \(count) \(asDoubles.codec) \(effort) seed \(seed)")
+        guard effort == .smallest else { continue }
+        #expect(byteCount <= (try integers(words).byteCount), "integers \(shape) \(count) seed \(seed)")
       }
     }
   }
@@ -66,6 +75,17 @@ import VarveCore
       return value
     }
     #expect(try integers(ramps).codec == .deltaOfDelta)
+    func smallest(_ shape: WordShape) -> [UInt64] { shape.words(8192, &g) }
+    #expect(try integers(smallest(.bell), .smallest).codec == .split)
+    #expect(try integers(smallest(.wideBell), .smallest).codec == .split)
+    #expect(try integers(smallest(.curve), .smallest).codec == .split)
+    #expect(try integers(smallest(.fewCodes), .smallest).codec == .dictionary)
+    #expect(try integers(smallest(.bell)).codec == .delta)
+    #expect(try doubles(smallest(.decimals)).codec == .decimal)
+    #expect(try doubles(smallest(.spottedDecimals)).codec == .decimal)
+    #expect(try doubles(smallest(.decimalWalk), .smallest).codec == .decimal)
+    #expect(try doubles(smallest(.unitInterval)).codec == .realDoubles)
+    #expect(try doubles(smallest(.fewDoubles), .smallest).codec == .dictionary)
     var sine: [UInt64] = []
     for i in 0..<8192 { sine.append((1.0 + Double(i / 4) * 0x1p-30).bitPattern) }
     #expect(try doubles(sine).byteCount < 8192)
@@ -75,6 +95,13 @@ import VarveCore
     var g = SeededGenerator(seed: 11)
     let walk = try integers(WordShape.smallSteps.words(8192, &g))
     #expect(walk.byteCount <= 8192 / 4 + 8 * 16)
+  }
+
+  @Test func aWalkOfNormalStepsComesNearItsEntropy() throws {
+    var g = SeededGenerator(seed: 11)
+    // 2.10 bits a step; clamping at both ends takes a little off.
+    let walk = try integers(WordShape.bell.words(8192, &g), .smallest)
+    #expect(walk.byteCount <= 8192 * 268 / 1000, "\(walk.byteCount)")
   }
 
   @Test func aJumpBetweenTwoSeriesIsAnExceptionAndNotAWiderVector() throws {
@@ -118,7 +145,7 @@ import VarveCore
     }
   }
 
-  @Test(arguments: [FieldType.bool]) func booleansTakeABitAtMost(_: FieldType) throws {
+  @Test(arguments: PageEffort.allCases) func booleansTakeABitAtMost(effort: PageEffort) throws {
     var g = SeededGenerator(seed: 8)
     for count in interestingCounts {
       for words in [
@@ -127,7 +154,7 @@ import VarveCore
       ] {
         let buffer = Buffer(words)
         var out = ByteWriter()
-        let codec = BooleanCodec.encode(buffer.span, to: &out)
+        let codec = BooleanCodec.encode(buffer.span, effort: effort, to: &out)
         #expect(out.count <= (count + 7) / 8)
         let back = Buffer<UInt64>(repeating: 9, count: count)
         try withReader(out.bytes) { reader in
@@ -139,13 +166,13 @@ import VarveCore
     }
   }
 
-  @Test(arguments: seeds) func presenceComesBack(seed: UInt64) throws {
+  @Test(arguments: seeds, PageEffort.allCases) func presenceComesBack(seed: UInt64, effort: PageEffort) throws {
     for shape in StateShape.allCases {
       for count in interestingCounts {
         var g = SeededGenerator(seed: seed)
         let states = shape.states(count, &g)
         var out = ByteWriter()
-        let codec = Presence.encode(states?.span, to: &out)
+        let codec = Presence.encode(states?.span, effort: effort, to: &out)
         let back = try withReader(out.bytes) { reader in
           let back = try Presence.decode(codec, count: count, from: &reader)
           try reader.expectEnd()

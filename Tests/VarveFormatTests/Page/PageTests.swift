@@ -5,16 +5,17 @@ import VarveCore
 @Suite struct PageTests {
   let file = FileID(rawValue: 42)
 
-  @Test(arguments: FieldType.allCases) func everyTypeShapeAndPresenceComesBack(type: FieldType) throws {
+  @Test(arguments: FieldType.allCases, PageEffort.allCases)
+  func everyTypeShapeAndPresenceComesBack(type: FieldType, effort: PageEffort) throws {
     for seed in seeds {
       for shape in WordShape.allCases {
         for states in StateShape.allCases {
           for count in [0, 1, 2, 33, 1024, 1025, 8192] where count < 1024 || shape == .smallSteps || shape == .spikes {
             var g = SeededGenerator(seed: seed &+ UInt64(count))
             let written = column(type, shape, states, count: count, distinct: count % 2 == 0 ? 5 : 4000, &g)
-            let (page, zone) = try PageEncoder.encode(written, file: file, offset: 80)
+            let (page, zone) = try PageEncoder.encode(written, effort: effort, file: file, offset: 80)
             let read = try page.withUnsafeBytes { try PageDecoder.decode($0, file: file, offset: 80) }
-            let place = "\(type) \(shape) \(states) \(count) seed \(seed)"
+            let place = "\(type) \(effort) \(shape) \(states) \(count) seed \(seed)"
             #expect(same(written, read), "\(place)")
             #expect(zone.valueCount == (0..<count).count { written.state($0) == .value }, "\(place)")
             #expect(zone.nullCount == (0..<count).count { written.state($0) == .null }, "\(place)")
@@ -30,7 +31,7 @@ import VarveCore
 
   @Test func timesComeBack() throws {
     for shape in [WordShape.steady, .nearlySteady, .counter, .randomBits, .extremes, .equal] {
-      for count in interestingCounts {
+      for count in interestingCounts where count <= Limits.rowBlockRowCount {
         var g = SeededGenerator(seed: 4)
         let times = Buffer(shape.words(count, &g).map { Int64(bitPattern: $0) })
         let page = PageEncoder.encode(times: times.span, file: file, offset: 9)
@@ -81,12 +82,15 @@ import VarveCore
     }
   }
 
-  @Test(arguments: seeds) func pagesWithADamagedPayloadButAGoodChecksumEndInAValueOrAnError(seed: UInt64) throws {
+  @Test(arguments: seeds, PageEffort.allCases)
+  func pagesWithADamagedPayloadButAGoodChecksumEndInAValueOrAnError(seed: UInt64, effort: PageEffort) throws {
     var g = SeededGenerator(seed: seed)
     for type in FieldType.allCases {
-      for shape in [WordShape.smallSteps, .decimals, .spikes, .runs] {
+      for shape in [
+        WordShape.smallSteps, .decimals, .spikes, .runs, .farBell, .spottedDecimals, .unitInterval, .fewDoubles,
+      ] {
         let written = column(type, shape, .mixedRuns, count: 1500, distinct: 900, &g)
-        let (page, _) = try PageEncoder.encode(written, file: file, offset: 0)
+        let (page, _) = try PageEncoder.encode(written, effort: effort, file: file, offset: 0)
         for _ in 0..<300 {
           var damaged = page
           damaged[Int.random(in: 4..<page.count, using: &g)] = UInt8.random(in: 0...255, using: &g)

@@ -1,0 +1,159 @@
+// Integers whose differences are bell-shaped, near their entropy: each is cut into a symbol of four bits, which an
+// entropy stage takes (`NibbleEntropy`), and k low bits, which are noise and packed as they are. FORMAT.md, "Split".
+//
+//   u8       k = 0 … 60, + 64 × (0 the words, 1 first differences, 2 second differences)
+//   zigzag   base, for first and second differences · zigzag base of differences, for second ones
+//   zigzag   reference
+//   varint   exceptions x
+//   symbols  n, entropy-coded
+//   bytes    the low k bits of every value, bit-packed in vectors of 1,024
+//   stream   of x exceptions: zigzag (value - reference); packed vectors at most, no runs or split streams
+//
+// u = value - reference (mod 2^64). symbol = u >> k if below 15; else 15, low bits 0, and the value is the next
+// exception.
+
+import CVarve
+import VarveCore
+
+enum SplitStream {
+  static let escape: UInt8 = 15
+  static let shiftLimit = 60
+
+  struct Plan {
+    var shift = 0
+    var reference: UInt64 = 0
+    /// Of the words that were looked at; close to what `append` writes.
+    var byteCount = Int.max
+  }
+
+  /// The best cut for words like these `count` ≤ 1,024.
+  static func plan(_ words: UnsafePointer<UInt64>, count: Int) -> Plan {
+    guard count > 0 else { return Plan() }
+    return withUnsafeTemporaryAllocation(of: Int64.self, capacity: 33) { picked in
+      var sorted = picked
+      for i in 0..<33 { sorted[i] = Int64(bitPattern: words[i &* (count &- 1) / 32]) }
+      sorted.sort()
+      var least = Int64.max
+      for i in 0..<count { least = min(least, Int64(bitPattern: words[i])) }
+      // The central 31 of 33 tell a bell's width whatever its far values are.
+      let spread = UInt64(bitPattern: sorted[31] &- sorted[1])
+      let widest = max(0, 64 - spread.leadingZeroBitCount - 3)
+      var best = Plan()
+      for shift in max(0, widest - 2)...max(0, min(widest + 1, shiftLimit)) {
+        let half = ((15 as UInt64) &<< UInt64(shift)) / 2
+        consider(words, count, shift, UInt64(bitPattern: sorted[16]) &- half, &best)
+        consider(words, count, shift, UInt64(bitPattern: least), &best)
+      }
+      return best
+    }
+  }
+
+  private static func consider(
+    _ words: UnsafePointer<UInt64>, _ count: Int, _ shift: Int, _ reference: UInt64, _ best: inout Plan
+  ) {
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: NibbleEntropy.symbolCount) { histogram in
+      guard let counts = histogram.baseAddress else { return }
+      counts.initialize(repeating: 0, count: NibbleEntropy.symbolCount)
+      var exceptionBits = 0
+      for i in 0..<count {
+        let u = words[i] &- reference
+        let symbol = u &>> UInt64(shift)
+        if symbol < UInt64(escape) {
+          counts[Int(symbol)] &+= 1
+        } else {
+          counts[Int(escape)] &+= 1
+          exceptionBits &+= 64 &- Zigzag.encode(u).leadingZeroBitCount
+        }
+      }
+      let byteCount =
+        NibbleEntropy.byteCount(of: counts, count: count) + (count * shift + exceptionBits) / 8 + 4
+      if byteCount < best.byteCount { best = Plan(shift: shift, reference: reference, byteCount: byteCount) }
+    }
+  }
+
+  // MARK: Writing
+
+  /// Appends reference, symbols, low bits and exceptions; the head with `shift` and the bases stands before.
+  static func append(_ words: UnsafePointer<UInt64>, count: Int, plan: Plan, to out: inout ByteWriter) {
+    let symbols = Buffer<UInt8>(capacity: count)
+    let low = Buffer<UInt64>(capacity: count)
+    let exceptions = Buffer<UInt64>()
+    let shift = UInt64(plan.shift)
+    let mask = (1 as UInt64) &<< shift &- 1
+    for i in 0..<count {
+      let u = words[i] &- plan.reference
+      let symbol = u &>> shift
+      if symbol < UInt64(escape) {
+        symbols.base[i] = UInt8(truncatingIfNeeded: symbol)
+        low.base[i] = u & mask
+      } else {
+        symbols.base[i] = escape
+        low.base[i] = 0
+        exceptions.append(Zigzag.encode(u))
+      }
+    }
+    out.append(zigzag: Int64(bitPattern: plan.reference))
+    out.append(varint: UInt64(exceptions.count))
+    NibbleEntropy.append(symbols.base, count: count, to: &out)
+    var at = 0
+    while at < count, plan.shift > 0 {
+      let n = min(BitPacking.vectorValueCount, count - at)
+      out.append(uninitialized: BitPacking.byteCount(count: n, width: plan.shift)) { raw in
+        guard let target = raw.baseAddress else { return }
+        BitPacking.pack(low.base + at, count: n, width: plan.shift, into: target)
+      }
+      at += n
+    }
+    if exceptions.count > 0 { IntegerCodec.appendExceptions(exceptions.span, to: &out) }
+  }
+
+  // MARK: Reading
+
+  /// Reads what `append` wrote, before any summing up. Total; whoever calls bounds `count`.
+  static func read(
+    _ count: Int, shift: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
+  ) throws {
+    let reference = UInt64(bitPattern: try reader.readZigzag())
+    let exceptionCount = try reader.readLength()
+    guard exceptionCount <= count else {
+      throw VarveError(.corruption, "a split stream of \(count) values has \(exceptionCount) exceptions")
+    }
+    let held = Buffer<UInt8>(capacity: count)
+    let symbols = held.base
+    try NibbleEntropy.read(count, from: &reader, into: symbols)
+    var at = 0
+    while at < count {
+      let n = min(BitPacking.vectorValueCount, count - at)
+      if shift == 0 {
+        for i in at..<(at + n) { out[i] = UInt64(symbols[i]) &+ reference }
+      } else {
+        let packed = try reader.readRaw(BitPacking.byteCount(count: n, width: shift))
+        guard let base = packed.baseAddress else { return }
+        BitPacking.unpack(base, count: n, width: shift, into: out + at)
+        let up = UInt64(truncatingIfNeeded: shift)
+        for i in at..<(at + n) { out[i] = (UInt64(symbols[i]) &<< up | out[i]) &+ reference }
+      }
+      at += n
+    }
+    try readExceptions(exceptionCount, symbols, count, reference, from: &reader, into: out)
+  }
+
+  private static func readExceptions(
+    _ exceptionCount: Int, _ symbols: UnsafePointer<UInt8>, _ count: Int, _ reference: UInt64,
+    from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
+  ) throws {
+    var escapes = 0
+    for i in 0..<count { escapes &+= symbols[i] == escape ? 1 : 0 }
+    guard escapes == exceptionCount else {
+      throw VarveError(.corruption, "a split stream has \(escapes) escapes and \(exceptionCount) exceptions")
+    }
+    guard exceptionCount > 0 else { return }
+    let exceptions = Buffer<UInt64>(capacity: exceptionCount)
+    try IntegerCodec.readExceptions(exceptionCount, from: &reader, into: exceptions.base)
+    var next = 0
+    for i in 0..<count where symbols[i] == escape {
+      out[i] = Zigzag.decode(exceptions.base[next]) &+ reference
+      next += 1
+    }
+  }
+}
