@@ -18,7 +18,8 @@ def every_codec(chance):
             time_ += SECOND if series != "wild" else chance.randrange(SECOND)
             fields = [
                 "constant=1.5", f"walk={walk}", f"decimal={chance.randrange(-10**6, 10**6) / 100}",
-                f"random={chance.random()!r}", f"bits={finite_double(chance)!r}", f"special={special(chance)!r}",
+                f"random={chance.random()!r}", f"binary={1 + chance.randrange(64) * 2**-30!r}",
+                f"bits={finite_double(chance)!r}", f"special={special(chance)!r}",
                 f"wide={chance.randrange(-2**63, 2**63)}i", f"step={i * 7 - 1000}i",
                 f"small={chance.randrange(100)}i",
                 f"outliers={chance.randrange(16) if chance.random() < .99 else chance.randrange(2**50)}i",

@@ -109,6 +109,19 @@ package enum BitPacking {
     forEachRow(packed, width: width) { row, lane, value in out[row &* laneCount &+ lane] |= UInt64(value) &<< 32 }
   }
 
+  /// The sum of 1,024 values of at most 27 bits.
+  static func sumLanes(_ packed: UnsafeRawPointer, width: Int) -> UInt64 {
+    guard width > 0 else { return 0 }
+    return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: laneCount) { held in
+      guard let sums = held.baseAddress else { return 0 }
+      sums.initialize(repeating: 0, count: laneCount)
+      forEachRow(packed, width: width) { _, lane, value in sums[lane] &+= value }
+      var total: UInt64 = 0
+      for lane in 0..<laneCount { total &+= UInt64(sums[lane]) }
+      return total
+    }
+  }
+
   // MARK: One stream, for the last vector of a page
 
   private static func packStream(

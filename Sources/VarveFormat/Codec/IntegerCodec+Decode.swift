@@ -39,6 +39,20 @@ extension IntegerCodec {
     into out: UnsafeMutablePointer<UInt64>
   ) throws {
     switch codec {
+    case .packed, .delta, .deltaOfDelta, .split:
+      var vectors = try IntegerVectors(codec, count: count, nesting, reader)
+      while vectors.remaining > 0 { _ = try vectors.next(into: out + vectors.position) }
+      reader = vectors.reader
+    default: try readWhole(codec, count: count, nesting, from: &reader, into: out)
+    }
+  }
+
+  /// Codecs that are not vectors.
+  static func readWhole(
+    _ codec: ValueCodec, count: Int, _ nesting: Nesting, from reader: inout ByteReader,
+    into out: UnsafeMutablePointer<UInt64>
+  ) throws {
+    switch codec {
     case .raw:
       let (byteCount, overflow) = count.multipliedReportingOverflow(by: 8)
       guard !overflow else { throw VarveError(.corruption, "a stream of \(count) words is impossible") }
@@ -52,60 +66,11 @@ extension IntegerCodec {
       let first = UInt64(bitPattern: try reader.readZigzag())
       let step = UInt64(bitPattern: try reader.readZigzag())
       for i in 0..<count { out[i] = first &+ step &* UInt64(truncatingIfNeeded: i) }
-    case .packed:
-      try readVectors(count, from: &reader, into: out)
-    case .delta:
-      let base = UInt64(bitPattern: try reader.readZigzag())
-      try readVectors(count, from: &reader, into: out)
-      sumUp(out, count, from: base)
-    case .deltaOfDelta:
-      let base = UInt64(bitPattern: try reader.readZigzag())
-      let differenceBase = UInt64(bitPattern: try reader.readZigzag())
-      try readVectors(count, from: &reader, into: out)
-      sumUp(out, count, from: differenceBase)
-      sumUp(out, count, from: base)
     case .runs where nesting == .outermost:
       try readRuns(count, from: &reader, into: out)
-    case .split where nesting != .withinSplit:
-      try readSplit(count, from: &reader, into: out)
     default:
       throw VarveError(.corruption, "codec \(codec.label) cannot hold integers here")
     }
-  }
-
-  @inline(__always)
-  private static func sumUp(_ words: UnsafeMutablePointer<UInt64>, _ count: Int, from base: UInt64) {
-    var sum = base
-    for i in 0..<count {
-      sum = sum &+ words[i]
-      words[i] = sum
-    }
-  }
-
-  private static func readVectors(
-    _ count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
-  ) throws {
-    var at = 0
-    while at < count {
-      let n = min(BitPacking.vectorValueCount, count - at)
-      try PackedVector.read(n, from: &reader, into: out + at)
-      at += n
-    }
-  }
-
-  private static func readSplit(
-    _ count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
-  ) throws {
-    let head = try reader.readByte()
-    let (shift, order) = (Int(head & 63), head >> 6)
-    guard shift <= SplitStream.shiftLimit, order <= 2 else {
-      throw VarveError(.corruption, "a split stream has an unknown head (\(head))")
-    }
-    let base = order >= 1 ? UInt64(bitPattern: try reader.readZigzag()) : 0
-    let differenceBase = order == 2 ? UInt64(bitPattern: try reader.readZigzag()) : 0
-    try SplitStream.read(count, shift: shift, from: &reader, into: out)
-    if order == 2 { sumUp(out, count, from: differenceBase) }
-    if order >= 1 { sumUp(out, count, from: base) }
   }
 
   private static func readRuns(

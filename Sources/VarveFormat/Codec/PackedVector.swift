@@ -165,4 +165,22 @@ package enum PackedVector {
       for i in 0..<count { out[i] = out[i] &+ reference }
     }
   }
+
+  /// The sum of the next `count` words as signed integers, over packed lanes and without the words; nil, and nothing
+  /// read, where the vector is not of a form that allows it. Total.
+  static func sum(_ count: Int, from reader: inout ByteReader) throws -> Int128? {
+    guard count == BitPacking.vectorValueCount else { return nil }
+    var ahead = reader
+    let width = Int(try ahead.readByte())
+    // Thirty-two residuals of a lane sum up within 32 bits; zigzag residuals do not sum up at all.
+    guard width <= 27 else { return nil }
+    let reference = try ahead.readZigzag()
+    // Near the ends of the range a word may wrap around.
+    guard reference.magnitude < 1 << 62 else { return nil }
+    guard try ahead.readVarint() == 0 else { return nil }
+    let packed = try ahead.readRaw(BitPacking.byteCount(count: count, width: width))
+    reader = ahead
+    let residuals = packed.baseAddress.map { BitPacking.sumLanes($0, width: width) } ?? 0
+    return Int128(reference) * Int128(count) + Int128(residuals)
+  }
 }

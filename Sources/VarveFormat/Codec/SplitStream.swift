@@ -1,5 +1,6 @@
 // Integers whose differences are bell-shaped, near their entropy: each is cut into a symbol of four bits, which an
-// entropy stage takes (`NibbleEntropy`), and k low bits, which are noise and packed as they are. FORMAT.md, "Split".
+// entropy stage takes (`NibbleEntropy`), and k low bits, which are noise and packed as they are. Read by `SplitVectors`. FORMAT.md,
+// "Split".
 //
 //   u8       k = 0 … 60, + 64 × (0 the words, 1 first differences, 2 second differences)
 //   zigzag   base, for first and second differences · zigzag base of differences, for second ones
@@ -105,55 +106,5 @@ enum SplitStream {
       at += n
     }
     if exceptions.count > 0 { IntegerCodec.appendExceptions(exceptions.span, to: &out) }
-  }
-
-  // MARK: Reading
-
-  /// Reads what `append` wrote, before any summing up. Total; whoever calls bounds `count`.
-  static func read(
-    _ count: Int, shift: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
-  ) throws {
-    let reference = UInt64(bitPattern: try reader.readZigzag())
-    let exceptionCount = try reader.readLength()
-    guard exceptionCount <= count else {
-      throw VarveError(.corruption, "a split stream of \(count) values has \(exceptionCount) exceptions")
-    }
-    let held = Buffer<UInt8>(capacity: count)
-    let symbols = held.base
-    try NibbleEntropy.read(count, from: &reader, into: symbols)
-    var at = 0
-    while at < count {
-      let n = min(BitPacking.vectorValueCount, count - at)
-      if shift == 0 {
-        for i in at..<(at + n) { out[i] = UInt64(symbols[i]) &+ reference }
-      } else {
-        let packed = try reader.readRaw(BitPacking.byteCount(count: n, width: shift))
-        guard let base = packed.baseAddress else { return }
-        BitPacking.unpack(base, count: n, width: shift, into: out + at)
-        let up = UInt64(truncatingIfNeeded: shift)
-        for i in at..<(at + n) { out[i] = (UInt64(symbols[i]) &<< up | out[i]) &+ reference }
-      }
-      at += n
-    }
-    try readExceptions(exceptionCount, symbols, count, reference, from: &reader, into: out)
-  }
-
-  private static func readExceptions(
-    _ exceptionCount: Int, _ symbols: UnsafePointer<UInt8>, _ count: Int, _ reference: UInt64,
-    from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
-  ) throws {
-    var escapes = 0
-    for i in 0..<count { escapes &+= symbols[i] == escape ? 1 : 0 }
-    guard escapes == exceptionCount else {
-      throw VarveError(.corruption, "a split stream has \(escapes) escapes and \(exceptionCount) exceptions")
-    }
-    guard exceptionCount > 0 else { return }
-    let exceptions = Buffer<UInt64>(capacity: exceptionCount)
-    try IntegerCodec.readExceptions(exceptionCount, from: &reader, into: exceptions.base)
-    var next = 0
-    for i in 0..<count where symbols[i] == escape {
-      out[i] = Zigzag.decode(exceptions.base[next]) &+ reference
-      next += 1
-    }
   }
 }

@@ -7,7 +7,7 @@ import lz4.block
 import zstandard
 
 from .codecs import bitmap, codecs_of, read_values, stream
-from .primitives import VERSION, Cursor, bits, double, require, require_version, salted_crc, signed
+from .primitives import Cursor, bits, double, require, require_version, salted_crc, signed
 from .records import ABSENT, NULL, TEXT, VALUE, Block
 
 HEADER_LENGTH, FOOTER_LENGTH, PAGE_HEADER_LENGTH = 80, 96, 24
@@ -33,6 +33,7 @@ class Chunk:
         require(magic == b"VARVECHK", f"{self.path}: magic")
         require(checksum == salted_crc(self.id, 0, header[:12], header[16:]), f"{self.path}: header checksum")
         require_version(version, self.path)
+        self.version = version
         require((file_id, zero, last) == (self.id, 0, 0), f"{self.path}: is file {file_id}")
         require(self.width > 0 and self.first_sequence <= self.last_sequence, f"{self.path}: header")
 
@@ -44,7 +45,7 @@ class Chunk:
          ) = struct.unpack("<IIIIQQQQQqqIIQ8s", footer)
         require(magic == b"VARVEEND", f"{self.path}: footer magic")
         require(checksum == salted_crc(self.id, offset, footer[4:]), f"{self.path}: footer checksum")
-        require((version, file_id, zero) == (VERSION, self.id, 0), f"{self.path}: footer")
+        require((version, file_id, zero) == (self.version, self.id, 0), f"{self.path}: footer")
         require(self.index_offset + index_length == offset, f"{self.path}: the index does not end at the footer")
         self.index = self.data[self.index_offset:offset]
         require(index_checksum == salted_crc(self.id, self.index_offset, self.index), f"{self.path}: index checksum")
@@ -101,7 +102,7 @@ class Chunk:
         require((ids[0], ids[-1]) == (block.first_series, block.last_series), "series of a row block")
 
         cursor, values, codec = self._page(block.times_page, TIMES, block.rows)
-        require(values == block.rows and codec <= 6, "a times page")
+        require(values == block.rows and (codec <= 6 or codec == 13), "a times page")
         times = read_values(codec, cursor, values, met)
         cursor.end("a times page")
         require((min(map(signed, times)), max(map(signed, times))) == (block.least_time, block.greatest_time),
@@ -113,7 +114,7 @@ class Chunk:
         states = read_presence(presence, cursor, rows, self.met)
         require(states.count(VALUE) == count, "values of a page")
         require(codec in codecs_of(page.type), f"codec {codec} for type {page.type}")
-        values = read_values(codec, cursor, count, self.met)
+        values = read_values(codec, cursor, count, self.met, page.type)
         cursor.end("a page")
         page.zone.check(page.type, states, values)
         remaining = iter(values)
@@ -154,6 +155,10 @@ def read_presence(code, cursor, rows, met):
         values, nulls = bitmap(cursor, rows), bitmap(cursor, rows)
         require(not any(value and null for value, null in zip(values, nulls)), "a row with a value that is null")
         return [VALUE if value else NULL if null else ABSENT for value, null in zip(values, nulls)]
+    if code == 4:
+        states = stream(cursor, rows, met)
+        require(max(states, default=0) <= NULL, "a state of a row")
+        return states
     require(code == 3, f"presence {code}")
     states = []
     for _ in range(cursor.varint()):

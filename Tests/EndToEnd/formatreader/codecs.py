@@ -5,28 +5,34 @@ import struct
 from .primitives import MASK, require, signed
 
 CODECS = ["raw", "constant", "arithmetic", "packed", "delta", "delta-of-delta", "runs", "gorilla", "integral", "bitmap",
-          "dictionary", "text"]
+          "dictionary", "text", "series runs", "split", "decimals", "real doubles", "value dictionary"]
 BOOL, TEXT, FLOAT = 4, 5, 1
 
 
 def codecs_of(type_):
     if type_ == TEXT:
         return {10, 11}
-    return set(range(7)) | ({7, 8} if type_ == FLOAT else {9} if type_ == BOOL else set())
+    return set(range(7)) | {13} | ({7, 8, 14, 15, 16} if type_ == FLOAT else {9} if type_ == BOOL else {16})
 
 
-def read_values(codec, cursor, count, met):
-    require(codec < len(CODECS), f"codec {codec}")
+def read_values(codec, cursor, count, met, type_=None):
+    require(codec < len(CODECS) and codec != 12, f"codec {codec}")
     met["codec", CODECS[codec]] += 1
+    if codec == 16:
+        return value_dictionary(cursor, count, met, type_)
     if codec <= 5:
         return read_words(codec, cursor, count, met)
-    return {6: runs, 7: gorilla, 8: integral, 9: bitmap, 10: dictionary, 11: text}[codec](cursor, count, met)
+    return {6: runs, 7: gorilla, 8: integral, 9: bitmap, 10: dictionary, 11: text, 13: split, 14: decimals,
+            15: real_doubles}[codec](cursor, count, met)
 
 
-def stream(cursor, count, met, runs_allowed=True):
+def stream(cursor, count, met, also=(6, 13)):
+    """A stream of codec 0 to 5 or of those in `also`."""
     codec = cursor.u8()
-    require(codec <= (6 if runs_allowed else 5), f"codec {codec} in a stream")
+    require(codec <= 5 or codec in also, f"codec {codec} in a stream")
     met["codec in a stream", CODECS[codec]] += 1
+    if codec == 13:
+        return split(cursor, count, met)
     return runs(cursor, count, met) if codec == 6 else read_words(codec, cursor, count, met)
 
 
@@ -59,8 +65,8 @@ def summed(value, differences):
 def runs(cursor, count, met):
     number = cursor.varint()
     require(number <= count, "more runs than values")
-    values = stream(cursor, number, met, runs_allowed=False)
-    lengths = stream(cursor, number, met, runs_allowed=False)
+    values = stream(cursor, number, met, also=(13,))
+    lengths = stream(cursor, number, met, also=(13,))
     require(sum(lengths) + number == count, "run lengths do not add up")
     return [value for value, length in zip(values, lengths) for _ in range(length + 1)]
 
@@ -171,3 +177,115 @@ def text(cursor, count, met):
     lengths = stream(cursor, count, met)
     require(max(lengths, default=0) < 1 << 24, "a text that is too long")
     return [cursor.take(length) for length in lengths]
+
+
+def split(cursor, count, met):
+    head = cursor.u8()
+    width, order = head & 63, head >> 6
+    require(width <= 60 and order <= 2, f"head {head} of a split stream")
+    bases = [cursor.zigzag_word() for _ in range(order)]
+    reference, exceptions = cursor.zigzag_word(), cursor.varint()
+    symbols = read_symbols(cursor, count, met)
+    require(symbols.count(15) == exceptions, "exceptions of a split stream")
+    lows = packed_plainly(cursor, count, width)
+    apart = iter(stream(cursor, exceptions, met, also=()) if exceptions else [])
+    values = [((next(apart) if symbol == 15 else None), symbol, low) for symbol, low in zip(symbols, lows)]
+    values = [(symbol << width) + low + reference & MASK if exception is None
+              else (exception >> 1 ^ -(exception & 1)) + reference & MASK for exception, symbol, low in values]
+    met["split of order", order] += 1
+    met["split exceptions", exceptions > 0] += 1
+    for base in reversed(bases):
+        values = summed(base, values)
+    return values
+
+
+def packed_plainly(cursor, count, width):
+    """Bit-packed vectors of 1,024 without a head of their own."""
+    values = []
+    while width and count > len(values):
+        number = min(1024, count - len(values))
+        values += unpack(cursor.take((number * width + 7) // 8), number, width)
+    return values or [0] * count
+
+
+def read_symbols(cursor, count, met):
+    form = cursor.u8()
+    require(form <= 1, f"form {form} of symbols")
+    met["symbols of form", form] += 1
+    if form == 0:
+        data = cursor.take((count + 1) // 2)
+        require(count % 2 == 0 or data[-1] < 16, "a half behind the last symbol")
+        return [data[index // 2] >> 4 * (index % 2) & 15 for index in range(count)]
+    mask = cursor.u8() | cursor.u8() << 8
+    occurring = [symbol for symbol in range(16) if mask >> symbol & 1]
+    require(occurring, "symbols without a symbol")
+    less = unpack(cursor.take(((len(occurring) - 1) * 11 + 7) // 8), len(occurring) - 1, 11)
+    frequencies = [number + 1 for number in less]
+    frequencies.append(2048 - sum(frequencies))
+    require(frequencies[-1] >= 1, "frequencies above their scale")
+    slots = [(symbol, frequency, distance) for symbol, frequency in zip(occurring, frequencies)
+             for distance in range(frequency)]
+    data = cursor.take(cursor.varint())
+    require(len(data) >= 32 and len(data) % 2 == 0, "bytes of coded symbols")
+    states, words, symbols = list(struct.unpack("<8I", data[:32])), data[32:], []
+    position = 0
+    for index in range(count):
+        state = states[index % 8]
+        symbol, frequency, distance = slots[state % 2048]
+        state = frequency * (state // 2048) + distance
+        if state < 1 << 16:
+            state = state << 16 | int.from_bytes(words[position:position + 2], "little")
+            position += 2
+        states[index % 8] = state
+        symbols.append(symbol)
+    require(states == [1 << 16] * 8 and position == len(words), "coded symbols do not end with their bytes")
+    return symbols
+
+
+def exceptions_of(cursor, count, number, size, met):
+    """Positions and what stands there, `size` bytes each."""
+    require(number <= count, "more exceptions than values")
+    positions = stream(cursor, number, met) if number else []
+    require(positions == sorted(set(positions)) and max(positions, default=-1) < count, "positions of exceptions")
+    return [(position, int.from_bytes(cursor.take(size), "little")) for position in positions]
+
+
+def decimals(cursor, count, met):
+    exponent, exceptions = cursor.u8(), cursor.varint()
+    require(exponent <= 22, f"exponent {exponent}")
+    values = [float(signed(word)) / 10.0 ** exponent for word in stream(cursor, count, met)]
+    words = list(struct.unpack(f"<{count}Q", struct.pack(f"<{count}d", *values)))
+    for position, word in exceptions_of(cursor, count, exceptions, 8, met):
+        words[position] = word
+    met["decimal exceptions", exceptions > 0] += 1
+    return words
+
+
+def real_doubles(cursor, count, met):
+    right, number = cursor.u8(), cursor.u8()
+    require(48 <= right <= 63 and 1 <= number <= 8, "the cut of real doubles")
+    lefts = list(struct.unpack(f"<{number}H", cursor.take(2 * number)))
+    exceptions = cursor.varint()
+    codes = stream(cursor, count, met)
+    require(max(codes, default=0) < number, "a code behind the left parts")
+    parts = [lefts[code] for code in codes]
+    rights = packed_plainly(cursor, count, right)
+    for position, part in exceptions_of(cursor, count, exceptions, 2, met):
+        parts[position] = part
+    require(max(lefts + parts) >> 64 - right == 0, "a left part that is too wide")
+    met["real double exceptions", exceptions > 0] += 1
+    return [part << right | low for part, low in zip(parts, rights)]
+
+
+def value_dictionary(cursor, count, met, type_):
+    number = cursor.varint()
+    require(number <= count, "more distinct words than values")
+    if type_ == FLOAT:
+        codec = cursor.u8()
+        require(codec in codecs_of(FLOAT) - {16}, f"codec {codec} in a dictionary")
+        distinct = read_values(codec, cursor, number, met)
+    else:
+        distinct = stream(cursor, number, met)
+    codes = stream(cursor, count, met)
+    require(max(codes, default=-1) < number, "a code behind the dictionary")
+    return [distinct[code] for code in codes]

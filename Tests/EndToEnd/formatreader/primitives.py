@@ -3,7 +3,7 @@
 import struct
 
 MASK = (1 << 64) - 1
-VERSION = 1
+VERSION = 2
 
 
 class Damaged(Exception):
@@ -22,7 +22,7 @@ def require(condition, message):
 def require_version(version, path):
     if version > VERSION:
         raise NewerVersion(f"{path} has version {version}")
-    require(version == VERSION, f"{path} has version {version}")
+    require(1 <= version <= VERSION, f"{path} has version {version}")
 
 
 def signed(word):
