@@ -7,7 +7,7 @@ import VarveFormat
 enum SpeedTable {
   private static let file = FileID(rawValue: 1)
 
-  static func print() throws {
+  static func print(only: String) throws {
     Swift.print("speed, million values a second, one core, pages of 8,192 values in cache")
     Swift.print("sample, effort                          codec                        encode    decode")
     var random = SplitMix(state: 9)
@@ -29,7 +29,9 @@ enum SpeedTable {
       Samples.flags(8192, share: 0.05, seed: 5),
       Samples.status(8192, changes: 1, seed: 7),
     ]
-    for sample in samples { for effort in PageEffort.allCases { try report(sample, effort) } }
+    for sample in samples where sample.name.hasPrefix(only) {
+      for effort in PageEffort.allCases { try report(sample, effort) }
+    }
     try gorilla(drift)
   }
 

@@ -45,41 +45,53 @@ package enum DoubleCodec {
         return .integral
       }
     }
-    var best = ByteWriter()
-    var codec = IntegerCodec.encode(words, effort: effort, to: &best)
-    // A constant or a handful of runs cannot be beaten; the others take a bit a value at least.
-    guard best.count * 8 > words.count else {
-      out.append(best.bytes)
-      return codec
-    }
     let sample = sample(words)
     let exponent = DecimalCodec.exponent(for: words)
     let realPlan = exponent == nil || effort == .smallest ? RealDoubleCodec.plan(words) : nil
-    func write(_ candidate: ValueCodec, _ words: UnsafeBufferPointer<UInt64>) -> ByteWriter? {
-      var out = ByteWriter()
+    func write(
+      _ candidate: Candidate, _ words: UnsafeBufferPointer<UInt64>, _ effort: PageEffort, to out: inout ByteWriter
+    ) -> ValueCodec? {
       switch candidate {
+      case .integers: return IntegerCodec.encode(words, effort: effort, to: &out)
       case .decimal:
         guard let exponent else { return nil }
         DecimalCodec.append(words, exponent: exponent, effort: effort, to: &out)
+        return .decimal
       case .realDoubles:
         guard let realPlan else { return nil }
         RealDoubleCodec.append(words, plan: realPlan, effort: effort, to: &out)
-      default: Gorilla.encode(words, to: &out)
+        return .realDoubles
+      case .gorilla:
+        Gorilla.encode(words, to: &out)
+        return .gorilla
       }
-      return out
     }
-    var sizes: [(candidate: ValueCodec, byteCount: Int)] = []
-    for candidate in [ValueCodec.decimal, .gorilla, .realDoubles] {
-      if let written = write(candidate, sample) { sizes.append((candidate, written.count)) }
+    var sizes: [(candidate: Candidate, byteCount: Int)] = []
+    for candidate in Candidate.allCases {
+      var out = ByteWriter()
+      if write(candidate, sample, .light, to: &out) != nil { sizes.append((candidate, out.count)) }
     }
     let least = sizes.map(\.byteCount).min() ?? 0
     // A sample is only a sample: where size is all, what comes near is written too.
     let margin = effort == .smallest ? least / 5 : 0
+    var best: (bytes: [UInt8], codec: ValueCodec)?
     for (candidate, byteCount) in sizes where byteCount <= least + margin {
-      if let written = write(candidate, words), written.count < best.count { (codec, best) = (candidate, written) }
+      var out = ByteWriter()
+      guard let codec = write(candidate, words, effort, to: &out) else { continue }
+      if out.count < best?.bytes.count ?? Int.max { best = (out.bytes, codec) }
+    }
+    guard let best, best.bytes.count <= words.count * 8 else {
+      IntegerCodec.appendRaw(words, to: &out)
+      return .raw
     }
     out.append(best.bytes)
-    return codec
+    return best.codec
+  }
+
+  private enum Candidate: CaseIterable {
+    /// The bit patterns as integers: constants, runs, few bits that change.
+    case integers
+    case decimal, gorilla, realDoubles
   }
 
   /// A vector from the middle; all words where there are few.

@@ -75,7 +75,13 @@ struct IntegerVectors {
     guard n > 0 else { return 0 }
     switch source {
     case .packed: try PackedVector.read(n, from: &reader, into: out)
-    case .split(let vectors): vectors.read(from: position, n, into: out)
+    case .split(let vectors):
+      if order == 1, let last = vectors.sumUp(from: position, n, base: sum, into: out) {
+        sum = last
+        position += n
+        return n
+      }
+      vectors.read(from: position, n, into: out)
     case .whole(let words): out.update(from: words.base + position, count: n)
     }
     if order == 2 { differenceSum = Self.sumUp(out, n, from: differenceSum) }
@@ -121,8 +127,7 @@ struct SplitVectors {
     exceptions = Buffer<UInt64>(capacity: exceptionCount)
     positions = Buffer<Int32>(capacity: exceptionCount)
     let held = symbols.base
-    var escapes = 0
-    for i in 0..<count { escapes &+= held[i] == SplitStream.escape ? 1 : 0 }
+    let escapes = Self.escapes(held, count)
     guard escapes == exceptionCount else {
       throw VarveError(.corruption, "a split stream has \(escapes) escapes and \(exceptionCount) exceptions")
     }
@@ -151,6 +156,37 @@ struct SplitVectors {
       out[Int(positions.base[k]) - start] = exceptions.base[k]
       k += 1
     }
+  }
+
+  /// How many symbols are escapes, eight at a time.
+  private static func escapes(_ symbols: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    let raw = UnsafeRawPointer(symbols)
+    var escapes = 0
+    var at = 0
+    while at &+ 8 <= count {
+      let eight = raw.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+      let pairs = eight & (eight &>> 1)
+      escapes &+= (pairs & (pairs &>> 2) & 0x0101_0101_0101_0101).nonzeroBitCount
+      at &+= 8
+    }
+    while at < count {
+      escapes &+= symbols[at] == SplitStream.escape ? 1 : 0
+      at &+= 1
+    }
+    return escapes
+  }
+
+  /// As `read`, summed up from `base` on the way; nil, and nothing done, where the words need more than that.
+  func sumUp(from start: Int, _ count: Int, base: UInt64, into out: UnsafeMutablePointer<UInt64>) -> UInt64? {
+    guard shift == 0, positions.count == 0 else { return nil }
+    let symbols = symbols.base + start
+    let reference = reference
+    var sum = base
+    for i in 0..<count {
+      sum = sum &+ (UInt64(symbols[i]) &+ reference)
+      out[i] = sum
+    }
+    return sum
   }
 
   private func firstException(at start: Int) -> Int {

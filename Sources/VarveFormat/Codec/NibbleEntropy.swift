@@ -183,7 +183,7 @@ enum NibbleEntropy {
     }
   }
 
-  /// A slot's entry: symbol, frequency << 4, and the slot's distance from the symbol's start << 16.
+  /// A slot's entry: symbol, frequency << 8, and the slot's distance from the symbol's start << 20.
   private static func readTable(from reader: inout ByteReader, into table: UnsafeMutablePointer<UInt32>) throws {
     let mask = try reader.readUInt16()
     guard mask != 0 else { throw VarveError(.corruption, "coded symbols without a symbol") }
@@ -202,8 +202,8 @@ enum NibbleEntropy {
         guard frequency > 0, frequency <= scale - slot else {
           throw VarveError(.corruption, "the frequencies of coded symbols pass their scale")
         }
-        let entry = UInt32(symbol) | UInt32(frequency) << 4
-        for distance in 0..<frequency { table[slot + distance] = entry | UInt32(distance) << 16 }
+        let entry = UInt32(symbol) | UInt32(frequency) << 8
+        for distance in 0..<frequency { table[slot + distance] = entry | UInt32(distance) << 20 }
         slot += frequency
       }
     }
@@ -226,14 +226,14 @@ enum NibbleEntropy {
   @inline(__always)
   private static func step(
     _ x: inout UInt32, _ base: UnsafeRawPointer, _ at: inout Int, _ table: UnsafePointer<UInt32>
-  ) -> UInt64 {
+  ) -> UInt8 {
     let entry = table[Int(x & UInt32(scale - 1))]
-    let stepped = ((entry &>> 4) & 0xFFF) &* (x &>> UInt32(scaleBits)) &+ (entry &>> 16)
+    let stepped = ((entry &>> 8) & 0xFFF) &* (x &>> UInt32(scaleBits)) &+ (entry &>> 20)
     let word = UInt32(UInt16(littleEndian: base.loadUnaligned(fromByteOffset: at, as: UInt16.self)))
     let isLow = stepped < lowest
     x = isLow ? stepped &<< 16 | word : stepped
     at &+= isLow ? 2 : 0
-    return UInt64(entry & 15)
+    return UInt8(truncatingIfNeeded: entry)
   }
 
   /// Whole groups of eight, as long as 16 bytes are left; how many symbols that gave.
@@ -247,15 +247,14 @@ enum NibbleEntropy {
     var at = position
     var next = 0
     while next &+ laneCount <= count && at &+ 16 <= byteCount {
-      var symbols = step(&a, base, &at, table)
-      symbols |= step(&b, base, &at, table) &<< 8
-      symbols |= step(&c, base, &at, table) &<< 16
-      symbols |= step(&d, base, &at, table) &<< 24
-      symbols |= step(&e, base, &at, table) &<< 32
-      symbols |= step(&f, base, &at, table) &<< 40
-      symbols |= step(&g, base, &at, table) &<< 48
-      symbols |= step(&h, base, &at, table) &<< 56
-      UnsafeMutableRawPointer(out + next).storeBytes(of: symbols.littleEndian, as: UInt64.self)
+      out[next] = step(&a, base, &at, table)
+      out[next &+ 1] = step(&b, base, &at, table)
+      out[next &+ 2] = step(&c, base, &at, table)
+      out[next &+ 3] = step(&d, base, &at, table)
+      out[next &+ 4] = step(&e, base, &at, table)
+      out[next &+ 5] = step(&f, base, &at, table)
+      out[next &+ 6] = step(&g, base, &at, table)
+      out[next &+ 7] = step(&h, base, &at, table)
       next &+= laneCount
     }
     (states.a, states.b, states.c, states.d) = (a, b, c, d)
@@ -269,18 +268,16 @@ enum NibbleEntropy {
     _ out: UnsafeMutablePointer<UInt8>
   ) {
     for lane in 0..<count {
-      let symbol: UInt64
       switch lane {
-      case 0: symbol = step(&states.a, base, &at, table)
-      case 1: symbol = step(&states.b, base, &at, table)
-      case 2: symbol = step(&states.c, base, &at, table)
-      case 3: symbol = step(&states.d, base, &at, table)
-      case 4: symbol = step(&states.e, base, &at, table)
-      case 5: symbol = step(&states.f, base, &at, table)
-      case 6: symbol = step(&states.g, base, &at, table)
-      default: symbol = step(&states.h, base, &at, table)
+      case 0: out[0] = step(&states.a, base, &at, table)
+      case 1: out[1] = step(&states.b, base, &at, table)
+      case 2: out[2] = step(&states.c, base, &at, table)
+      case 3: out[3] = step(&states.d, base, &at, table)
+      case 4: out[4] = step(&states.e, base, &at, table)
+      case 5: out[5] = step(&states.f, base, &at, table)
+      case 6: out[6] = step(&states.g, base, &at, table)
+      default: out[7] = step(&states.h, base, &at, table)
       }
-      out[lane] = UInt8(truncatingIfNeeded: symbol)
     }
   }
 }

@@ -31,9 +31,9 @@ package enum PageEncoder {
     // A general compressor sees repetitions where an entropy stage leaves none.
     if effort == .smallest {
       switch column.type {
-      case .text: candidates.append(body(of: column, values, effort: .light))
       // Beside a byte a value and less there is nothing worth its decoding time.
-      case .float64 where candidates[0].bytes.count > values.count: candidates.append(rawBody(values))
+      case .float64 where candidates[0].bytes.count <= values.count: break
+      case .float64, .text: candidates.append(body(of: column, values, effort: .light))
       default: break
       }
     }
