@@ -40,8 +40,12 @@ public final class Database: Sendable {
     /// Opens without writing anything, even while another process writes. Sees the moment of opening.
     public var readOnly = false
     public var createIfMissing = true
-    /// Bytes that rows in memory, queries and queues may take together; nil: half of the machine's or the cgroup's.
+    /// Bytes that rows in memory, cached pages, queries and queues may take together; nil: half of the machine's or the
+    /// cgroup's.
     public var memoryBudgetByteCount: Int?
+    /// Bytes that pages of chunks may take that are kept for the next read, at most a quarter of the budget; nil: an
+    /// eighth of it; 0 keeps none.
+    public var pageCacheByteCount: Int?
     /// Stamps further ahead of the wall clock are rejected.
     public var maxFuture: Duration = .seconds(86_400)
     /// Rows are written to chunks at the latest this long after they came.
@@ -205,9 +209,12 @@ extension StoreOptions {
       case .interval(let milliseconds): .interval(milliseconds: max(1, milliseconds))
       case .off: .off
       }
-    // The head may hold twice this while it is sealed, the series index a quarter; the rest is for queries and queues.
+    // The head may hold twice this while it is sealed, the series index a quarter, pages and indexes of chunks what is
+    // said here; the rest is for queries and queues.
     sealByteCount = max(4 << 20, min(options.sealByteCount, budget / 4))
     seriesByteCount = budget / 4
+    pageCacheByteCount = max(0, min(options.pageCacheByteCount ?? budget / 8, budget / 4))
+    chunkIndexByteCount = budget / 32
     maxSeriesPerTable = options.maxSeriesPerTable
     let future = options.maxFuture.components
     maxFutureNanoseconds =

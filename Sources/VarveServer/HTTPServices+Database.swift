@@ -97,6 +97,15 @@ extension HTTPServices {
     text.gauge("varve_commit_sequence", "Number of the last durable commit.", Int(database.store.sequence.rawValue))
     text.gauge("varve_head_bytes", "Bytes of rows in memory that are not in chunk files.", head.active + head.sealing)
     text.gauge("varve_log_bytes", "Bytes of the write-ahead log.", database.store.logByteCount)
+    let pages = database.store.pageCacheStatistics
+    text.gauge("varve_page_cache_bytes", "Bytes that cached pages of chunk files take.", pages.byteCount)
+    text.gauge("varve_page_cache_limit_bytes", "Bytes that cached pages may take.", pages.byteLimit)
+    text.counters(
+      "varve_page_cache_reads_total", "Pages asked for that were in the cache, and that were read from files.",
+      "result", [("hit", pages.hits), ("miss", pages.misses)])
+    text.counter("varve_page_cache_evictions_total", "Pages that left the cache for others.", pages.evictions)
+    text.gauge(
+      "varve_chunk_index_bytes", "Bytes that indexes of chunks take in memory.", database.store.chunkIndexByteCount)
     if let pipeline = database.pipeline {
       text.gauge("varve_queue_bytes", "Bytes of rows that wait to be committed.", pipeline.queuedByteCount)
     }
@@ -137,6 +146,11 @@ struct MetricsText {
 
   mutating func gauges(_ name: String, _ help: String, _ label: String, _ values: [(String, Int)]) {
     labelled(name, help, "gauge", label, values)
+  }
+
+  mutating func counter(_ name: String, _ help: String, _ value: Int) {
+    header(name, help, "counter")
+    text += "\(name) \(value)\n"
   }
 
   mutating func counters(_ name: String, _ help: String, _ label: String, _ values: [(String, Int)]) {

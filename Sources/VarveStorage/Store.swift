@@ -34,6 +34,7 @@ package final class Store: @unchecked Sendable {
   let paths: StorePaths
   let ids: FileIDs
   let series: SeriesIndexes
+  let caches: ChunkCaches
   let published: Mutex<Published>
   let reserve: ReserveFile
   private let lock: (any FileLock)?
@@ -56,14 +57,15 @@ package final class Store: @unchecked Sendable {
   var flushed: Sequence
 
   init(
-    options: StoreOptions, paths: StorePaths, ids: FileIDs, series: SeriesIndexes, lock: (any FileLock)?,
-    published: Published,
+    options: StoreOptions, paths: StorePaths, ids: FileIDs, series: SeriesIndexes, caches: ChunkCaches,
+    lock: (any FileLock)?, published: Published,
     log: WriteAheadLog?, manifest: ManifestLog?, seriesFile: SeriesFile?, savedSeries: [TableID: Int], flushed: Sequence
   ) {
     self.options = options
     self.paths = paths
     self.ids = ids
     self.series = series
+    self.caches = caches
     self.lock = lock
     reserve = ReserveFile(options, paths)
     self.workingCatalog = published.catalog
@@ -91,6 +93,15 @@ package final class Store: @unchecked Sendable {
 
   /// Bytes that the series indexes take.
   package var seriesByteCount: Int { series.byteCount }
+
+  package var pageCacheStatistics: PageCache.Statistics { caches.pages.statistics }
+
+  /// Bytes that the chunks' indexes take that are kept.
+  package var chunkIndexByteCount: Int { caches.indexes.byteCount }
+
+  func handle(_ chunk: ChunkMetadata) -> ChunkHandle {
+    ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem, caches: caches)
+  }
 
   /// Bytes of rows in memory: active, and being sealed.
   package var headByteCounts: (active: Int, sealing: Int) {

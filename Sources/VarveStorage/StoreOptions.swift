@@ -38,6 +38,10 @@ package struct StoreOptions: Sendable {
   package var maxSeriesPerTable = 10_000_000
   /// Bytes that the series indexes may take together; likewise.
   package var seriesByteCount = 4 << 30
+  /// Bytes that pages of chunks may take that are kept for the next read; 0 keeps none.
+  package var pageCacheByteCount = 256 << 20
+  /// Bytes that indexes of chunks may take that are kept; the one that was read last is kept whatever its size.
+  package var chunkIndexByteCount = 128 << 20
   /// Emptied log segments kept for reuse.
   package var spareSegments = 2
   /// Room kept for cleaning up on a full disk; 0 keeps none.

@@ -47,6 +47,7 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.postgres), help: help(.postgres)) var postgres: String?
   @Option(name: name(.sync), help: help(.sync)) var sync: String?
   @Option(name: name(.memory), help: help(.memory)) var memory: String?
+  @Option(name: name(.pageCache), help: help(.pageCache)) var pageCache: String?
   @Option(name: name(.maxFuture), help: help(.maxFuture)) var maxFuture: String?
   @Option(name: name(.sealAge), help: help(.sealAge)) var sealAge: String?
   @Option(name: name(.sealSize), help: help(.sealSize)) var sealSize: String?
@@ -62,7 +63,7 @@ struct SettingFlags: ParsableArguments {
     var flags: [String: String] = [:]
     let values: [(Setting, String?)] = [
       (.data, data), (.lineProtocol, lineProtocol), (.http, http), (.postgres, postgres), (.sync, sync),
-      (.memory, memory),
+      (.memory, memory), (.pageCache, pageCache),
       (.maxFuture, maxFuture), (.sealAge, sealAge), (.sealSize, sealSize),
       (.maxSeries, maxSeries), (.connections, connections),
       (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat), (.insecure, insecure ? "true" : nil),
@@ -74,9 +75,9 @@ struct SettingFlags: ParsableArguments {
   private static func name(_ setting: Setting) -> NameSpecification { .customLong(setting.name) }
 
   private static func help(_ setting: Setting) -> ArgumentHelp {
-    // The memory's default is this machine's, which the help says in words.
-    let value =
-      setting.name == Setting.memory.name || setting.kind == .flag ? "" : " (default: \(setting.defaultValue.text))"
+    // Defaults that are a part of this machine's memory are said in words.
+    let isInWords = [Setting.memory.name, Setting.pageCache.name].contains(setting.name) || setting.kind == .flag
+    let value = isInWords ? "" : " (default: \(setting.defaultValue.text))"
     return ArgumentHelp("\(setting.help)\(value)", valueName: setting.valueName)
   }
 }

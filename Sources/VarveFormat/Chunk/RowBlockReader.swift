@@ -1,16 +1,18 @@
 // One page of a row block from the bytes read for it, held against what the index says. Errors name the column
-// and the rows.
+// and the rows. Of bytes that are verified the checksum is known to be right, and not computed again.
 
 import VarveCore
 
 package enum RowBlockReader {
   /// `bytes` are those of `block.seriesPage`.
   package static func decodeSeries(
-    _ bytes: UnsafeRawBufferPointer, block: RowBlockEntry, file: FileID, place: String
+    _ bytes: UnsafeRawBufferPointer, block: RowBlockEntry, file: FileID, place: String,
+    isVerified: Bool = false
   ) throws -> [SeriesRun] {
     try placed(spot(place, "series", block)) {
       try expectLength(bytes, block.seriesPage)
-      let runs = try PageDecoder.decodeSeries(bytes, file: file, offset: block.seriesPage.offset)
+      let runs = try PageDecoder.decodeSeries(
+        bytes, file: file, offset: block.seriesPage.offset, isVerified: isVerified)
       guard runs.count == block.runCount, runs.first?.series == block.firstSeries,
         runs.last?.series == block.lastSeries, runs.reduce(0, { $0 + $1.count }) == block.rowCount
       else { throw VarveError(.corruption, "a series page is not what the index says") }
@@ -20,11 +22,12 @@ package enum RowBlockReader {
 
   /// `bytes` are those of `block.timesPage`.
   package static func decodeTimes(
-    _ bytes: UnsafeRawBufferPointer, block: RowBlockEntry, file: FileID, place: String
+    _ bytes: UnsafeRawBufferPointer, block: RowBlockEntry, file: FileID, place: String,
+    isVerified: Bool = false
   ) throws -> Buffer<Int64> {
     try placed(spot(place, "times", block)) {
       try expectLength(bytes, block.timesPage)
-      let times = try PageDecoder.decodeTimes(bytes, file: file, offset: block.timesPage.offset)
+      let times = try PageDecoder.decodeTimes(bytes, file: file, offset: block.timesPage.offset, isVerified: isVerified)
       guard times.count == block.rowCount else {
         throw VarveError(.corruption, "a times page is not what the index says")
       }
@@ -34,11 +37,12 @@ package enum RowBlockReader {
 
   /// `bytes` are those of `field.page`.
   package static func decodeField(
-    _ bytes: UnsafeRawBufferPointer, field: FieldPage, block: RowBlockEntry, file: FileID, place: String
+    _ bytes: UnsafeRawBufferPointer, field: FieldPage, block: RowBlockEntry, file: FileID, place: String,
+    isVerified: Bool = false
   ) throws -> FieldColumn {
     try placed(spot(place, "column \(field.column.rawValue)", block)) {
       try expectLength(bytes, field.page)
-      let column = try PageDecoder.decode(bytes, file: file, offset: field.page.offset)
+      let column = try PageDecoder.decode(bytes, file: file, offset: field.page.offset, isVerified: isVerified)
       guard column.type == field.type, column.count == block.rowCount else {
         throw VarveError(.corruption, "a field's page is not what the index says")
       }

@@ -1,20 +1,25 @@
 // A page's bytes in, values out. Total: any bytes give values or `.corruption`; memory taken is bounded by the row
-// block's size and, for text, by what the payload can hold.
+// block's size and, for text, by what the payload can hold. That holds for verified bytes too, whose checksum is known
+// to be right and not computed again.
 
 import VarveCore
 
 package enum PageDecoder {
   /// A field page. Rows without a value have word 0.
-  package static func decode(_ page: UnsafeRawBufferPointer, file: FileID, offset: Int) throws -> FieldColumn {
-    let header = try PageHeader.decode(page, file: file, offset: offset)
+  package static func decode(
+    _ page: UnsafeRawBufferPointer, file: FileID, offset: Int, isVerified: Bool = false
+  ) throws -> FieldColumn {
+    let header = try PageHeader.decode(page, file: file, offset: offset, isVerified: isVerified)
     guard case .field(let type) = header.content else {
       throw VarveError(.corruption, "a page holds no field where one is expected")
     }
     return try withPayload(page, header) { try decodeField(header, type: type, from: &$0) }
   }
 
-  package static func decodeTimes(_ page: UnsafeRawBufferPointer, file: FileID, offset: Int) throws -> Buffer<Int64> {
-    let header = try PageHeader.decode(page, file: file, offset: offset)
+  package static func decodeTimes(
+    _ page: UnsafeRawBufferPointer, file: FileID, offset: Int, isVerified: Bool = false
+  ) throws -> Buffer<Int64> {
+    let header = try PageHeader.decode(page, file: file, offset: offset, isVerified: isVerified)
     guard header.content == .times, header.presence == .all, header.valueCount == header.rowCount else {
       throw VarveError(.corruption, "a page holds no times where they are expected")
     }
@@ -28,8 +33,10 @@ package enum PageDecoder {
     }
   }
 
-  package static func decodeSeries(_ page: UnsafeRawBufferPointer, file: FileID, offset: Int) throws -> [SeriesRun] {
-    let header = try PageHeader.decode(page, file: file, offset: offset)
+  package static func decodeSeries(
+    _ page: UnsafeRawBufferPointer, file: FileID, offset: Int, isVerified: Bool = false
+  ) throws -> [SeriesRun] {
+    let header = try PageHeader.decode(page, file: file, offset: offset, isVerified: isVerified)
     guard header.content == .series, header.codec == .seriesRuns, header.presence == .all else {
       throw VarveError(.corruption, "a page holds no series where they are expected")
     }

@@ -12,6 +12,7 @@ package struct ServerSettings: Sendable {
   package var postgres: ListenAddress
   package var sync: SyncSetting
   package var memoryByteCount: Int
+  package var pageCacheByteCount: Int
   package var maxFutureMilliseconds: Int
   package var sealAgeMilliseconds: Int
   package var sealByteCount: Int
@@ -42,6 +43,7 @@ package struct ServerSettings: Sendable {
     guard case .sync(let mode) = effective[.sync].value else { preconditionFailure("a sync mode") }
     sync = mode
     memoryByteCount = number(.memory)
+    pageCacheByteCount = number(.pageCache)
     maxFutureMilliseconds = number(.maxFuture)
     sealAgeMilliseconds = number(.sealAge)
     sealByteCount = number(.sealSize)
@@ -75,6 +77,7 @@ package struct ServerSettings: Sendable {
       case .off: .off
       }
     options.memoryBudgetByteCount = memoryByteCount
+    options.pageCacheByteCount = pageCacheByteCount
     options.maxFuture = .milliseconds(maxFutureMilliseconds)
     options.sealAge = .milliseconds(sealAgeMilliseconds)
     options.sealByteCount = sealByteCount

@@ -50,7 +50,7 @@ package struct Setting: Sendable {
     "When acknowledged rows are durable: always (before the answer), interval=MS (a crash may lose that much) or off.")
   package static let memory = Setting(
     "memory", .byteCount(minimum: 64 << 20), "BYTES", default: String(MemoryInformation.usableByteCount() / 2),
-    "Memory for rows not yet in chunks, the series index, queries and queues, such as 512MB or 4GB; by default half of the machine's."
+    "Memory for rows not yet in chunks, the series index, cached pages, queries and queues, such as 512MB or 4GB; by default half of the machine's."
   )
   package static let maxFuture = Setting(
     "max-future", .duration, "DURATION", default: "1d",
@@ -61,6 +61,10 @@ package struct Setting: Sendable {
   package static let sealSize = Setting(
     "seal-size", .byteCount(minimum: 4 << 20), "BYTES", default: "256MB",
     "Rows are written to chunk files when they take this much memory; at most a quarter of --memory.")
+  package static let pageCache = Setting(
+    "page-cache", .byteCount(minimum: 0), "BYTES", default: String(MemoryInformation.usableByteCount() / 16),
+    "Memory for pages of chunk files that were read; at most a quarter of --memory; by default a sixteenth of the machine's; 0 keeps none."
+  )
   package static let maxSeries = Setting(
     "max-series", .count(1...2_000_000_000), "COUNT", default: "10000000",
     "Series (distinct tag sets) of a table; rows that would make more are rejected.")
@@ -79,8 +83,8 @@ package struct Setting: Sendable {
     "Lets listeners take other addresses than loopback, although there are neither TLS nor passwords.")
 
   package static let all = [
-    data, lineProtocol, http, postgres, sync, memory, maxFuture, sealAge, sealSize, maxSeries, connections, maxBody,
-    logLevel, logFormat, insecure,
+    data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealSize, maxSeries, connections,
+    maxBody, logLevel, logFormat, insecure,
   ]
 
   package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }

@@ -9,6 +9,7 @@ import VarveIO
 final class ChunkHandle: Sendable {
   let metadata: ChunkMetadata
   let path: String
+  let caches: ChunkCaches
   private let files: any FileSystem
 
   private struct Opened: Sendable {
@@ -16,59 +17,64 @@ final class ChunkHandle: Sendable {
     weak var file: (any File)?
     /// Open until the handle goes.
     var pinned: (any File)?
-    var contents: ChunkContents?
   }
   private let opened = Mutex(Opened())
 
-  init(_ metadata: ChunkMetadata, path: String, files: any FileSystem) {
+  init(_ metadata: ChunkMetadata, path: String, files: any FileSystem, caches: ChunkCaches) {
     self.metadata = metadata
     self.path = path
     self.files = files
+    self.caches = caches
   }
 
   /// The open file. Whoever reads much keeps it, and with it the descriptor.
-  func hold() throws -> any File { try opened.withLock { try Self.file(&$0, files, path) } }
+  func hold() throws -> any File {
+    if let file = opened.withLock({ $0.file }) { return file }
+    let file = try open()
+    return opened.withLock { state in
+      // Another thread may have been faster.
+      if let first = state.file { return first }
+      state.file = file
+      return file
+    }
+  }
 
   /// Keeps the file open, so that snapshots can read it after its name is gone. Where it cannot be opened now, their
   /// reads will fail and say so.
   func pin() {
-    opened.withLock { state in
-      if state.pinned == nil { state.pinned = try? Self.file(&state, files, path) }
-    }
+    guard opened.withLock({ $0.pinned == nil }), let file = try? hold() else { return }
+    opened.withLock { $0.pinned = file }
   }
 
-  /// Header, index and footer, verified. Read once.
+  /// Header, index and footer, verified. Whoever uses them more than once keeps them: the cache may not.
   func contents() throws -> ChunkContents {
-    try opened.withLock { state in
-      if let contents = state.contents { return contents }
-      let file = try Self.file(&state, files, path)
-      let byteCount = try file.byteCount()
-      guard byteCount == metadata.byteCount else {
-        throw VarveError(
-          .corruption, "chunk has \(byteCount) bytes instead of the \(metadata.byteCount) it was made with", place: path
-        )
-      }
-      let contents = try ChunkContents.open(fileByteCount: byteCount, file: metadata.file, place: path) { reference in
-        try Self.read(file, reference, path)
-      }
-      guard contents.identity.table == metadata.table, contents.identity.partition == metadata.partition,
-        contents.footer.rowCount == metadata.rowCount, contents.footer.valueCount == metadata.valueCount,
-        contents.footer.time == metadata.time, contents.footer.firstSeries == metadata.firstSeries,
-        contents.footer.lastSeries == metadata.lastSeries, contents.identity.firstSequence == metadata.firstSequence,
-        contents.identity.lastSequence == metadata.lastSequence
-      else { throw VarveError(.corruption, "chunk is not the one that the manifest names", place: path) }
-      state.contents = contents
-      return contents
+    if let contents = caches.indexes.find(metadata.file) { return contents }
+    let file = try hold()
+    let byteCount = try file.byteCount()
+    guard byteCount == metadata.byteCount else {
+      throw VarveError(
+        .corruption, "chunk has \(byteCount) bytes instead of the \(metadata.byteCount) it was made with", place: path
+      )
     }
+    let contents = try ChunkContents.open(fileByteCount: byteCount, file: metadata.file, place: path) { reference in
+      try Self.read(file, reference, path)
+    }
+    guard contents.identity.table == metadata.table, contents.identity.partition == metadata.partition,
+      contents.footer.rowCount == metadata.rowCount, contents.footer.valueCount == metadata.valueCount,
+      contents.footer.time == metadata.time, contents.footer.firstSeries == metadata.firstSeries,
+      contents.footer.lastSeries == metadata.lastSeries, contents.identity.firstSequence == metadata.firstSequence,
+      contents.identity.lastSequence == metadata.lastSequence
+    else { throw VarveError(.corruption, "chunk is not the one that the manifest names", place: path) }
+    caches.indexes.insert(contents, of: metadata.file)
+    return contents
   }
 
   func read(_ reference: PageReference) throws -> [UInt8] { try Self.read(try hold(), reference, path) }
 
-  /// Row blocks that a scan has to read, after all that the index can rule out.
-  func rowBlocks(_ selection: RowSelection, _ zones: [ZonePredicate]) throws -> (
+  /// Row blocks that a scan has to read, after all that the chunk's `index` can rule out.
+  static func rowBlocks(_ index: ChunkIndex, _ selection: RowSelection, _ zones: [ZonePredicate]) -> (
     selected: [Int], total: Int, rowCount: Int
   ) {
-    let index = try contents().index
     let series: [SeriesID]? = if case .some(let list) = selection.series { list } else { nil }
     var selected = index.rowBlocks(of: series, in: selection.time)
     if !selection.exclusions.isEmpty {
@@ -81,12 +87,9 @@ final class ChunkHandle: Sendable {
     return (selected, index.rowBlocks.count, selected.reduce(0) { $0 + index.rowBlocks[$1].rowCount })
   }
 
-  private static func file(_ state: inout Opened, _ files: any FileSystem, _ path: String) throws -> any File {
-    if let file = state.file { return file }
+  private func open() throws -> any File {
     do {
-      let file = try files.open(path, .read)
-      state.file = file
-      return file
+      return try files.open(path, .read)
     } catch let error as VarveError where error.code == .notFound {
       throw VarveError(
         .corruption, "a chunk that the manifest names is missing",

@@ -1,8 +1,8 @@
-// Pages of one chunk file, read together. Neighbours are read as one stretch, and what lies between near ones is read
-// along: copying it costs less than another call.
+// Pages of one chunk file, read together. Those that the page cache has are taken from it; of the rest, neighbours are
+// read as one stretch, and what lies between near ones is read along: copying it costs less than another call.
 //
-// Pages are asked for by their place in the file, and whoever decodes one asks for its bytes by the same place. The
-// memory is used again for the next batch.
+// Pages are asked for by their place in the file, and whoever decodes one asks for it by the same place. The memory is
+// used again for the next batch.
 
 import VarveCore
 import VarveFormat
@@ -17,16 +17,58 @@ final class PageBatch {
     var end: Int { offset + byteCount }
   }
 
-  /// Copying so much from the page cache takes as long as a call.
+  /// Copying so much from the system's page cache takes as long as a call.
   private static let gapByteCount = 4096
 
+  private let cache: PageCache
+  private let id: FileID
+  /// Whether what is read is kept for others: reading everything once is no reason to.
+  private let keepsPages: Bool
+
+  private var pages: [PageReference] = []
+  /// Of each page, its bytes if the cache had them.
+  private var cached: [Buffer<UInt8>?] = []
+  /// The other pages.
   private var stretches: [Stretch] = []
   private var memory = Buffer<UInt8>()
   private var requests: [ReadRequest] = []
 
-  /// Reads the pages, which stand in ascending order of their offsets; forgets those of the batch before.
-  func read(_ pages: [PageReference], from file: any File) throws {
-    lay(out: pages)
+  init(of id: FileID, cache: PageCache, keepsPages: Bool = true) {
+    self.id = id
+    self.cache = cache
+    self.keepsPages = keepsPages
+  }
+
+  /// Pages of the last batch that the cache had.
+  var cachedCount: Int { cached.reduce(0) { $0 + ($1 == nil ? 0 : 1) } }
+
+  /// Reads the pages, which stand in ascending order of their offsets; forgets those of the batch before. `file` is
+  /// asked for if anything must be read from it.
+  func read(_ pages: [PageReference], from file: () throws -> any File) throws {
+    self.pages = pages
+    cached.removeAll(keepingCapacity: true)
+    cache.find(pages, of: id, appendingTo: &cached)
+    layOutMisses()
+    if !stretches.isEmpty { try readStretches(try file()) }
+  }
+
+  /// Decodes a page of the last batch by `body`, which is told whether the bytes' checksum is known to be right. Where
+  /// it was not, and `body` returns, it is: the cache keeps them. The bytes are valid within `body`.
+  func decode<T>(
+    _ page: PageReference, _ body: (_ bytes: UnsafeRawBufferPointer, _ isVerified: Bool) throws -> T
+  ) throws -> T {
+    let number = number(of: page)
+    if let bytes = cached[number] {
+      defer { withExtendedLifetime(bytes) {} }
+      return try body(UnsafeRawBufferPointer(bytes.span), true)
+    }
+    let bytes = bytes(page)
+    let result = try body(bytes, false)
+    if keepsPages { cache.insert(bytes, at: page.offset, of: id) }
+    return result
+  }
+
+  private func readStretches(_ file: any File) throws {
     requests.removeAll(keepingCapacity: true)
     for stretch in stretches {
       let bytes = UnsafeMutableRawBufferPointer(start: memory.base + stretch.start, count: stretch.byteCount)
@@ -43,25 +85,33 @@ final class PageBatch {
     }
   }
 
-  /// The bytes of a page of the last batch. Valid until the next one is read.
-  func bytes(_ page: PageReference) -> UnsafeRawBufferPointer {
+  private func number(of page: PageReference) -> Int {
+    var low = 0
+    var high = pages.count
+    while low < high {
+      let middle = (low + high) / 2
+      if pages[middle].offset < page.offset { low = middle + 1 } else { high = middle }
+    }
+    precondition(low < pages.count && pages[low] == page, "the page was asked for with this batch")
+    return low
+  }
+
+  /// The bytes of a page that was read.
+  private func bytes(_ page: PageReference) -> UnsafeRawBufferPointer {
     var low = 0
     var high = stretches.count
     while low < high {
       let middle = (low + high) / 2
       if stretches[middle].end <= page.offset { low = middle + 1 } else { high = middle }
     }
-    precondition(
-      low < stretches.count && stretches[low].offset <= page.offset
-        && page.offset + page.byteCount <= stretches[low].end, "the page was read with this batch")
     let start = stretches[low].start + page.offset - stretches[low].offset
     return UnsafeRawBufferPointer(start: memory.base + start, count: page.byteCount)
   }
 
-  private func lay(out pages: [PageReference]) {
+  private func layOutMisses() {
     stretches.removeAll(keepingCapacity: true)
     var total = 0
-    for page in pages {
+    for (page, bytes) in zip(pages, cached) where bytes == nil {
       if let last = stretches.last, page.offset - last.end <= Self.gapByteCount {
         precondition(page.offset >= last.end, "pages are asked for in order")
         total += page.offset + page.byteCount - last.end

@@ -144,7 +144,7 @@ extension Store {
   private func publish(_ sealed: SealedChunks) {
     published.withLock { state in
       for chunk in sealed.chunks where state.catalog.tables[chunk.table] != nil {
-        state.chunks.add(ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem))
+        state.chunks.add(handle(chunk))
       }
       state.sealing = nil
       state.dropUnneededTombstones()

@@ -15,6 +15,7 @@ struct LoadedState {
   private var savedSeries: [TableID: Int] = [:]
   private(set) var chunks = ChunkSet()
   private var tombstones = TombstoneSet()
+  private let caches: ChunkCaches
   private(set) var segments: [WriteAheadLog.Used] = []
   private(set) var logEnd: LogPosition
 
@@ -24,6 +25,8 @@ struct LoadedState {
     self.manifest = manifest
     series = SeriesIndexes(hash: WideHash(seed: options.hashSeed))
     catalog = manifest.catalog
+    caches = ChunkCaches(
+      pageByteLimit: options.pageCacheByteCount, indexByteLimit: options.chunkIndexByteCount)
     sequence = manifest.flushed
     logEnd = manifest.logStart
   }
@@ -36,7 +39,8 @@ struct LoadedState {
     ) { try series.apply($0, catalog: catalog) }
     for table in catalog.tables.keys { savedSeries[table] = series[table].count }
     for chunk in manifest.chunks.values {
-      chunks.add(ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem))
+      chunks.add(
+        ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem, caches: caches))
     }
     for tombstone in manifest.checkpoint.addedTombstones { tombstones.add(tombstone) }
   }
@@ -132,8 +136,7 @@ struct LoadedState {
       catalog: catalog, sequence: sequence, chunks: chunks, tombstones: tombstones, sealing: nil, active: head,
       activeSince: head.isEmpty ? nil : options.clock.monotonicNanoseconds(), failure: nil)
     return Store(
-      options: options, paths: paths, ids: ids, series: series, lock: lock, published: published, log: log,
-      manifest: manifest,
-      seriesFile: seriesFile, savedSeries: savedSeries, flushed: self.manifest.flushed)
+      options: options, paths: paths, ids: ids, series: series, caches: caches, lock: lock, published: published,
+      log: log, manifest: manifest, seriesFile: seriesFile, savedSeries: savedSeries, flushed: self.manifest.flushed)
   }
 }

@@ -11,21 +11,27 @@ final class ChunkSource: RowSource {
   private var file: (any File)?
   private let selection: RowSelection
   private let zones: [ZonePredicate]
-  private var blocks: [Int]?
+  /// The chunk's index, and the row blocks to read by it.
+  private var listed: (index: ChunkIndex, blocks: [Int])?
   private var position = 0
-  /// Pages of `blocks` from `position` up to here.
-  private let pages = PageBatch()
+  /// Pages of the blocks from `position` up to `readUpTo`.
+  private let pages: PageBatch
   private var readUpTo = 0
   private var readByteCount: Int
   private let readByteLimit: Int
   private var counted = ScanStatistics()
 
-  /// Reads at most `readByteLimit` ahead, but whole row blocks.
-  init(_ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate], readByteLimit: Int) {
+  /// Reads at most `readByteLimit` ahead, but whole row blocks. `keepsPages`: whether the page cache takes what it did
+  /// not have.
+  init(
+    _ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate], readByteLimit: Int,
+    keepsPages: Bool = true
+  ) {
     self.chunk = chunk
     self.selection = selection
     self.zones = zones
     self.readByteLimit = readByteLimit
+    pages = PageBatch(of: chunk.metadata.file, cache: chunk.caches.pages, keepsPages: keepsPages)
     readByteCount = min(ScanLimits.firstReadByteCount, readByteLimit)
   }
 
@@ -34,11 +40,11 @@ final class ChunkSource: RowSource {
     total.rowBlocksPruned += counted.rowBlocksPruned
     total.pagesRead += counted.pagesRead
     total.bytesRead += counted.bytesRead
+    total.pagesFromCache += counted.pagesFromCache
   }
 
   func next() throws -> ScanBatch? {
-    let blocks = try listBlocks()
-    let index = try chunk.contents().index
+    let (index, blocks) = try list()
     while position < blocks.count {
       if position == readUpTo { try readAhead(blocks, index) }
       let block = blocks[position]
@@ -48,19 +54,18 @@ final class ChunkSource: RowSource {
     return nil
   }
 
-  private func listBlocks() throws -> [Int] {
-    if let blocks { return blocks }
-    let found = try chunk.rowBlocks(selection, zones)
+  private func list() throws -> (index: ChunkIndex, blocks: [Int]) {
+    if let listed { return listed }
+    let index = try chunk.contents().index
+    let found = ChunkHandle.rowBlocks(index, selection, zones)
     counted.rowBlocks = found.total
     counted.rowBlocksPruned = found.total - found.selected.count
-    blocks = found.selected
-    return found.selected
+    listed = (index, found.selected)
+    return (index, found.selected)
   }
 
   /// Reads the pages of the next row blocks.
   private func readAhead(_ blocks: [Int], _ index: ChunkIndex) throws {
-    let file = try self.file ?? chunk.hold()
-    self.file = file
     var wanted: [PageReference] = []
     var byteCount = 0
     var end = position
@@ -70,9 +75,14 @@ final class ChunkSource: RowSource {
       for page in wanted[first...] { byteCount += page.byteCount }
       end += 1
     }
-    try pages.read(wanted, from: file)
+    try pages.read(wanted) {
+      let file = try self.file ?? chunk.hold()
+      self.file = file
+      return file
+    }
     readUpTo = end
     counted.pagesRead += wanted.count
+    counted.pagesFromCache += pages.cachedCount
     counted.bytesRead += byteCount
     readByteCount = min(readByteCount * 4, readByteLimit)
   }
@@ -94,10 +104,13 @@ final class ChunkSource: RowSource {
   }
 
   private func read(_ block: RowBlockEntry) throws -> ScanBatch? {
-    let runs = try RowBlockReader.decodeSeries(
-      pages.bytes(block.seriesPage), block: block, file: chunk.metadata.file, place: chunk.path)
-    let times = try RowBlockReader.decodeTimes(
-      pages.bytes(block.timesPage), block: block, file: chunk.metadata.file, place: chunk.path)
+    let (id, path) = (chunk.metadata.file, chunk.path)
+    let runs = try pages.decode(block.seriesPage) {
+      try RowBlockReader.decodeSeries($0, block: block, file: id, place: path, isVerified: $1)
+    }
+    let times = try pages.decode(block.timesPage) {
+      try RowBlockReader.decodeTimes($0, block: block, file: id, place: path, isVerified: $1)
+    }
     let (kept, ranges, count) = select(runs, times)
     guard count > 0 else { return nil }
     let isWhole = count == times.count
@@ -161,8 +174,10 @@ final class ChunkSource: RowSource {
         .corruption, "chunk holds column \(id.rawValue) as \(entry.type.sqlName), not \(type.sqlName)",
         place: chunk.path)
     }
-    let column = try RowBlockReader.decodeField(
-      pages.bytes(entry.page), field: entry, block: block, file: chunk.metadata.file, place: chunk.path)
+    let column = try pages.decode(entry.page) {
+      try RowBlockReader.decodeField(
+        $0, field: entry, block: block, file: chunk.metadata.file, place: chunk.path, isVerified: $1)
+    }
     guard let ranges else { return column }
     for range in ranges { builder.append(column, rows: range) }
     return builder.finish()

@@ -86,8 +86,11 @@ package struct ScanStatistics: Sendable {
   package var chunksPruned = 0
   package var rowBlocks = 0
   package var rowBlocksPruned = 0
+  /// Pages that were needed, and their bytes.
   package var pagesRead = 0
   package var bytesRead = 0
+  /// Those of `pagesRead` that the page cache had.
+  package var pagesFromCache = 0
   package var headRows = 0
   package var rows = 0
   package init() {}

@@ -73,8 +73,8 @@ package final class Snapshot: ReadSnapshot {
       // As the scan: zone maps rule out rows only where no other source could change them.
       let isAlone = partition.chunks.count + partition.blocks.count == 1
       for chunk in partition.chunks {
-        let blocks = try chunk.handle.rowBlocks(
-          plan.selection.excluding(chunk.exclusions), isAlone ? request.zones : [])
+        let blocks = ChunkHandle.rowBlocks(
+          try chunk.handle.contents().index, plan.selection.excluding(chunk.exclusions), isAlone ? request.zones : [])
         statistics.rowBlocks += blocks.total
         statistics.rowBlocksPruned += blocks.total - blocks.selected.count
         statistics.rows += blocks.rowCount

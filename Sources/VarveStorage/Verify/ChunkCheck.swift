@@ -17,7 +17,7 @@ struct ChunkCheck {
   func problems(of chunk: ChunkMetadata, through handle: ChunkHandle? = nil) throws -> [VarveError] {
     let path = paths.chunk(chunk.file)
     do {
-      return try check(chunk, path, handle ?? ChunkHandle(chunk, path: path, files: files))
+      return try check(chunk, path, handle ?? ChunkHandle(chunk, path: path, files: files, caches: .off))
     } catch let error as VarveError where error.code == .corruption { return [error] }
   }
 

@@ -1,0 +1,14 @@
+// What a store remembers of its chunks' files. One for each store: several databases in a process each have their own.
+
+package struct ChunkCaches: Sendable {
+  package let pages: PageCache
+  package let indexes: ChunkIndexCache
+
+  package init(pageByteLimit: Int, indexByteLimit: Int) {
+    pages = PageCache(byteLimit: pageByteLimit)
+    indexes = ChunkIndexCache(byteLimit: indexByteLimit)
+  }
+
+  /// Keeps no pages, and no more than one index: for reading what is on disk now.
+  static var off: ChunkCaches { ChunkCaches(pageByteLimit: 0, indexByteLimit: 0) }
+}
