@@ -1,5 +1,5 @@
-// What reading a store costs, without SQL or sockets: scans of chunks in the page cache ("warm") and on the disk
-// ("cold", which needs root to empty the page cache).
+// What reading a store costs, without SQL or sockets: scans of chunks from the store's page cache ("cached"), by system
+// calls from the system's ("pread"), and from the disk ("cold", which needs root to empty the system's page cache).
 //
 //   scan-benchmark DIRECTORY [--hosts N] [--days N] [--only NAME] [--repeat N] [--cold]
 //
@@ -100,7 +100,7 @@ func measure(_ name: String, _ repeats: Int, before: () throws -> Void = {}, _ b
     let text = String((value * 1e6).rounded() / 1e3)
     return String(repeating: " ", count: max(0, 9 - text.utf8.count)) + text
   }
-  let padded = name + String(repeating: " ", count: max(0, 28 - name.utf8.count))
+  let padded = name + String(repeating: " ", count: max(0, 32 - name.utf8.count))
   print(
     padded, "p50", milliseconds(walls[walls.count / 2]), "least", milliseconds(walls[0]), "cpu",
     milliseconds(processor / Double(repeats)), "ms ", note)
@@ -124,7 +124,8 @@ func read(_ snapshot: Snapshot, _ request: ScanRequest) throws -> String {
   var sum: UInt64 = 0
   while let batch = try cursor.next() { for field in batch.fields { sum &+= field.words.span.last ?? 0 } }
   let counted = cursor.statistics
-  return "\(counted.rows) rows, \(counted.pagesRead) pages, \(counted.bytesRead) bytes"
+  return
+    "\(counted.rows) rows, \(counted.pagesRead) pages (\(counted.pagesFromCache) cached), \(counted.bytesRead) bytes"
 }
 
 func requests(_ snapshot: Snapshot, _ arguments: Arguments) -> [(name: String, request: ScanRequest)] {
@@ -156,26 +157,31 @@ func requests(_ snapshot: Snapshot, _ arguments: Arguments) -> [(name: String, r
 let arguments = Arguments(Array(CommandLine.arguments.dropFirst()))
 var options = StoreOptions(directory: arguments.directory, fileSystem: PosixFileSystem(), clock: SystemClock())
 options.sync = .off
-let isNew = try !PosixFileSystem().exists(arguments.directory + "/manifest")
-var store = try Store.open(options)
-if isNew {
+if try !PosixFileSystem().exists(arguments.directory + "/manifest") {
+  let store = try Store.open(options)
   try fill(store, arguments)
   try store.close()
-  store = try Store.open(options)
 }
+options.readOnly = true
+options.pageCacheByteCount = 0
+let plain = try Store.open(options)
+options.pageCacheByteCount = 1 << 30
+let caching = try Store.open(options)
 // On a thread of its own, as a server's queries are: such threads have their own memory from the allocator.
-let wanted = requests(store.snapshot(), arguments).filter { name, _ in
+let wanted = requests(plain.snapshot(), arguments).filter { name, _ in
   arguments.only.map { name.contains($0) } ?? true
 }
-let reader = WorkerThread(name: "reader") { [arguments, store] in
+let reader = WorkerThread(name: "reader") { [arguments, plain, caching] in
   for (name, request) in wanted {
     let isLong = name.hasPrefix("everything")
     let repeats = isLong ? max(1, arguments.repeats / 5) : arguments.repeats
     do {
       if arguments.isCold {
-        try measure(name, repeats, before: emptyPageCache) { try read(store.snapshot(), request) }
+        try measure(name + ", cold", repeats, before: emptyPageCache) { try read(plain.snapshot(), request) }
       } else {
-        try measure(name, repeats) { try read(store.snapshot(), request) }
+        try measure(name + ", pread", repeats) { try read(plain.snapshot(), request) }
+        _ = try read(caching.snapshot(), request)
+        try measure(name + ", cached", repeats) { try read(caching.snapshot(), request) }
       }
     } catch {
       print(name, "failed:", error)
@@ -183,4 +189,5 @@ let reader = WorkerThread(name: "reader") { [arguments, store] in
   }
 }
 reader.join()
-try store.close()
+try plain.close()
+try caching.close()

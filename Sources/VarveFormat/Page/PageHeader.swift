@@ -88,6 +88,15 @@ package struct PageHeader: Sendable, Hashable {
     return out.bytes
   }
 
+  /// Whether the page is as it was written, by its checksum. Total.
+  package static func isIntact(_ page: UnsafeRawBufferPointer, file: FileID, offset: Int) -> Bool {
+    page.count >= byteCount && UInt32(littleEndian: page.loadUnaligned(as: UInt32.self)) == checksum(page, file, offset)
+  }
+
+  private static func checksum(_ page: UnsafeRawBufferPointer, _ file: FileID, _ offset: Int) -> UInt32 {
+    CRC32C.salted(UnsafeRawBufferPointer(rebasing: page[4...]), file: file, offset: offset)
+  }
+
   /// Checks checksum, codes and counts of a whole page and nothing of its payload. Total. The checksum of verified
   /// bytes is known to be right.
   package static func decode(
@@ -98,8 +107,7 @@ package struct PageHeader: Sendable, Hashable {
     }
     var reader = ByteReader(page)
     let stored = try reader.readUInt32()
-    let checked = UnsafeRawBufferPointer(rebasing: page[4...])
-    guard isVerified || stored == CRC32C.salted(checked, file: file, offset: offset) else {
+    guard isVerified || stored == checksum(page, file, offset) else {
       throw VarveError(.corruption, "a page fails its checksum")
     }
     let (content, codec) = (try reader.readByte(), try reader.readByte())

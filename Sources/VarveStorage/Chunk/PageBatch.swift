@@ -68,6 +68,14 @@ final class PageBatch {
     return result
   }
 
+  /// Lets the cache have a page of the last batch that turned out not to be needed, so that the next scan that asks for
+  /// it in vain does not read it again. Whether it is damaged is for whoever needs it to say.
+  func keepUnused(_ page: PageReference) {
+    guard keepsPages, cached[number(of: page)] == nil else { return }
+    let bytes = bytes(page)
+    if PageHeader.isIntact(bytes, file: id, offset: page.offset) { cache.insert(bytes, at: page.offset, of: id) }
+  }
+
   private func readStretches(_ file: any File) throws {
     requests.removeAll(keepingCapacity: true)
     for stretch in stretches {

@@ -112,7 +112,10 @@ final class ChunkSource: RowSource {
       try RowBlockReader.decodeTimes($0, block: block, file: id, place: path, isVerified: $1)
     }
     let (kept, ranges, count) = select(runs, times)
-    guard count > 0 else { return nil }
+    guard count > 0 else {
+      for (id, _) in selection.fields { if let page = block.field(id)?.page { pages.keepUnused(page) } }
+      return nil
+    }
     let isWhole = count == times.count
     let fields = try selection.fields.map { id, type in
       try field(id, type, block, ranges: isWhole ? nil : ranges, count: count)

@@ -55,6 +55,22 @@ import VarveStorage
     try store.close()
   }
 
+  @Test func pagesAskedForInVainAreKeptToo() throws {
+    let store = try open()
+    let snapshot = store.snapshot()
+    let table = try #require(snapshot.table(named: "t"))
+    // Between the rows of series 0, which come every three seconds.
+    let request = ScanRequest(
+      table: table.id, series: .some([SeriesID(rawValue: 0)]),
+      time: TimeRange(lower: 1_000_000_000, upper: 2_000_000_000), fields: table.fields.map(\.id))
+    for cachedPages in [0, 4] {
+      let cursor = try snapshot.scan(request)
+      #expect(try cursor.next() == nil)
+      #expect(cursor.statistics.pagesRead == 4 && cursor.statistics.pagesFromCache == cachedPages)
+    }
+    try store.close()
+  }
+
   @Test func withoutACacheEveryScanReads() throws {
     let store = try open { $0.pageCacheByteCount = 0 }
     let first = try scan(store)
