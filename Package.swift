@@ -56,6 +56,9 @@ let package = Package(
       name: "scan-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"], path: "Benchmarks/scan"),
     .executableTarget(
       name: "codec-benchmark", dependencies: ["VarveCore", "VarveFormat"], path: "Benchmarks/codecs"),
+    .executableTarget(
+      name: "cardinality-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"],
+      path: "Benchmarks/cardinality"),
 
     // Tests mirror the sources; the simulator is the disk, clock and randomness that they inject.
     .target(name: "VarveSimulator", dependencies: ["VarveCore", "VarveIO"], path: "Tests/VarveSimulator"),
