@@ -37,6 +37,13 @@ package final class Store: @unchecked Sendable {
   let caches: ChunkCaches
   let published: Mutex<Published>
   let reserve: ReserveFile
+  /// What compaction counts and knows; of no consequence for what is stored.
+  struct Maintenance {
+    var statistics = MaintenanceStatistics()
+    /// Damaged: compacting them is not tried again and again.
+    var unreadableChunks = Set<FileID>()
+  }
+  let maintenance = Mutex(Maintenance())
   private let lock: (any FileLock)?
 
   // Touched only by the committing thread.
@@ -107,6 +114,8 @@ package final class Store: @unchecked Sendable {
   package var headByteCounts: (active: Int, sealing: Int) {
     published.withLock { ($0.active.byteCount, $0.sealing?.byteCount ?? 0) }
   }
+
+  package var maintenanceStatistics: MaintenanceStatistics { maintenance.withLock { $0.statistics } }
 
   package var logByteCount: Int { log?.byteCount ?? 0 }
 

@@ -32,6 +32,14 @@ package struct StoreOptions: Sendable {
   package var sealByteCount = 256 << 20
   /// The head is sealed when its oldest row was written this long ago.
   package var sealAgeMilliseconds = 10 * 60 * 1000
+  /// Whether chunks are compacted without being asked for.
+  package var compactsByItself = true
+  /// A partition is closed, and compacted as a whole, when its end is this long past.
+  package var compactionGraceNanoseconds: Int64 = 3_600_000_000_000
+  /// Bytes a second that compaction writes at most.
+  package var compactionBytesPerSecond = 64 << 20
+  /// Compaction ends a chunk file of this size, and goes on in another.
+  package var compactedChunkByteCount = 1 << 30
   /// Rows with stamps further ahead of the wall clock are rejected.
   package var maxFutureNanoseconds: Int64 = 86_400_000_000_000
   /// Series that a table may have; rows that would make more are rejected.

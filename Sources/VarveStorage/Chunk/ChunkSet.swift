@@ -14,6 +14,16 @@ struct ChunkSet: Sendable {
     byTable[chunk.metadata.table, default: [:]][chunk.metadata.partition] = list
   }
 
+  /// Gives the handles that went.
+  mutating func replace(_ files: [FileID], with added: [ChunkHandle], in key: PartitionKey) -> [ChunkHandle] {
+    let gone = Set(files)
+    let list = byTable[key.table]?[key.index] ?? []
+    let kept = list.filter { !gone.contains($0.metadata.file) }
+    byTable[key.table, default: [:]][key.index] = kept.isEmpty ? nil : kept
+    for chunk in added { add(chunk) }
+    return list.filter { gone.contains($0.metadata.file) }
+  }
+
   mutating func remove(table: TableID) { byTable[table] = nil }
 
   func chunks(of table: TableID) -> [ChunkHandle] { byTable[table, default: [:]].values.flatMap { $0 } }

@@ -31,12 +31,16 @@ extension Store {
   }
 
   private func removal(of chunks: [FileID], _ state: ManifestState) -> ManifestEdit {
-    var edit = ManifestEdit(
-      wallNanoseconds: options.clock.wallNanoseconds(), flushed: state.flushed, logStart: state.logStart,
-      seriesFile: state.seriesFile, seriesByteCount: state.seriesByteCount, nextFile: ids.next,
-      nextTable: state.catalog.nextTable)
+    var edit = edit(behind: state)
     edit.removedChunks = chunks
     addTombstones(to: &edit, state)
     return edit
+  }
+  /// An edit that leaves the catalog and what is flushed as they are.
+  func edit(behind state: ManifestState) -> ManifestEdit {
+    ManifestEdit(
+      wallNanoseconds: options.clock.wallNanoseconds(), flushed: state.flushed, logStart: state.logStart,
+      seriesFile: state.seriesFile, seriesByteCount: state.seriesByteCount, nextFile: ids.next,
+      nextTable: state.catalog.nextTable)
   }
 }

@@ -1,5 +1,6 @@
-// Writes one chunk file, front to back, and syncs it. Its name is its id, so it is written in place: until the
-// manifest names it, it is an orphan that the next open sweeps.
+// Writes the rows of one partition to a chunk file, or to several where one would grow too large, each front to back,
+// and syncs them. A chunk's name is its id, so it is written in place: until the manifest names it, it is an orphan that
+// the next open sweeps.
 
 import VarveCore
 import VarveFormat
@@ -9,66 +10,107 @@ struct ChunkFileWriter {
   let options: StoreOptions
   let paths: StorePaths
   let ids: FileIDs
-  /// The commits whose rows the chunk holds.
+  /// The commits whose rows the chunks hold.
   let sequences: ClosedRange<Sequence>
+  var level = ChunkLevel.sealed
+  /// No tombstone up to here covers any of the rows; nil: the last of the commits.
+  var deletedThrough: Sequence?
+  /// A file of this size is ended, and the rows behind go to another.
+  var byteLimit = Int.max
 
-  private static let bufferByteCount = 1 << 20
-
-  func write(_ blocks: [HeadBlock], partition: PartitionKey, table: TableSchema) throws -> ChunkMetadata {
-    let id = try ids.take()
-    let path = paths.chunk(id)
-    let file = try options.fileSystem.open(path, .createNew)
+  /// Files in order of (series, time), which have no identity in common; none without rows. After a throw there is none.
+  /// `progress` is called with the bytes of each row block, and may throw to end it.
+  func write(
+    _ rows: SortedPartition, partition: PartitionKey, table: TableSchema, progress: (Int) throws -> Void = { _ in }
+  ) throws -> [ChunkMetadata] {
+    var done: [ChunkMetadata] = []
+    var current: ChunkFile?
     do {
-      defer { file.close() }
-      return try fill(file, id, blocks, partition, table)
-    } catch {
-      do { try options.fileSystem.remove(path) } catch let removal {
-        options.log(.warning, "cannot remove unfinished chunk \(id.rawValue): \(removal)")
+      try rows.forEachRowBlock { block in
+        let file = try current ?? begin(partition, table)
+        current = file
+        try progress(file.append(block, rows.fields))
+        guard file.byteCount >= byteLimit else { return }
+        done.append(try file.finish(self))
+        current = nil
       }
+      if let current { done.append(try current.finish(self)) }
+    } catch {
+      let unfinished = current.map { [$0.close()] } ?? []
+      for file in done.map(\.file) + unfinished { Self.discard(file, options, paths) }
       throw error
     }
+    return done
   }
 
-  private func fill(
-    _ file: any File, _ id: FileID, _ blocks: [HeadBlock], _ partition: PartitionKey, _ table: TableSchema
-  ) throws -> ChunkMetadata {
-    var builder = ChunkBuilder(
-      identity: ChunkIdentity(
-        file: id, table: table.id, partition: partition.index, partitionNanoseconds: table.partitionNanoseconds,
-        firstSequence: sequences.lowerBound, lastSequence: sequences.upperBound,
-        wallNanoseconds: options.clock.wallNanoseconds()))
-    var pending: [UInt8] = []
-    var written = 0
-    func append(_ bytes: [UInt8], atLeast threshold: Int) throws {
-      pending += bytes
-      guard pending.count >= threshold else { return }
-      try file.write(pending, at: written)
-      written += pending.count
-      pending.removeAll(keepingCapacity: true)
+  /// Removes a chunk that nothing names. If that fails the next open sweeps it.
+  static func discard(_ file: FileID, _ options: StoreOptions, _ paths: StorePaths) {
+    do { try options.fileSystem.remove(paths.chunk(file)) } catch {
+      options.log(.warning, "cannot remove unfinished chunk \(file.rawValue): \(error)")
     }
-    let fields = Self.fields(of: blocks, table)
-    try SealedPartition(blocks, fields).forEachRowBlock { rows in
-      let block = RowBlock(runs: rows.runs, times: rows.times, fields: zip(fields, rows.fields).map { ($0.id, $1) })
-      try append(builder.appendRowBlock(block), atLeast: Self.bufferByteCount)
-    }
-    try append(builder.finish(), atLeast: 1)
+  }
+
+  private func begin(_ partition: PartitionKey, _ table: TableSchema) throws -> ChunkFile {
+    let id = try ids.take()
+    let identity = ChunkIdentity(
+      file: id, table: table.id, partition: partition.index, partitionNanoseconds: table.partitionNanoseconds,
+      firstSequence: sequences.lowerBound, lastSequence: sequences.upperBound,
+      wallNanoseconds: options.clock.wallNanoseconds())
+    return ChunkFile(try options.fileSystem.open(paths.chunk(id), .createNew), ChunkBuilder(identity: identity))
+  }
+}
+
+/// A chunk file that is being written.
+private final class ChunkFile {
+  private static let bufferByteCount = 1 << 20
+
+  private let file: any File
+  private var builder: ChunkBuilder
+  private var pending: [UInt8] = []
+  private var written = 0
+
+  init(_ file: any File, _ builder: ChunkBuilder) {
+    self.file = file
+    self.builder = builder
+  }
+
+  var byteCount: Int { builder.byteCount }
+
+  /// Gives the bytes that the rows take.
+  func append(_ rows: ScanBatch, _ fields: [(id: ColumnID, type: FieldType)]) throws -> Int {
+    let block = RowBlock(runs: rows.runs, times: rows.times, fields: zip(fields, rows.fields).map { ($0.id, $1) })
+    let bytes = try builder.appendRowBlock(block)
+    try write(bytes, atLeast: Self.bufferByteCount)
+    return bytes.count
+  }
+
+  /// There is a row in it.
+  func finish(_ writer: ChunkFileWriter) throws -> ChunkMetadata {
+    try write(builder.finish(), atLeast: 1)
     try file.sync()
+    file.close()
     guard let first = builder.firstSeries, let last = builder.lastSeries else {
-      preconditionFailure("a partition of the head has rows")
+      preconditionFailure("a chunk is begun with its first row")
     }
+    let identity = builder.identity
     return ChunkMetadata(
-      file: id, table: table.id, partition: partition.index, byteCount: written, rowCount: builder.rowCount,
-      valueCount: builder.valueCount, time: builder.time, firstSeries: first, lastSeries: last,
-      firstSequence: sequences.lowerBound, lastSequence: sequences.upperBound)
+      file: identity.file, table: identity.table, partition: identity.partition, byteCount: written,
+      rowCount: builder.rowCount, valueCount: builder.valueCount, time: builder.time, firstSeries: first,
+      lastSeries: last, firstSequence: identity.firstSequence, lastSequence: identity.lastSequence,
+      level: writer.level, deletedThrough: writer.deletedThrough)
   }
 
-  /// The fields that any of the blocks has, by id.
-  private static func fields(of blocks: [HeadBlock], _ table: TableSchema) -> [(id: ColumnID, type: FieldType)] {
-    var ids = Set<ColumnID>()
-    for block in blocks { for field in block.fields { ids.insert(field.id) } }
-    return ids.sorted().compactMap { id in
-      guard case .field(let type) = table.column(id)?.kind else { return nil }
-      return (id, type)
-    }
+  /// Gives the id of a file that comes to nothing.
+  func close() -> FileID {
+    file.close()
+    return builder.identity.file
+  }
+
+  private func write(_ bytes: [UInt8], atLeast threshold: Int) throws {
+    pending += bytes
+    guard pending.count >= threshold else { return }
+    try file.write(pending, at: written)
+    written += pending.count
+    pending.removeAll(keepingCapacity: true)
   }
 }

@@ -66,11 +66,11 @@ extension Store {
       for key in head.partitions.keys.sorted(by: { ($0.table, $0.index) < ($1.table, $1.index) }) {
         guard let table = catalog.tables[key.table], let blocks = head.partitions[key] else { continue }
         let writer = ChunkFileWriter(options: options, paths: paths, ids: ids, sequences: flushed.next...sealedSequence)
-        written.append(try writer.write(blocks, partition: key, table: table))
+        written += try writer.write(SortedPartition(blocks, table), partition: key, table: table)
       }
       if !written.isEmpty { try options.fileSystem.syncDirectory(paths.chunks) }
     } catch {
-      for chunk in written { discard(chunk.file) }
+      for chunk in written { ChunkFileWriter.discard(chunk.file, options, paths) }
       throw error
     }
     return SealedChunks(chunks: written)
@@ -142,19 +142,13 @@ extension Store {
   }
 
   private func publish(_ sealed: SealedChunks) {
+    maintenance.withLock { $0.statistics.sealedByteCount += sealed.chunks.reduce(0) { $0 + $1.byteCount } }
     published.withLock { state in
       for chunk in sealed.chunks where state.catalog.tables[chunk.table] != nil {
         state.chunks.add(handle(chunk))
       }
       state.sealing = nil
       state.dropUnneededTombstones()
-    }
-  }
-
-  /// Removes a chunk that will not be installed. If that fails the next open sweeps it.
-  private func discard(_ file: FileID) {
-    do { try options.fileSystem.remove(paths.chunk(file)) } catch {
-      options.log(.warning, "cannot remove unfinished chunk \(file.rawValue): \(error)")
     }
   }
 }

@@ -26,6 +26,8 @@ struct Run {
   private var store: Store?
   private var isFrozen = false
   private var chunks: SealedChunks?
+  private var task: CompactionTask?
+  private var compacted: CompactedChunks?
   private var sure = 0
 
   /// Runs the steps until one fails. The disk's mark is the number of the step under way. `start` is what the disk
@@ -101,6 +103,32 @@ struct Run {
       try retrying { written = try $0.writeChunks() }
       chunks = written
     case .install: try install()
+    case .compact:
+      guard let due = store?.pickCompaction() else { return }
+      var written: CompactedChunks?
+      try retrying { written = try $0.write(due) }
+      if let written { try retrying { _ = try $0.install(written) } }
+    case .pick(let isFull):
+      guard task == nil else { return }
+      let tables = store?.snapshot().tables() ?? []
+      task =
+        isFull
+        ? tables.lazy.compactMap { [store] in store?.pickFullCompaction(of: $0.id) }.first
+        : store?.pickCompaction()
+    case .writeCompaction:
+      guard let task, compacted == nil else { return }
+      var written: CompactedChunks?
+      try retrying { written = try $0.write(task) }
+      compacted = written
+    case .installCompaction:
+      guard let compacted else { return }
+      try retrying { _ = try $0.install(compacted) }
+      (task, self.compacted) = (nil, nil)
+    case .compactAll:
+      if chunks != nil { try install() }
+      try retrying { try $0.compactAll() }
+      isFrozen = false
+      sure = states.count - 1
     case .sync:
       try store?.syncLog()
       sure = states.count - 1
@@ -114,6 +142,7 @@ struct Run {
   private mutating func open() throws {
     store = nil
     chunks = nil
+    (task, compacted) = (nil, nil)
     isFrozen = false
     do { store = try Store.open(workload.options(disk, clock)) } catch let error as VarveError
       where error.code == .diskFull

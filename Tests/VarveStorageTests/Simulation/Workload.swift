@@ -26,6 +26,13 @@ enum Step {
   case seal
   /// The three parts of a seal, with other steps in between.
   case freeze, writeChunks, install
+  /// One step of compaction: of what is due, or of all there is in a table.
+  case compact
+  /// Its three parts, with other steps in between.
+  case pick(isFull: Bool)
+  case writeCompaction, installCompaction
+  /// What `varve compact` does.
+  case compactAll
   /// What the timer of a weaker sync mode does.
   case sync
   /// A clean close, or the end of the process, and another open.
@@ -39,6 +46,7 @@ struct Workload {
   let segmentByteCount: Int
   let manifestByteCount: Int
   let spareSegments: Int
+  let compactedChunkByteCount: Int
 
   /// Few names and few times, so that rows often meet, and segments so small that the log goes through many.
   init(seed: UInt64, stepCount: Int = 24, sync: SyncMode = .always) {
@@ -48,6 +56,8 @@ struct Workload {
     segmentByteCount = [4096, 4096, 8192][Int(random.next() % 3)]
     manifestByteCount = [1024, 2048][Int(random.next() % 2)]
     spareSegments = Int(random.next() % 4)
+    // Now and then so small that each row block ends its file.
+    compactedChunkByteCount = [1, 1 << 30][Int(random.next() % 2)]
     steps = (0..<stepCount).map { _ in Self.step(&random) }
   }
 
@@ -57,6 +67,7 @@ struct Workload {
     options.segmentByteCount = segmentByteCount
     options.manifestByteCount = manifestByteCount
     options.spareSegments = spareSegments
+    options.compactedChunkByteCount = compactedChunkByteCount
     options.reserveByteCount = 512
     return options
   }
@@ -64,8 +75,13 @@ struct Workload {
   private static let day: Int64 = 86_400_000_000_000
 
   private static func step(_ random: inout SeededRandom) -> Step {
-    switch random.next() % 28 {
+    switch random.next() % 36 {
     case 24...27: return .commit([delete(&random)], isLast: random.chance(70))
+    case 28, 29: return .compact
+    case 30, 31: return .pick(isFull: random.chance(50))
+    case 32: return .writeCompaction
+    case 33, 34: return .installCompaction
+    case 35: return .compactAll
     case 0...13:
       let count = random.chance(60) ? 1 : Int.random(in: 2...4, using: &random)
       return .commit((0..<count).map { _ in request(&random) }, isLast: random.chance(70))

@@ -1,0 +1,20 @@
+// What sealing and compaction have done since the store was opened.
+
+package struct MaintenanceStatistics: Sendable, Equatable {
+  /// Bytes of chunks that seals wrote.
+  package internal(set) var sealedByteCount = 0
+  /// Bytes of chunks that compactions took in, and that they wrote in their place.
+  package internal(set) var compactionReadByteCount = 0
+  package internal(set) var compactionWrittenByteCount = 0
+  package internal(set) var compactions = 0
+  /// Compactions that ended without a result: damaged or missing input, want of room, a table that was dropped.
+  package internal(set) var compactionFailures = 0
+
+  package init() {}
+
+  /// Bytes written for each byte sealed; nil before the first.
+  package var writeAmplification: Double? {
+    sealedByteCount > 0
+      ? Double(sealedByteCount + compactionWrittenByteCount) / Double(sealedByteCount) : nil
+  }
+}

@@ -1,0 +1,268 @@
+// Compaction: chunks of a partition become fewer, without the rows that deletes cover.
+//
+//   pick     (any thread)         neighbours in sequence, see `CompactionPicker`
+//   write    (any other thread)   their rows, merged, to new chunks, each synced; then their directory
+//   install  (committing thread)  one manifest edit: inputs out, outputs in, tombstones that nothing is left for out;
+//                                 publish; then the inputs' files go
+//
+// A crash before the edit leaves the inputs live and files that nothing names; one behind it leaves the outputs live.
+// Snapshots from before hold the inputs open. Memory is that of a scan of the inputs and one row block.
+
+import VarveCore
+import VarveFormat
+import VarveIO
+
+/// Chunks to be compacted, and what is to be left out of them.
+package struct CompactionTask: Sendable {
+  let table: TableSchema
+  let partition: PartitionKey
+  /// In order of sequence.
+  let inputs: [ChunkHandle]
+  let exclusions: [Exclusions]
+  /// The commit up to which deletes are made real.
+  let sequence: Sequence
+  let isFull: Bool
+
+  package var byteCount: Int { inputs.reduce(0) { $0 + $1.metadata.byteCount } }
+}
+
+/// New chunks that are written and durable, and that nothing names yet.
+package struct CompactedChunks: Sendable {
+  let partition: PartitionKey
+  let inputs: [FileID]
+  let inputByteCount: Int
+  let outputs: [ChunkMetadata]
+
+  package var description: String {
+    let bytes = outputs.reduce(0) { $0 + $1.byteCount }
+    return "\(inputs.count) chunks of \(inputByteCount) bytes into \(outputs.count) of \(bytes) bytes"
+  }
+}
+
+extension Store {
+  // MARK: - Pick
+
+  /// The next step of compaction that is due; nil if none is.
+  package func pickCompaction() -> CompactionTask? {
+    pick { table, state in
+      let now = options.clock.wallNanoseconds()
+      return { key, chunks, picker in
+        let end = PartitionSplit.range(key.index, width: table.partitionNanoseconds).upper
+        let isOver = now.subtractingReportingOverflow(self.options.compactionGraceNanoseconds)
+        let isClosed =
+          !isOver.overflow && end < isOver.partialValue && state.active.partitions[key] == nil
+          && state.sealing?.partitions[key] == nil
+        return picker.choose(chunks, isClosed: isClosed)
+      }
+    }
+  }
+
+  /// The next step towards one generation of the smallest form in each partition of the table, whatever its age.
+  package func pickFullCompaction(of id: TableID) -> CompactionTask? {
+    pick { table, _ in table.id == id ? { _, chunks, picker in picker.chooseWhole(chunks) } : nil }
+  }
+
+  private typealias Chooser = (PartitionKey, [ChunkMetadata], CompactionPicker) -> CompactionPicker.Choice?
+
+  private func pick(_ chooser: (TableSchema, Published) -> Chooser?) -> CompactionTask? {
+    let state = published.withLock { $0 }
+    let unreadable = maintenance.withLock { $0.unreadableChunks }
+    for table in state.catalog.inOrder {
+      guard let choose = chooser(table, state), let partitions = state.chunks.byTable[table.id] else { continue }
+      let picker = CompactionPicker(tombstones: state.tombstones.of(table.id)) { !unreadable.contains($0.file) }
+      for index in partitions.keys.sorted() {
+        let key = PartitionKey(table: table.id, index: index)
+        let chunks = partitions[index] ?? []
+        guard let choice = choose(key, chunks.map(\.metadata), picker) else { continue }
+        let chosen = Set(choice.chunks.map(\.file))
+        let inputs = chunks.filter { chosen.contains($0.metadata.file) }
+        return CompactionTask(
+          table: table, partition: key, inputs: inputs,
+          exclusions: inputs.map { state.tombstones.exclusions(for: $0.metadata) }, sequence: state.sequence,
+          isFull: choice.isFull)
+      }
+    }
+    return nil
+  }
+
+  // MARK: - Write
+
+  /// Writes the task's rows anew. `pace` is called with the bytes of each row block written, and may throw to end it.
+  /// After a throw nothing is left of it. Chunks that cannot be read are not picked again.
+  package func write(_ task: CompactionTask, pace: (Int) throws -> Void = { _ in }) throws -> CompactedChunks {
+    do {
+      let outputs = try merge(task, pace)
+      if !outputs.isEmpty {
+        do { try options.fileSystem.syncDirectory(paths.chunks) } catch {
+          for chunk in outputs { ChunkFileWriter.discard(chunk.file, options, paths) }
+          throw error
+        }
+      }
+      return CompactedChunks(
+        partition: task.partition, inputs: task.inputs.map(\.metadata.file), inputByteCount: task.byteCount,
+        outputs: outputs)
+    } catch {
+      note(asVarveError(error), of: task)
+      throw error
+    }
+  }
+
+  private func merge(_ task: CompactionTask, _ pace: (Int) throws -> Void) throws -> [ChunkMetadata] {
+    let selection = RowSelection(series: .all, time: .all, fields: try Self.fields(of: task))
+    let byteLimit = max(ScanLimits.firstReadByteCount, ScanLimits.partitionReadByteCount / task.inputs.count)
+    let sources = zip(task.inputs, task.exclusions).map { chunk, exclusions in
+      ChunkSource(
+        chunk, selection.excluding(exclusions), zones: [], readByteLimit: min(ScanLimits.readByteCount, byteLimit))
+    }
+    let source: any RowSource = sources.count == 1 ? sources[0] : try MergeSource(sources, selection)
+    let inputs = task.inputs.map(\.metadata)
+    guard let first = inputs.map(\.firstSequence).min(), let last = inputs.map(\.lastSequence).max() else {
+      preconditionFailure("a compaction has inputs")
+    }
+    let writer = ChunkFileWriter(
+      options: options, paths: paths, ids: ids, sequences: first...last, level: task.isFull ? .full : .merged,
+      deletedThrough: max(task.sequence, last), byteLimit: options.compactedChunkByteCount)
+    return try writer.write(
+      SortedPartition(source, selection.fields), partition: task.partition, table: task.table, progress: pace)
+  }
+
+  /// The fields that any of the inputs has, by id.
+  private static func fields(of task: CompactionTask) throws -> [(id: ColumnID, type: FieldType)] {
+    var types: [ColumnID: FieldType] = [:]
+    for input in task.inputs {
+      for column in try input.contents().index.columns {
+        guard task.table.column(column.id)?.kind == .field(column.type) else {
+          throw VarveError(
+            .corruption, "column \(column.id.rawValue) is not what table \"\(task.table.name)\" says",
+            place: input.path)
+        }
+        types[column.id] = column.type
+      }
+    }
+    return types.sorted { $0.key < $1.key }.map { (id: $0.key, type: $0.value) }
+  }
+
+  private func note(_ error: VarveError, of task: CompactionTask) {
+    let named = task.inputs.filter { error.place?.hasPrefix($0.path) ?? false }
+    maintenance.withLock { maintenance in
+      maintenance.statistics.compactionFailures += 1
+      guard [.corruption, .unsupportedVersion].contains(error.code) else { return }
+      for chunk in named.isEmpty ? task.inputs : named { maintenance.unreadableChunks.insert(chunk.metadata.file) }
+    }
+  }
+
+  /// Chunks that could not be read may be tried again: somebody asks for it.
+  package func retryUnreadableChunks() { maintenance.withLock { $0.unreadableChunks.removeAll() } }
+
+  // MARK: - Install
+
+  /// Makes the new chunks live in place of their inputs. False, with the new ones removed, if an input has gone since.
+  /// Want of room or descriptors leaves everything as it was, for another try or for `discard`.
+  package func install(_ compacted: CompactedChunks) throws -> Bool {
+    if let failure { throw failure }
+    guard let log, let manifest else { preconditionFailure("who compacts has the store open for writing") }
+    guard isLive(compacted, manifest.state) else {
+      discard(compacted)
+      return false
+    }
+    do {
+      // In the weaker sync modes a delete may be visible and not yet durable: then its rows must not go before it.
+      try log.sync()
+      try reserve.lend { try manifest.commit(edit(compacted, manifest.state)) }
+    } catch {
+      let error = asVarveError(error)
+      if !error.isWant { fail(error) }
+      throw error
+    }
+    var removed = publish(compacted)
+    // Snapshots may still read what goes now; what no snapshot has needs no descriptor.
+    for i in removed.indices where !isKnownUniquelyReferenced(&removed[i]) { removed[i].pin() }
+    do {
+      for file in compacted.inputs { try options.fileSystem.remove(paths.chunk(file)) }
+    } catch {
+      options.log(.warning, "cannot remove compacted chunks; the next start does: \(error)")
+    }
+    reserve.restore()
+    return true
+  }
+
+  /// Removes chunks that will not be installed.
+  package func discard(_ compacted: CompactedChunks) {
+    maintenance.withLock { $0.statistics.compactionFailures += 1 }
+    for chunk in compacted.outputs { ChunkFileWriter.discard(chunk.file, options, paths) }
+  }
+
+  private func isLive(_ compacted: CompactedChunks, _ state: ManifestState) -> Bool {
+    let live = published.withLock { $0.chunks.byTable[compacted.partition.table]?[compacted.partition.index] } ?? []
+    let files = Set(live.map(\.metadata.file))
+    return compacted.inputs.allSatisfy { files.contains($0) && state.chunks[$0] != nil }
+  }
+
+  private func edit(_ compacted: CompactedChunks, _ state: ManifestState) -> ManifestEdit {
+    var edit = edit(behind: state)
+    edit.removedChunks = compacted.inputs
+    edit.addedChunks = compacted.outputs
+    addTombstones(to: &edit, state)
+    return edit
+  }
+
+  private func publish(_ compacted: CompactedChunks) -> [ChunkHandle] {
+    let added = compacted.outputs.map(handle)
+    maintenance.withLock { maintenance in
+      maintenance.statistics.compactions += 1
+      maintenance.statistics.compactionReadByteCount += compacted.inputByteCount
+      maintenance.statistics.compactionWrittenByteCount += compacted.outputs.reduce(0) { $0 + $1.byteCount }
+    }
+    return published.withLock { state in
+      let removed = state.chunks.replace(compacted.inputs, with: added, in: compacted.partition)
+      state.dropUnneededTombstones()
+      return removed
+    }
+  }
+
+  // MARK: - All at once
+
+  /// Seals everything, makes each partition of the table (nil: of all tables) one generation of the smallest form, and
+  /// lets go of the log: on the calling thread, for closed directories and tests. Chunks that cannot be read stay as they
+  /// are; the first one's error is thrown at the end.
+  package func compactAll(table: TableID? = nil, pace: (Int) throws -> Void = { _ in }) throws {
+    try sealAll()
+    retryUnreadableChunks()
+    var damage: VarveError?
+    for id in table.map({ [$0] }) ?? published.withLock({ $0.catalog.tables.keys.sorted() }) {
+      while let task = pickFullCompaction(of: id) {
+        do {
+          let compacted = try write(task, pace: pace)
+          do { _ = try install(compacted) } catch {
+            // Without room nothing names them; after any other failure the manifest may.
+            if asVarveError(error).isWant { discard(compacted) }
+            throw error
+          }
+        } catch let error as VarveError where [.corruption, .unsupportedVersion].contains(error.code) {
+          damage = damage ?? error
+        }
+      }
+    }
+    try letGoOfLog()
+    if let damage { throw damage }
+  }
+
+  /// Where everything is in chunks, no log has to be kept.
+  private func letGoOfLog() throws {
+    guard let log, let manifest, sequence == flushed, frozen == nil else { return }
+    do {
+      try log.rotate()
+      if manifest.state.logStart < log.end {
+        var edit = edit(behind: manifest.state)
+        edit.logStart = log.end
+        try manifest.commit(edit)
+      }
+      try log.release(before: log.end, keepingSpares: 0)
+      try log.removeSpares()
+    } catch {
+      let error = asVarveError(error)
+      if !error.isWant { fail(error) }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,196 @@
+import Testing
+import VarveCore
+import VarveFormat
+import VarveIO
+import VarveSimulator
+@testable import VarveStorage
+
+/// Compaction changes what is on disk, never what a scan finds.
+@Suite struct CompactionTests {
+  private let disk = SimulatedFileSystem()
+  private let store: Store
+
+  init() throws { store = try Store.open(Run.options(disk, ManualClock())) }
+
+  private func row(_ host: Int, _ time: Int64, _ fields: [String: Cell]) -> ModelRow {
+    ModelRow(table: "t", identity: Identity(tags: ["host": "h\(host)"], time: time), fields: fields)
+  }
+
+  private func seal(_ rows: [ModelRow], _ store: Store? = nil) throws {
+    let store = store ?? self.store
+    _ = try store.commit([.write(batches(rows))])[0].get()
+    try store.sealAll()
+  }
+
+  private func chunks(_ store: Store? = nil) -> [ChunkMetadata] {
+    (store ?? self.store).published.withLock { $0.chunks.all }.map(\.metadata)
+  }
+
+  private var tombstoneCount: Int { store.published.withLock { $0.tombstones.all.count } }
+
+  private func delete(_ host: Int?, _ time: TimeRange = .all) throws {
+    let delete = ModelDelete(table: "t", host: host.map { "h\($0)" }, time: time)
+    _ = try store.commit([Request.delete(delete, then: []).forStore(store)])[0].get()
+  }
+
+  /// Whatever a workload leaves: compacted whole it is the same, sound, in one generation a partition without tombstones,
+  /// and needs no log.
+  @Test(arguments: 1...(seedCount * 2)) func compactedWholeAStoreHoldsWhatItHeld(seed: Int) throws {
+    let workload = Workload(seed: UInt64(5000 + seed), stepCount: 60)
+    let disk = SimulatedFileSystem()
+    let run = Run(workload, disk)
+    #expect(run.error == nil, "seed \(seed)")
+    let store = try Store.open(workload.options(disk))
+    try store.compactAll()
+    #expect(try Model.reading(store) == run.last, "seed \(seed)")
+    let state = store.published.withLock { $0 }
+    #expect(state.tombstones.all.isEmpty && store.manifest?.state.tombstones.isEmpty == true, "seed \(seed)")
+    for chunk in state.chunks.all.map(\.metadata) {
+      let partition = state.chunks.byTable[chunk.table]?[chunk.partition] ?? []
+      #expect(chunk.level == .full && CompactionPicker.generations(of: partition.map(\.metadata)).count == 1)
+    }
+    #expect(store.logByteCount == 0)
+    try store.close()
+    #expect(!disk.paths.contains { $0.hasSuffix(".wal") })
+    let report = try StoreVerifier.verify(directory: "/sim/db", files: disk)
+    #expect(report.isSound && report.orphans.isEmpty, "seed \(seed): \(report.lines)")
+    #expect(try Model.reading(try Store.open(workload.options(disk))) == run.last, "seed \(seed)")
+  }
+
+  @Test func generationsOfLikeSizeAreMergedAndNulsAndAbsentCellsStayApart() throws {
+    // Not closed: the newest rows of the partition are in memory.
+    var model = Model()
+    for number in 0..<4 {
+      let rows = [
+        row(0, 1, number % 2 == 0 ? ["a": .integer(Int64(number))] : ["b": .null]),
+        row(number, Int64(number + 2), ["b": .integer(Int64(number)), "a": .null]),
+      ]
+      try seal(rows)
+      for row in rows { model.write(row) }
+    }
+    let late = row(9, 50, ["a": .integer(1)])
+    _ = try store.commit([.write(batches([late]))])[0].get()
+    model.write(late)
+    let task = try #require(store.pickCompaction())
+    #expect(!task.isFull && task.inputs.count == 4)
+    let written = try store.write(task)
+    #expect(try store.install(written))
+    #expect(chunks().map(\.level) == [.merged])
+    #expect(chunks()[0].firstSequence.rawValue == 1 && chunks()[0].lastSequence.rawValue == 4)
+    #expect(try Model.reading(store) == model)
+    #expect(store.pickCompaction() == nil)
+    // The explicit null of commit 4 still hides what an older chunk would have had.
+    try store.compactAll()
+    #expect(chunks().map(\.level) == [.full])
+    #expect(try Model.reading(store) == model)
+  }
+
+  @Test func deletesBecomeRealAndTheirTombstonesGo() throws {
+    try seal((0..<10).map { row($0 % 2, Int64($0), ["v": .integer(1)]) })
+    try delete(0)
+    try seal([row(0, 2, ["v": .integer(2)])])
+    #expect(tombstoneCount == 1 && store.manifest?.state.tombstones.count == 1)
+    let before = store.snapshot()
+    let expected = try Model.reading(store)
+    try store.compactAll()
+    #expect(tombstoneCount == 0 && store.manifest?.state.tombstones.isEmpty == true)
+    #expect(chunks().map(\.rowCount) == [6])
+    #expect(try Model.reading(store) == expected)
+    #expect(try Model.reading(before) == expected)
+    #expect(disk.paths.filter { $0.hasSuffix(".chunk") }.count == 1)
+  }
+
+  @Test func whatIsDeletedWholeLeavesNoChunk() throws {
+    try seal((0..<10).map { row($0 % 2, Int64($0), ["v": .integer(1)]) })
+    try delete(nil)
+    let task = try #require(store.pickCompaction())
+    #expect(try store.install(try store.write(task)))
+    #expect(chunks().isEmpty && tombstoneCount == 0)
+    #expect(!disk.paths.contains { $0.hasSuffix(".chunk") })
+  }
+
+  /// A delete that comes while a compaction writes covers what it has written.
+  @Test func aDeleteDuringACompactionIsNotLost() throws {
+    try seal([row(0, 1, ["v": .integer(1)]), row(1, 1, ["v": .integer(1)])])
+    try seal([row(0, 2, ["v": .integer(1)])])
+    let table = try #require(store.snapshot().table(named: "t"))
+    let task = try #require(store.pickFullCompaction(of: table.id))
+    let written = try store.write(task)
+    try delete(0)
+    #expect(try store.install(written))
+    #expect(try Model.reading(store).rowCount == 1 && tombstoneCount == 1)
+    try store.compactAll()
+    #expect(chunks().map(\.rowCount) == [1])
+  }
+
+  @Test func aTableThatIsDroppedMeanwhileStaysDropped() throws {
+    try seal([row(0, 1, ["v": .integer(1)])])
+    let table = try #require(store.snapshot().table(named: "t"))
+    let task = try #require(store.pickFullCompaction(of: table.id))
+    _ = try store.commit([.dropTable("t")])[0].get()
+    let written = try store.write(task)
+    #expect(try !store.install(written))
+    #expect(!disk.paths.contains { $0.hasSuffix(".chunk") })
+    #expect(store.failure == nil)
+  }
+
+  @Test func aDamagedChunkIsNamedOnceAndTheRestGoesOn() throws {
+    try seal([row(0, 1, ["v": .integer(1)])])
+    try seal([row(0, -1, ["v": .integer(1)])])
+    let path = try #require(disk.paths.first { $0.hasSuffix(".chunk") })
+    // In the first page.
+    disk.flip(path, bit: 100 * 8)
+    let error = #expect(throws: VarveError.self) { try store.compactAll() }
+    #expect(error?.code == .corruption && error?.place?.hasPrefix(path) == true)
+    #expect(chunks().map(\.level).sorted() == [.sealed, .full])
+    let table = try #require(store.snapshot().table(named: "t"))
+    #expect(store.pickFullCompaction(of: table.id) == nil)
+    #expect(store.maintenanceStatistics.compactionFailures == 1 && store.failure == nil)
+    try seal([row(5, 1 << 50, ["v": .integer(1)])])
+  }
+
+  /// Nothing of a compaction is left when it ends early, and the same one succeeds later.
+  @Test func aCompactionThatIsStoppedLeavesNothing() throws {
+    try seal((0..<30_000).map { row($0 % 3, Int64($0), ["v": .integer(Int64($0))]) })
+    try seal([row(0, 7, ["v": .integer(-1)])])
+    let expected = try Model.reading(store)
+    let table = try #require(store.snapshot().table(named: "t"))
+    let task = try #require(store.pickFullCompaction(of: table.id))
+    var blocks = 0
+    let error = #expect(throws: VarveError.self) {
+      try store.write(task) { _ in
+        blocks += 1
+        if blocks == 2 { throw VarveError(.cancelled, "enough") }
+      }
+    }
+    #expect(error?.code == .cancelled)
+    #expect(disk.paths.filter { $0.hasSuffix(".chunk") }.count == 2)
+    #expect(try store.install(try store.write(task)))
+    #expect(try Model.reading(store) == expected)
+    let statistics = store.maintenanceStatistics
+    #expect(statistics.compactions == 1 && statistics.writeAmplification ?? 0 > 1.5)
+  }
+
+  /// A partition that fills several files: they are one generation, and later rows of any of them win.
+  @Test func aLargePartitionBecomesSeveralChunksOfOneGeneration() throws {
+    var options = Run.options(disk.restart(), ManualClock())
+    options.compactedChunkByteCount = 1
+    let store = try Store.open(options)
+    let rows = (0..<40_000).map { row($0 % 2, Int64($0), ["v": .integer(Int64($0))]) }
+    try seal(rows, store)
+    try store.compactAll()
+    let first = chunks(store)
+    #expect(first.count > 1 && CompactionPicker.generations(of: first).count == 1)
+    try seal([row(0, 100, ["v": .integer(-1)]), row(1, 39_999, ["v": .integer(-2)])], store)
+    func check() throws {
+      let cells = try #require(try Model.reading(store).tables["t"])
+      #expect(cells.count == 40_000)
+      #expect(cells[row(0, 100, [:]).identity] == ["v": .integer(-1)])
+      #expect(cells[row(1, 39_999, [:]).identity] == ["v": .integer(-2)])
+    }
+    try check()
+    try store.compactAll()
+    #expect(CompactionPicker.generations(of: chunks(store)).count == 1)
+    try check()
+  }
+}
