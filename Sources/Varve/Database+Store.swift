@@ -13,6 +13,12 @@ extension Database: StoreAccess {
     try writer().write(.write(batches), byteCount: batches.reduce(0) { $0 + $1.byteCount })
   }
 
+  package func write(deleting deletions: [DeleteRequest], _ batches: [PointBatch]) throws -> [WriteResult] {
+    let results = try writer().write(
+      .delete(deletions, then: batches), byteCount: batches.reduce(0) { $0 + $1.byteCount })
+    return batches.isEmpty ? [] : results
+  }
+
   package func createTable(_ definition: TableDefinition) throws { _ = try writer().write(.createTable(definition)) }
   package func dropTable(named name: String) throws { _ = try writer().write(.dropTable(name)) }
 
@@ -21,6 +27,28 @@ extension Database: StoreAccess {
     let sequence = store.sequence
     try writer().flush()
     return sequence
+  }
+
+  package func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport] {
+    let pipeline = try writer()
+    try pipeline.flush()
+    let before = store.snapshot()
+    let tables =
+      try table.map { name in
+        guard let table = before.table(named: name) else {
+          throw VarveError(.notFound, "table \"\(name)\" does not exist", sqlState: "42P01")
+        }
+        return [table]
+      } ?? before.tables()
+    let counts = tables.map { before.statistics(of: $0.id) }
+    for table in tables { try pipeline.compact(table: table.id, check: check) }
+    let after = store.snapshot()
+    return zip(tables, counts).map { table, count in
+      let left = after.statistics(of: table.id)
+      return CompactionReport(
+        table: table.name, chunksBefore: count.chunks, chunksAfter: left.chunks, bytesBefore: count.chunkBytes,
+        bytesAfter: left.chunkBytes)
+    }
   }
 
   package func verifyBlocking(check: () throws -> Void) throws -> VerifyReport {

@@ -52,6 +52,10 @@ public final class Database: Sendable {
     public var sealAge: Duration = .seconds(600)
     /// Rows are written to chunks when they take this much memory; at most a quarter of the budget.
     public var sealByteCount = 256 << 20
+    /// Whether chunks are merged, and deleted rows removed from them, without being asked for.
+    public var compaction = true
+    /// Bytes a second that compaction writes at most, unless it was asked for.
+    public var compactionBytesPerSecond = 64 << 20
     /// Series that a table may have. Rows that would make more are rejected.
     public var maxSeriesPerTable = 10_000_000
     /// Called with the engine's own log lines.
@@ -127,7 +131,8 @@ public final class Database: Sendable {
   }
 
   /// As `close`, on the calling thread, which must not be one that runs a query's closure.
-  package func closeBlocking() throws {
+  /// `releasingLog` removes the log where everything is in chunks, so that a directory at rest is not larger than they are.
+  package func closeBlocking(releasingLog: Bool = false) throws {
     let isFirst = closing.update { state in
       guard state == .notBegun else { return false }
       state = .begun
@@ -143,6 +148,12 @@ public final class Database: Sendable {
     _ = readers.wait { $0.stops.isEmpty ? true : nil }
     pipeline?.close()
     subscriptions.finish()
+    if releasingLog {
+      do { try store.releaseLog() } catch {
+        try store.close()
+        throw error
+      }
+    }
     try store.close()
   }
 
@@ -216,6 +227,8 @@ extension StoreOptions {
     pageCacheByteCount = max(0, min(options.pageCacheByteCount ?? budget / 8, budget / 4))
     chunkIndexByteCount = budget / 32
     maxSeriesPerTable = options.maxSeriesPerTable
+    compactsByItself = options.compaction
+    compactionBytesPerSecond = max(1, options.compactionBytesPerSecond)
     let future = options.maxFuture.components
     maxFutureNanoseconds =
       future.seconds.multipliedReportingOverflow(by: 1_000_000_000).overflow

@@ -46,16 +46,38 @@ package struct TableDefinition: Sendable {
   }
 }
 
+/// What a compaction made of a table's chunks.
+package struct CompactionReport: Sendable, Equatable {
+  package var table: String
+  package var chunksBefore: Int
+  package var chunksAfter: Int
+  package var bytesBefore: Int
+  package var bytesAfter: Int
+  package init(table: String, chunksBefore: Int, chunksAfter: Int, bytesBefore: Int, bytesAfter: Int) {
+    self.table = table
+    self.chunksBefore = chunksBefore
+    self.chunksAfter = chunksAfter
+    self.bytesBefore = bytesBefore
+    self.bytesAfter = bytesAfter
+  }
+}
+
 /// Everything SQL needs of a database. Calls block until durable; they throw `VarveError`.
 package protocol StoreAccess: AnyObject, Sendable {
   func snapshot() throws -> any ReadSnapshot
   func write(_ batches: [PointBatch]) throws -> [WriteResult]
+  /// In one commit: rows go, then rows come. Throws `.notFound` if a table to delete from is gone.
+  func write(deleting deletions: [DeleteRequest], _ batches: [PointBatch]) throws -> [WriteResult]
   /// Throws `.alreadyExists`.
   func createTable(_ definition: TableDefinition) throws
   /// Throws `.notFound`.
   func dropTable(named name: String) throws
   /// Writes all rows in memory to chunks, and waits for it. Gives the commit up to which all is in chunks.
   func flushBlocking() throws -> Sequence
+  /// Writes all rows in memory to chunks, and makes the chunks of each partition of the table (nil: of all tables) one, in
+  /// the smallest form and without deleted rows. `check` is called now and then, and throws to end it. Throws `.notFound`,
+  /// or the first damage met, once everything else is done.
+  func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport]
   /// Reads and checks every byte of the files as they stand now. `check` is called between files, and throws to end it.
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport
 }

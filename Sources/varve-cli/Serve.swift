@@ -51,6 +51,8 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.maxFuture), help: help(.maxFuture)) var maxFuture: String?
   @Option(name: name(.sealAge), help: help(.sealAge)) var sealAge: String?
   @Option(name: name(.sealSize), help: help(.sealSize)) var sealSize: String?
+  @Option(name: name(.compaction), help: help(.compaction)) var compaction: String?
+  @Option(name: name(.compactionRate), help: help(.compactionRate)) var compactionRate: String?
   @Option(name: name(.maxSeries), help: help(.maxSeries)) var maxSeries: String?
   @Option(name: name(.connections), help: help(.connections)) var connections: String?
   @Option(name: name(.maxBody), help: help(.maxBody)) var maxBody: String?
@@ -65,7 +67,8 @@ struct SettingFlags: ParsableArguments {
       (.data, data), (.lineProtocol, lineProtocol), (.http, http), (.postgres, postgres), (.sync, sync),
       (.memory, memory), (.pageCache, pageCache),
       (.maxFuture, maxFuture), (.sealAge, sealAge), (.sealSize, sealSize),
-      (.maxSeries, maxSeries), (.connections, connections),
+      (.compaction, compaction), (.compactionRate, compactionRate), (.maxSeries, maxSeries),
+      (.connections, connections),
       (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat), (.insecure, insecure ? "true" : nil),
     ]
     for (setting, value) in values { flags[setting.name] = value }

@@ -90,6 +90,8 @@ final class MemorySnapshot: ReadSnapshot {
     return result
   }
 
+  func chunks(of table: TableID) -> [ChunkStatistics] { [] }
+
   func estimate(_ request: ScanRequest) throws -> ScanStatistics {
     let cursor = MemoryCursor(table(request.table), request, batchRowCount)
     return cursor.statistics
@@ -213,6 +215,34 @@ final class MemoryStore: StoreAccess {
   }
 
   func flushBlocking() throws -> Sequence { state.withLock { $0.sequence } }
+  /// There are no chunks that could become fewer.
+  func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport] {
+    let names = try snapshot().tables().map(\.name)
+    if let table, !names.contains(where: { Name($0) == Name(table) }) {
+      throw VarveError(.notFound, "table \"\(table)\" does not exist", sqlState: "42P01")
+    }
+    return (table.map { [$0] } ?? names).map {
+      CompactionReport(table: $0, chunksBefore: 0, chunksAfter: 0, bytesBefore: 0, bytesAfter: 0)
+    }
+  }
+
+  func write(deleting deletions: [DeleteRequest], _ batches: [PointBatch]) throws -> [WriteResult] {
+    try state.withLock { state in
+      for deletion in deletions {
+        guard var (name, table) = state.contents.first(where: { $0.value.schema.id == deletion.table }) else {
+          throw VarveError(.notFound, "the table to delete from does not exist any more", sqlState: "42P01")
+        }
+        let wanted: Set<UInt32>? = if case .some(let ids) = deletion.series { Set(ids.map(\.rawValue)) } else { nil }
+        table.rows = table.rows.filter { key, _ in
+          !(deletion.time.contains(key.time) && (wanted?.contains(key.series) ?? true))
+        }
+        state.contents[name] = table
+      }
+      state.sequence = state.sequence.next
+    }
+    return try write(batches)
+  }
+
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport { VerifyReport() }
 
   func dropTable(named name: String) throws {

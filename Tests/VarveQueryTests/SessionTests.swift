@@ -84,6 +84,9 @@ struct SessionTests {
     }
     #expect(try tag("INSERT INTO cpu (host, v) VALUES ('x', 1), ('y', 2)") == "INSERT 0 2")
     #expect(try tag("SELECT * FROM cpu LIMIT 7") == "SELECT 7")
+    #expect(try tag("DELETE FROM cpu WHERE host = 'x'") == "DELETE 1")
+    #expect(try tag("DELETE FROM cpu WHERE host = 'x'") == "DELETE 0")
+    #expect(try tag("TRUNCATE cpu") == "TRUNCATE TABLE")
     #expect(try tag("BEGIN") == "BEGIN")
     #expect(session.transactionStatus == .inBlock)
     #expect(try tag("COMMIT") == "COMMIT")

@@ -159,6 +159,12 @@ extension Sequence {
 }
 
 extension ChunkMetadata {
+  /// Whether both may hold an identity, as far as their bounds say; those of one merge do not.
+  package func mayOverlap(_ other: ChunkMetadata) -> Bool {
+    time.overlaps(other.time) && firstSeries <= other.lastSeries && other.firstSeries <= lastSeries
+      && (firstSequence, lastSequence) != (other.firstSequence, other.lastSequence)
+  }
+
   /// Of bytes, rows and values: sums over all chunks stay far from overflow.
   private static let countLimit = 1 << 44
 

@@ -27,7 +27,30 @@ enum VarveSchema {
           statistics.time.map { .timestamp($0.upper) } ?? .null,
         ]
       }
-    }
+    },
+    VirtualTable(
+      "varve", "chunks",
+      """
+      table_name text file text partition_start timestamptz partition_end timestamptz level int8 rows int8 bytes int8 \
+      bytes_per_value float8 first_time timestamptz last_time timestamptz first_commit int8 last_commit int8 \
+      overlapping bool
+      """
+    ) { view in
+      view.snapshot.tables().flatMap { table in
+        view.snapshot.chunks(of: table.id).map { chunk in
+          [
+            .text(table.name), .text(chunk.file), .timestamp(chunk.partition.lower),
+            // The first instant behind it.
+            .timestamp(chunk.partition.upper == .max ? .max : chunk.partition.upper + 1), Cell.int(chunk.level),
+            Cell.int(chunk.rows), Cell.int(chunk.bytes),
+            chunk.values > 0 ? .float(Double(chunk.bytes) / Double(chunk.values)) : .null,
+            .timestamp(chunk.time.lower), .timestamp(chunk.time.upper),
+            .int(Int64(bitPattern: chunk.firstSequence.rawValue)), .int(Int64(bitPattern: chunk.lastSequence.rawValue)),
+            .bool(chunk.isOverlapping),
+          ]
+        }
+      }
+    },
   ]
 
   private static func interval(_ nanoseconds: Int64) -> Interval {

@@ -9,6 +9,8 @@ package final class PreparedStatement: Sendable {
   enum Kind: Sendable {
     case query(any PlanNode)
     case insert(InsertPlan)
+    /// One a table, and what the statement is called.
+    case delete([DeletePlan], verb: String)
     case explain(ExplainPlan)
     /// What needs no plan.
     case utility

@@ -8,7 +8,7 @@ package final class QueryResult {
   package let columns: [ResultColumn]?
   private var rows: (any Operator)?
   private let verb: String
-  /// For statements that count what they did: INSERT.
+  /// For statements that count what they did: INSERT and DELETE.
   private let affected: Int?
   private let failed: (any Error) -> any Error
   private let ended: () -> Void
@@ -46,7 +46,7 @@ package final class QueryResult {
   /// `SELECT 5`, `INSERT 0 3`, `CREATE TABLE`. For rows: of those pulled so far.
   package var commandTag: String { commandTag(rowCount: rowCount) }
   package func commandTag(rowCount: Int) -> String {
-    if let affected { return "INSERT 0 \(affected)" }
+    if let affected { return verb == "INSERT" ? "INSERT 0 \(affected)" : "\(verb) \(affected)" }
     return verb == "SELECT" ? "SELECT \(rowCount)" : verb
   }
 }

@@ -16,7 +16,7 @@ extension QuerySession {
   func plan(_ parsed: ParsedStatement, _ types: [SQLType?]) throws -> PreparedStatement {
     let isCommand =
       switch parsed.syntax {
-      case .select, .insert, .explain, .execute: false
+      case .select, .insert, .delete, .truncate, .explain, .execute: false
       default: true
       }
     if transactionStatus == .failed, !isCommand {
@@ -38,6 +38,8 @@ extension QuerySession {
     switch parsed.syntax {
     case .select(let select): (kind, columns) = try planQuery(select, binder)
     case .insert(let insert): kind = .insert(try binder.bindInsert(insert))
+    case .delete(let delete): kind = .delete([try binder.bindDelete(delete)], verb: "DELETE")
+    case .truncate(let tables): kind = .delete(try binder.bindTruncate(tables), verb: "TRUNCATE TABLE")
     case .explain(let inner, let options):
       let explain = try planExplain(inner, options, binder)
       kind = .explain(explain)
@@ -72,7 +74,12 @@ extension QuerySession {
       if explain.isAnalyze { throw SQLError.make("0A000", "EXPLAIN ANALYZE of an INSERT is not supported") }
       explain.node = plan.source
       explain.title = "Insert on \(plan.table.name)"
-    default: throw SQLError.make("0A000", "EXPLAIN takes SELECT and INSERT")
+    case .delete(let delete):
+      let plan = try binder.bindDelete(delete)
+      if explain.isAnalyze { throw SQLError.make("0A000", "EXPLAIN ANALYZE of a DELETE is not supported") }
+      explain.node = plan.scan
+      explain.title = "Delete on \(plan.table.name)"
+    default: throw SQLError.make("0A000", "EXPLAIN takes SELECT, INSERT and DELETE")
     }
     return explain
   }
@@ -147,6 +154,7 @@ extension QuerySession {
           return error
         })
     case .insert(let plan): return try insert(plan, catalog, parameters)
+    case .delete(let plans, let verb): return try delete(plans, verb, catalog, parameters)
     case .explain(let plan):
       let context = context(catalog, parameters, profile: plan.isAnalyze ? Profile() : nil)
       return QueryResult(columns: statement.columns, rows: RowsOperator(try plan.run(context)), verb: "EXPLAIN")
@@ -155,21 +163,42 @@ extension QuerySession {
   }
 
   func settlePending(_ statement: PreparedStatement) throws {
-    guard !pending.isEmpty, !statement.reads.isEmpty else { return }
+    guard hasPending, !statement.reads.isEmpty else { return }
     let tables = statement.dependencies.filter { statement.reads.contains($0.id) }
     if transactionStatus == .idle {
       try writePending()
-    } else if let table = tables.first(where: { table in pending.contains { $0.table.isSameName(as: table.name) } }) {
+    } else if let table = tables.first(where: isChanged) {
       throw SQLError.make(
         "0A000", "reading \"\(table.name)\" in the transaction that has written to it is not supported",
         hint: "COMMIT first, or use autocommit.")
     }
   }
 
-  func insert(_ plan: InsertPlan, _ catalog: CatalogView, _ parameters: [Datum]) throws -> QueryResult {
+  /// Whether the transaction has written to the table, or deleted from it.
+  private func isChanged(_ table: TableSchema) -> Bool {
+    pendingDeletes.contains { $0.table == table.id } || pending.contains { $0.table.isSameName(as: table.name) }
+  }
+
+  private func checkWritable(_ verb: String) throws {
     if isReadOnly || (transactionStatus == .idle && state.setting("default_transaction_read_only") == "on") {
-      throw SQLError.make("25006", "cannot execute INSERT in a read-only transaction")
+      throw SQLError.make("25006", "cannot execute \(verb) in a read-only transaction")
     }
+  }
+
+  /// What rows there are is what the statement's snapshot says; they go when the transaction commits.
+  func delete(_ plans: [DeletePlan], _ verb: String, _ catalog: CatalogView, _ parameters: [Datum]) throws
+    -> QueryResult
+  {
+    try checkWritable(verb)
+    let context = context(catalog, parameters)
+    let found = try plans.compactMap { try $0.resolve(context) }
+    pendingDeletes += found.map(\.request)
+    let count = found.reduce(0) { $0 + $1.rowCount }
+    return QueryResult(columns: nil, rows: nil, verb: verb, affected: verb == "DELETE" ? count : nil)
+  }
+
+  func insert(_ plan: InsertPlan, _ catalog: CatalogView, _ parameters: [Datum]) throws -> QueryResult {
+    try checkWritable("INSERT")
     let batches = try plan.batches(context(catalog, parameters))
     let rows = batches.reduce(0) { $0 + $1.rowCount }
     for batch in batches {

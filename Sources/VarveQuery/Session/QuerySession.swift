@@ -1,7 +1,8 @@
 // One client's conversation with the store: settings, the transaction, prepared plans. Used from one thread at a
 // time; only `cancel` comes from others.
 //
-// A transaction's INSERTs are kept until it commits and then written together, so others never see a part of them.
+// A transaction's INSERTs and DELETEs are kept until it commits and then written together, the deletes first, so others
+// never see a part of them.
 // The block itself may not read a table it has written to before it commits: that is refused, never answered
 // without its own rows. Without BEGIN, what `endImplicitTransaction` closes is one transaction: a pipeline or a
 // string of statements; there a statement that reads first writes what is waiting.
@@ -30,6 +31,9 @@ package final class QuerySession {
   /// Rows inserted and not yet written.
   var pending: [PointBatch] = []
   var pendingByteCount = 0
+  /// What is deleted before they are written.
+  var pendingDeletes: [DeleteRequest] = []
+  var hasPending: Bool { !pending.isEmpty || !pendingDeletes.isEmpty }
   private var cache = PlanCache()
   var namedStatements: [Name: (statement: ParsedStatement, types: [SQLType?])] = [:]
 
@@ -66,8 +70,7 @@ package final class QuerySession {
 
   /// Forgets what was not committed.
   package func close() {
-    pending = []
-    pendingByteCount = 0
+    discardPending()
     transactionSnapshot = nil
     state.setSnapshot(nil)
   }
@@ -149,13 +152,14 @@ package final class QuerySession {
   func discardPending() {
     pending = []
     pendingByteCount = 0
+    pendingDeletes = []
   }
 
   func writePending() throws {
-    if pending.isEmpty { return }
-    let batches = pending
+    if !hasPending { return }
+    let (batches, deletes) = (pending, pendingDeletes)
     discardPending()
-    for result in try store.write(batches) {
+    for result in try deletes.isEmpty ? store.write(batches) : store.write(deleting: deletes, batches) {
       if let rejection = result.rejections.first {
         let more = result.rejections.count > 1 ? " (and \(result.rejections.count - 1) more)" : ""
         throw VarveError(

@@ -68,6 +68,14 @@ struct InsertSyntax {
   var unsupported: (what: String, location: Int)?
 }
 
+struct DeleteSyntax {
+  var table = RelationSyntax()
+  var alias: AliasSyntax?
+  var filter: ExpressionSyntax?
+  var returning: [TargetSyntax] = []
+  var unsupported: (what: String, location: Int)?
+}
+
 struct ColumnDefinitionSyntax {
   var name = ""
   var type = TypeSyntax()
@@ -115,6 +123,8 @@ indirect enum StatementSyntax {
   case empty
   case select(SelectSyntax)
   case insert(InsertSyntax)
+  case delete(DeleteSyntax)
+  case truncate([RelationSyntax])
   case createTable(CreateTableSyntax)
   case dropTable(DropTableSyntax)
   case explain(StatementSyntax, options: [OptionSyntax])

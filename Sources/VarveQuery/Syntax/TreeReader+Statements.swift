@@ -41,6 +41,8 @@ extension TreeReader {
     switch node {
     case "SelectStmt": return .select(try select())
     case "InsertStmt": return .insert(try insert())
+    case "DeleteStmt": return .delete(try delete())
+    case "TruncateStmt": return .truncate(try truncate())
     case "CreateStmt": return .createTable(try createTable())
     case "DropStmt": return try drop()
     case "ExplainStmt": return try explain()
@@ -69,8 +71,6 @@ extension TreeReader {
       .unsupported("COPY", hint: "Load files with `varve import`, or send INSERT or line protocol.")
     case "UpdateStmt":
       .unsupported("UPDATE", hint: "INSERT a row with the same tags and time: it replaces the fields it names.")
-    case "DeleteStmt": .unsupported("DELETE", hint: "DROP TABLE removes a table with all of its rows.")
-    case "TruncateStmt": .unsupported("TRUNCATE", hint: "DROP TABLE removes a table with all of its rows.")
     case "AlterTableStmt", "RenameStmt":
       .unsupported("ALTER", hint: "Columns appear by themselves when line protocol writes them.")
     case "ViewStmt": .unsupported("CREATE VIEW", hint: "Use a subquery or WITH.")
@@ -113,6 +113,32 @@ extension TreeReader {
       }
     }
     return insert
+  }
+
+  private func delete() throws -> DeleteSyntax {
+    var delete = DeleteSyntax()
+    try object { key in
+      switch key {
+      case "relation": (delete.table, delete.alias) = try relationAndAlias()
+      case "whereClause": delete.filter = try expression()
+      case "returningList": delete.returning = try targets()
+      case "usingClause", "withClause":
+        delete.unsupported = (key == "usingClause" ? "DELETE … USING" : "WITH … DELETE", -1)
+        try json.skip()
+      default: try json.skip()
+      }
+    }
+    return delete
+  }
+
+  private func truncate() throws -> [RelationSyntax] {
+    var tables: [RelationSyntax] = []
+    try object { key in
+      // RESTART IDENTITY and CASCADE find nothing here that they could reach.
+      guard key == "relations" else { return try json.skip() }
+      try array { try object { _ in tables.append(try relation()) } }
+    }
+    return tables
   }
 
   private func createTable() throws -> CreateTableSyntax {

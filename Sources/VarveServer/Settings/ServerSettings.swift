@@ -16,6 +16,8 @@ package struct ServerSettings: Sendable {
   package var maxFutureMilliseconds: Int
   package var sealAgeMilliseconds: Int
   package var sealByteCount: Int
+  package var isCompacting: Bool
+  package var compactionBytesPerSecond: Int
   package var maxSeries: Int
   package var connections: Int
   package var maxBodyByteCount: Int
@@ -47,6 +49,8 @@ package struct ServerSettings: Sendable {
     maxFutureMilliseconds = number(.maxFuture)
     sealAgeMilliseconds = number(.sealAge)
     sealByteCount = number(.sealSize)
+    isCompacting = effective[.compaction].value == .choice("on")
+    compactionBytesPerSecond = number(.compactionRate)
     maxSeries = number(.maxSeries)
     connections = number(.connections)
     maxBodyByteCount = number(.maxBody)
@@ -81,6 +85,8 @@ package struct ServerSettings: Sendable {
     options.maxFuture = .milliseconds(maxFutureMilliseconds)
     options.sealAge = .milliseconds(sealAgeMilliseconds)
     options.sealByteCount = sealByteCount
+    options.compaction = isCompacting
+    options.compactionBytesPerSecond = compactionBytesPerSecond
     options.maxSeriesPerTable = maxSeries
     return options
   }

@@ -65,6 +65,12 @@ package struct Setting: Sendable {
     "page-cache", .byteCount(minimum: 0), "BYTES", default: String(MemoryInformation.usableByteCount() / 16),
     "Memory for pages of chunk files that were read; at most a quarter of --memory; by default a sixteenth of the machine's; 0 keeps none."
   )
+  package static let compaction = Setting(
+    "compaction", .choice(["on", "off"]), "on|off", default: "on",
+    "Whether chunk files are merged, and deleted rows removed from them, without being asked for.")
+  package static let compactionRate = Setting(
+    "compaction-rate", .byteCount(minimum: 1 << 20), "BYTES", default: "64MB",
+    "Bytes a second that compaction writes at most, unless it was asked for.")
   package static let maxSeries = Setting(
     "max-series", .count(1...2_000_000_000), "COUNT", default: "10000000",
     "Series (distinct tag sets) of a table; rows that would make more are rejected.")
@@ -83,8 +89,8 @@ package struct Setting: Sendable {
     "Lets listeners take other addresses than loopback, although there are neither TLS nor passwords.")
 
   package static let all = [
-    data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealSize, maxSeries, connections,
-    maxBody, logLevel, logFormat, insecure,
+    data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealSize, compaction,
+    compactionRate, maxSeries, connections, maxBody, logLevel, logFormat, insecure,
   ]
 
   package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }

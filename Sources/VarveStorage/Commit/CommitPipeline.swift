@@ -1,4 +1,4 @@
-// The threads of a running store: one that commits, one that writes chunks.
+// The threads of a running store: one that commits, one that writes chunks, one that compacts them.
 //
 // Requests queue up while a commit is synced, and the next group takes all that came meanwhile: one sync for many
 // writers. The same thread freezes the head and installs finished chunks between groups, so the store is only ever
@@ -25,10 +25,17 @@ package final class CommitPipeline: BatchSink {
     case waiting(until: Int64)
   }
 
+  /// Compacted chunks, durable, and who waits for them to be installed.
+  private struct Compacted: Sendable {
+    let chunks: CompactedChunks
+    let outcome: Gate<Result<Bool, VarveError>?>
+  }
+
   private struct State: Sendable {
     var queue: [Job] = []
     var queuedByteCount = 0
     var seal = Seal.idle
+    var compacted: [Compacted] = []
     /// Commits that somebody waits to see in chunks, and those that are.
     var flushTarget = Sequence.zero
     var flushed: Sequence
@@ -45,6 +52,7 @@ package final class CommitPipeline: BatchSink {
   private let saturationByteCount: Int
   private let committer: Gate<WorkerThread?> = Gate(nil)
   private let sealer: Gate<WorkerThread?> = Gate(nil)
+  private let compactor: Gate<CompactionRunner?> = Gate(nil)
   /// Monotonic time of the last sync by the timer.
   private let lastSync = Gate<Int64>(0)
 
@@ -55,6 +63,10 @@ package final class CommitPipeline: BatchSink {
     self.saturationByteCount = saturationByteCount
     committer.update { $0 = WorkerThread(name: "varve-commit") { [self] in commitLoop() } }
     sealer.update { $0 = WorkerThread(name: "varve-seal") { [self] in sealLoop() } }
+    let runner = CompactionRunner(
+      store, isIngestBehind: { [self] in !gate.read { mayCommit($0) } }, install: { [self] in install($0) })
+    compactor.update { $0 = runner }
+    runner.start()
   }
 
   // MARK: - For writers
@@ -104,15 +116,29 @@ package final class CommitPipeline: BatchSink {
     try outcome?.get()
   }
 
+  /// Makes each partition of the table (nil: of all tables) one generation of chunks in the smallest form, and waits for
+  /// it. `check` is called now and then, and throws to end it.
+  package func compact(table: TableID?, check: () throws -> Void) throws {
+    guard let runner = compactor.read({ $0 }) else { throw Self.closed }
+    try runner.compact(table: table, check: check)
+  }
+
   /// Takes nothing more. Whoever waits for a commit or a flush gets an answer soon, so that threads they hold are free
   /// for `close`.
-  package func beginClosing() { gate.update { $0.closing = true } }
+  package func beginClosing() {
+    gate.update { $0.closing = true }
+    compactor.read { $0 }?.stop()
+  }
 
-  /// Commits what is queued, then stops both threads. What was not sealed stays in the log.
+  /// Commits what is queued, then stops the threads. What was not sealed stays in the log; a compaction under way comes
+  /// to nothing.
   package func close() {
     beginClosing()
     committer.read { $0 }?.join()
     sealer.read { $0 }?.join()
+    compactor.read { $0 }?.join()
+    // The runner and the pipeline hold each other.
+    compactor.update { $0 = nil }
   }
 
   // MARK: - The committing thread
@@ -142,7 +168,12 @@ package final class CommitPipeline: BatchSink {
       case .housekeeping: keepHouse()
       case .stop:
         // A seal that is being written is not waited for: its rows are in the log.
-        gate.update { $0.committerDone = true }
+        let waiting = gate.update { state in
+          state.committerDone = true
+          defer { state.compacted = [] }
+          return state.compacted
+        }
+        for each in waiting { each.outcome.update { $0 = .failure(Self.closed) } }
         return
       }
     }
@@ -155,6 +186,7 @@ package final class CommitPipeline: BatchSink {
       if case .written(_, let time) = state.seal, store.options.clock.monotonicNanoseconds() >= time {
         return .housekeeping
       }
+      if !state.compacted.isEmpty { return .housekeeping }
       if let first = state.queue.first {
         if mayCommit(state) || first.request.needsNoRoom { return takeGroup(&state) }
         if isOutOfRoom(state) { return refuseGroup(&state) }
@@ -208,6 +240,7 @@ package final class CommitPipeline: BatchSink {
   /// Timers, freeze and install.
   private func keepHouse() {
     if case .interval(let milliseconds) = store.options.sync { syncIfDue(milliseconds) }
+    installCompacted()
     switch gate.read({ $0.seal }) {
     case .written(let chunks, let time):
       if store.options.clock.monotonicNanoseconds() >= time { install(chunks) }
@@ -251,6 +284,35 @@ package final class CommitPipeline: BatchSink {
       gate.update { $0.seal = .written(chunks, notBefore: again) }
     }
   }
+
+  private func installCompacted() {
+    let ready = gate.update { state in
+      defer { state.compacted = [] }
+      return state.compacted
+    }
+    for each in ready {
+      let outcome = Result { try store.install(each.chunks) }.mapError(asVarveError)
+      each.outcome.update { $0 = outcome }
+    }
+  }
+
+  private static var closed: VarveError { VarveError(.closed, "the database is closed") }
+
+  // MARK: - For the compacting thread
+
+  /// Has the committing thread install the chunks, and waits for it.
+  private func install(_ chunks: CompactedChunks) -> Result<Bool, VarveError> {
+    let outcome = Gate<Result<Bool, VarveError>?>(nil)
+    let isAccepted = gate.update { state in
+      if !state.committerDone { state.compacted.append(Compacted(chunks: chunks, outcome: outcome)) }
+      return !state.committerDone
+    }
+    guard isAccepted else { return .failure(Self.closed) }
+    guard let result = outcome.wait(until: { $0 }) else { preconditionFailure("waiting without a limit gives a value") }
+    return result
+  }
+
+  // MARK: - Sealing, for the committing thread
 
   private func sealFailed(_ error: VarveError) {
     gate.update { state in

@@ -243,12 +243,12 @@ extension Store {
         }
       }
     }
-    try letGoOfLog()
+    try releaseLog()
     if let damage { throw damage }
   }
 
-  /// Where everything is in chunks, no log has to be kept.
-  private func letGoOfLog() throws {
+  /// Where everything is in chunks, no log has to be kept: removes it before the store is closed.
+  package func releaseLog() throws {
     guard let log, let manifest, sequence == flushed, frozen == nil else { return }
     do {
       try log.rotate()

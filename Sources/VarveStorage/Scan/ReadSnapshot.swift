@@ -130,6 +130,23 @@ package struct TableStatistics: Sendable {
   package init() {}
 }
 
+/// A live chunk file.
+package struct ChunkStatistics: Sendable {
+  package let file: String
+  /// The window of time that its partition is.
+  package let partition: TimeRange
+  /// 0 as sealed, 1 merged, 2 all of its partition in the smallest form.
+  package let level: Int
+  package let rows: Int
+  package let values: Int
+  package let bytes: Int
+  package let time: TimeRange
+  package let firstSequence: Sequence
+  package let lastSequence: Sequence
+  /// Whether another chunk may hold rows of the same series and times.
+  package let isOverlapping: Bool
+}
+
 /// A consistent view of the store at one sequence. Safe to use from several threads.
 package protocol ReadSnapshot: AnyObject, Sendable {
   var sequence: Sequence { get }
@@ -140,6 +157,8 @@ package protocol ReadSnapshot: AnyObject, Sendable {
   func series(of table: TableID, where predicates: [TagPredicate]) -> SeriesSet
   func tagColumn(_ column: ColumnID, of table: TableID) -> TagColumn
   func statistics(of table: TableID) -> TableStatistics
+  /// By partition, in order of sequence.
+  func chunks(of table: TableID) -> [ChunkStatistics]
   /// Prunes, without reading any page: what `scan` would look at (rows and bytes are upper bounds).
   func estimate(_ request: ScanRequest) throws -> ScanStatistics
   func scan(_ request: ScanRequest) throws -> any ScanCursor

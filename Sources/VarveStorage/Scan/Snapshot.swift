@@ -66,6 +66,21 @@ package final class Snapshot: ReadSnapshot {
     return statistics
   }
 
+  package func chunks(of id: TableID) -> [ChunkStatistics] {
+    guard let table = state.catalog.tables[id], let partitions = state.chunks.byTable[id] else { return [] }
+    return partitions.keys.sorted().flatMap { index in
+      let chunks = (partitions[index] ?? []).map(\.metadata)
+      return chunks.map { chunk in
+        ChunkStatistics(
+          file: StorePaths.name(chunk.file, "chunk"),
+          partition: PartitionSplit.range(index, width: table.partitionNanoseconds), level: Int(chunk.level.rawValue),
+          rows: chunk.rowCount, values: chunk.valueCount, bytes: chunk.byteCount, time: chunk.time,
+          firstSequence: chunk.firstSequence, lastSequence: chunk.lastSequence,
+          isOverlapping: chunks.contains { $0.file != chunk.file && $0.mayOverlap(chunk) })
+      }
+    }
+  }
+
   package func estimate(_ request: ScanRequest) throws -> ScanStatistics {
     let plan = try ScanPlan(request, state)
     var statistics = plan.statistics

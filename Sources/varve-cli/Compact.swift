@@ -1,0 +1,53 @@
+// `varve compact`: chunk files merged into few and small ones.
+
+import ArgumentParser
+import Varve
+import VarveCore
+import VarveServer
+import VarveStorage
+
+struct Compact: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Merge the chunk files of each partition into the smallest form, without deleted rows.",
+    discussion: """
+      Works on a directory that no server holds open, and leaves no log there; or through the server with --connect. A \
+      server does the same by itself with partitions whose time is over (--compaction).
+      """)
+
+  @OptionGroup var place: PlaceOption
+
+  @Option(help: "Only this table.")
+  var table: String?
+
+  func run() throws {
+    if let server = try place.server() {
+      let argument = table.map {
+        "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+      }
+      for row in try server.rows("CALL compact_chunks(\(argument ?? ""))") {
+        try show(row.map { $0 ?? "" })
+      }
+      return
+    }
+    let database = try Database.openForCommand(place.location.directory)
+    let reports: [CompactionReport]
+    do {
+      reports = try database.compactBlocking(table: table) {}
+    } catch {
+      try database.closeBlocking()
+      throw error
+    }
+    try database.closeBlocking(releasingLog: true)
+    for report in reports {
+      try show(
+        [report.table]
+          + [report.chunksBefore, report.chunksAfter, report.bytesBefore, report.bytesAfter].map { String($0) })
+    }
+  }
+
+  /// As `CALL compact_chunks()` gives it: the table, chunks before and after, bytes before and after.
+  private func show(_ row: [String]) throws {
+    guard row.count == 5 else { return }
+    try StandardStreams.write("\(row[0]): \(row[1]) chunks, \(row[3]) bytes → \(row[2]) chunks, \(row[4]) bytes\n")
+  }
+}
