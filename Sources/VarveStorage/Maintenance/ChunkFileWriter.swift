@@ -56,7 +56,9 @@ struct ChunkFileWriter {
       file: id, table: table.id, partition: partition.index, partitionNanoseconds: table.partitionNanoseconds,
       firstSequence: sequences.lowerBound, lastSequence: sequences.upperBound,
       wallNanoseconds: options.clock.wallNanoseconds())
-    return ChunkFile(try options.fileSystem.open(paths.chunk(id), .createNew), ChunkBuilder(identity: identity))
+    // What is written for good may take its time; what is soon to be merged may not.
+    let builder = ChunkBuilder(identity: identity, effort: level == .full ? .smallest : .light)
+    return ChunkFile(try options.fileSystem.open(paths.chunk(id), .createNew), builder)
   }
 }
 

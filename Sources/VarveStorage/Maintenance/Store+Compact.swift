@@ -112,7 +112,8 @@ extension Store {
     let byteLimit = max(ScanLimits.firstReadByteCount, ScanLimits.partitionReadByteCount / task.inputs.count)
     let sources = zip(task.inputs, task.exclusions).map { chunk, exclusions in
       ChunkSource(
-        chunk, selection.excluding(exclusions), zones: [], readByteLimit: min(ScanLimits.readByteCount, byteLimit))
+        chunk, selection.excluding(exclusions), zones: [], readByteLimit: min(ScanLimits.readByteCount, byteLimit),
+        keepsPages: false)
     }
     let source: any RowSource = sources.count == 1 ? sources[0] : try MergeSource(sources, selection)
     let inputs = task.inputs.map(\.metadata)
