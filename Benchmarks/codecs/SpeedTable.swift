@@ -9,7 +9,9 @@ enum SpeedTable {
 
   static func print(only: String) throws {
     Swift.print("speed, million values a second, one core, pages of 8,192 values in cache")
-    Swift.print("sample, effort                          codec                        encode    decode")
+    Swift.print(
+      pad("sample, effort", 40) + pad("codec", 28), pad("encode", 9), pad("decode", 9), pad("sum", 9), pad("all", 9),
+      pad("all, 360 rows", 9))
     var random = SplitMix(state: 9)
     let noise = (0..<8192).map { _ in (random.normal() * 1e-3 + 1).bitPattern }
     var level = 1.0
@@ -45,7 +47,24 @@ enum SpeedTable {
     let decode = try page.withUnsafeBytes { raw in
       try rate(sample.words.count, turns: 200) { _ = try PageDecoder.decode(raw, file: file, offset: 0) }
     }
-    Swift.print(pad("\(sample.name), \(effort)", 40) + pad(label, 28), pad(decimal(encode), 9), pad(decimal(decode), 9))
+    let count = sample.words.count
+    func aggregate(_ segments: [Range<Int>], _ wanted: PageAggregates) throws -> Double {
+      try page.withUnsafeBytes { raw in
+        try rate(count, turns: 200) {
+          _ = try PageAggregator.aggregate(
+            raw, segments: segments, wanted: wanted, isVerified: true, file: file, offset: 0)
+        }
+      }
+    }
+    let all: PageAggregates = [.sum, .range, .ends]
+    // Hours of a series with a row every 10 s.
+    let hours = stride(from: 0, to: count, by: 360).map { $0..<min($0 + 360, count) }
+    let figures = [
+      encode, decode, try aggregate([0..<count], .sum), try aggregate([0..<count], all), try aggregate(hours, all),
+    ]
+    Swift.print(
+      pad("\(sample.name), \(effort)", 40) + pad(label, 28),
+      figures.map { pad("\(Int($0.rounded()))", 9) }.joined(separator: " "))
   }
 
   private static func gorilla(_ words: [UInt64]) throws {

@@ -18,6 +18,10 @@
 /// CRC-32C (Castagnoli) of `count` bytes, continuing from `crc` (0 to begin). Same values as RFC 3720.
 uint32_t cvarve_crc32c(uint32_t crc, const void *bytes, size_t count);
 
+/// Replaces signed integers by the bit patterns of the doubles nearest to integer ÷ power and answers 1; or 0, and
+/// replaces none, if one is not within ±2^51.
+int cvarve_scale_decimals(uint64_t *words, size_t count, double power);
+
 /// First `byte` in [bytes, bytes+count), or NULL.
 static inline const void *cvarve_memchr(const void *bytes, int byte, size_t count) {
   return memchr(bytes, byte, count);

@@ -12,6 +12,7 @@
 //
 // -0, NaN, infinities and what does not come back bit by bit are exceptions; the integer before stands in their place.
 
+import CVarve
 import VarveCore
 
 enum DecimalCodec {
@@ -21,8 +22,7 @@ enum DecimalCodec {
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
   ]
-  /// Added to an integer within ±2^51 it makes a double of the sum's mantissa; processors without a conversion of
-  /// 64-bit integers in vectors get one by it.
+  /// Added to a double within ±2^51 and taken off again it leaves the nearest integer.
   @inline(__always) private static var shifter: Double { 0x1.8p52 }
   private static let writtenExponentLimit = 18
 
@@ -104,8 +104,7 @@ enum DecimalCodec {
     guard exceptionCount <= count else {
       throw VarveError(.corruption, "\(count) decimals have \(exceptionCount) exceptions")
     }
-    try IntegerCodec.read(stream: count, from: &reader, into: out)
-    scale(out, count, by: powers[exponent])
+    try read(scaled: count, by: powers[exponent], from: &reader, into: out)
     guard exceptionCount > 0 else { return }
     let positions = Buffer<UInt64>(capacity: exceptionCount)
     try IntegerCodec.read(stream: exceptionCount, from: &reader, into: positions.base)
@@ -120,17 +119,21 @@ enum DecimalCodec {
     }
   }
 
+  /// A stream of integers as doubles, a vector at a time: what was unpacked is scaled while it is in the first cache.
+  static func read(
+    scaled count: Int, by power: Double, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
+  ) throws {
+    var vectors = try IntegerCodec.vectors(stream: count, reader)
+    while vectors.remaining > 0 {
+      let target = out + vectors.position
+      scale(target, try vectors.next(into: target), by: power)
+    }
+    reader = vectors.reader
+  }
+
   /// Integers become doubles, in place.
   static func scale(_ words: UnsafeMutablePointer<UInt64>, _ count: Int, by power: Double) {
-    var beyond: UInt64 = 0
-    for i in 0..<count { beyond |= (words[i] &+ 1 << 51) &>> 52 }
-    guard beyond == 0 else {
-      for i in 0..<count { words[i] = (Double(Int64(bitPattern: words[i])) / power).bitPattern }
-      return
-    }
-    let shift = shifter
-    for i in 0..<count {
-      words[i] = ((Double(bitPattern: words[i] &+ shift.bitPattern) - shift) / power).bitPattern
-    }
+    guard cvarve_scale_decimals(words, count, power) == 0 else { return }
+    for i in 0..<count { words[i] = (Double(Int64(bitPattern: words[i])) / power).bitPattern }
   }
 }

@@ -137,9 +137,7 @@ package enum DoubleCodec {
   ) throws {
     switch codec {
     case .gorilla: try Gorilla.decode(count, from: &reader, into: out)
-    case .integral:
-      try IntegerCodec.read(stream: count, from: &reader, into: out)
-      DecimalCodec.scale(out, count, by: 1)
+    case .integral: try DecimalCodec.read(scaled: count, by: 1, from: &reader, into: out)
     case .decimal: try DecimalCodec.read(count, from: &reader, into: out)
     case .realDoubles: try RealDoubleCodec.read(count, from: &reader, into: out)
     default: try IntegerCodec.decode(codec, count: count, from: &reader, into: out)

@@ -20,11 +20,23 @@ extension IntegerCodec {
   private static func read(
     stream count: Int, _ nesting: Nesting, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
   ) throws {
+    let codec = try readCodec(&reader)
+    try decode(codec, count: count, nesting, from: &reader, into: out)
+  }
+
+  /// A stream with its codec in front, to be read a vector at a time.
+  static func vectors(stream count: Int, _ reader: ByteReader) throws -> IntegerVectors {
+    var reader = reader
+    let codec = try readCodec(&reader)
+    return try IntegerVectors(codec, count: count, .outermost, reader)
+  }
+
+  private static func readCodec(_ reader: inout ByteReader) throws -> ValueCodec {
     let tag = try reader.readByte()
     guard let codec = ValueCodec(rawValue: tag) else {
       throw VarveError(.corruption, "an integer stream has an unknown codec (\(tag))")
     }
-    try decode(codec, count: count, nesting, from: &reader, into: out)
+    return codec
   }
 
   /// Reads `count` words into `out`, which has room for them.

@@ -153,8 +153,9 @@ enum NibbleEntropy {
   private static func readCoded(
     _ count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt8>
   ) throws {
-    try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: scale) { slots in
-      guard let table = slots.baseAddress else { return }
+    try withUnsafeTemporaryAllocation(byteCount: Table.byteCount, alignment: 8) { held in
+      guard let room = held.baseAddress else { return }
+      let table = Table(room)
       try readTable(from: &reader, into: table)
       let bytes = try reader.readRaw(try reader.readLength())
       guard let base = bytes.baseAddress, bytes.count >= laneCount * 4, bytes.count & 1 == 0 else {
@@ -183,8 +184,22 @@ enum NibbleEntropy {
     }
   }
 
-  /// A slot's entry: symbol, frequency << 8, and the slot's distance from the symbol's start << 20.
-  private static func readTable(from reader: inout ByteReader, into table: UnsafeMutablePointer<UInt32>) throws {
+  /// What each slot says, in three arrays: whole loads cost less than cutting one up.
+  private struct Table {
+    static let byteCount = scale * 5
+    let frequencies: UnsafeMutablePointer<UInt16>
+    /// Of the slot from the start of its symbol.
+    let distances: UnsafeMutablePointer<UInt16>
+    let symbols: UnsafeMutablePointer<UInt8>
+
+    init(_ room: UnsafeMutableRawPointer) {
+      frequencies = room.bindMemory(to: UInt16.self, capacity: scale)
+      distances = (room + scale * 2).bindMemory(to: UInt16.self, capacity: scale)
+      symbols = (room + scale * 4).bindMemory(to: UInt8.self, capacity: scale)
+    }
+  }
+
+  private static func readTable(from reader: inout ByteReader, into table: Table) throws {
     let mask = try reader.readUInt16()
     guard mask != 0 else { throw VarveError(.corruption, "coded symbols without a symbol") }
     let packed = try reader.readRaw(BitPacking.byteCount(count: mask.nonzeroBitCount - 1, width: scaleBits))
@@ -202,8 +217,9 @@ enum NibbleEntropy {
         guard frequency > 0, frequency <= scale - slot else {
           throw VarveError(.corruption, "the frequencies of coded symbols pass their scale")
         }
-        let entry = UInt32(symbol) | UInt32(frequency) << 8
-        for distance in 0..<frequency { table[slot + distance] = entry | UInt32(distance) << 20 }
+        (table.frequencies + slot).update(repeating: UInt16(frequency), count: frequency)
+        (table.symbols + slot).update(repeating: UInt8(symbol), count: frequency)
+        for distance in 0..<frequency { table.distances[slot + distance] = UInt16(truncatingIfNeeded: distance) }
         slot += frequency
       }
     }
@@ -225,22 +241,23 @@ enum NibbleEntropy {
 
   @inline(__always)
   private static func step(
-    _ x: inout UInt32, _ base: UnsafeRawPointer, _ at: inout Int, _ table: UnsafePointer<UInt32>
+    _ x: inout UInt32, _ base: UnsafeRawPointer, _ at: inout Int, _ table: Table
   ) -> UInt8 {
-    let entry = table[Int(x & UInt32(scale - 1))]
-    let stepped = ((entry &>> 8) & 0xFFF) &* (x &>> UInt32(scaleBits)) &+ (entry &>> 20)
+    let slot = Int(x & UInt32(scale - 1))
+    let stepped =
+      UInt32(table.frequencies[slot]) &* (x &>> UInt32(scaleBits)) &+ UInt32(table.distances[slot])
     let word = UInt32(UInt16(littleEndian: base.loadUnaligned(fromByteOffset: at, as: UInt16.self)))
     let isLow = stepped < lowest
     x = isLow ? stepped &<< 16 | word : stepped
     at &+= isLow ? 2 : 0
-    return UInt8(truncatingIfNeeded: entry)
+    return table.symbols[slot]
   }
 
   /// Whole groups of eight, as long as 16 bytes are left; how many symbols that gave.
   @inline(never)
   private static func decode(
     _ count: Int, _ base: UnsafeRawPointer, _ byteCount: Int, _ position: inout Int, _ states: inout States,
-    _ table: UnsafePointer<UInt32>, _ out: UnsafeMutablePointer<UInt8>
+    _ table: Table, _ out: UnsafeMutablePointer<UInt8>
   ) -> Int {
     var (a, b, c, d) = (states.a, states.b, states.c, states.d)
     var (e, f, g, h) = (states.e, states.f, states.g, states.h)
@@ -264,7 +281,7 @@ enum NibbleEntropy {
   }
 
   private static func decodeGroup(
-    _ count: Int, _ base: UnsafeRawPointer, _ at: inout Int, _ states: inout States, _ table: UnsafePointer<UInt32>,
+    _ count: Int, _ base: UnsafeRawPointer, _ at: inout Int, _ states: inout States, _ table: Table,
     _ out: UnsafeMutablePointer<UInt8>
   ) {
     for lane in 0..<count {
