@@ -98,22 +98,28 @@ def fill_and_compare(context, chance):
     # Full row blocks, in chunks that a closed directory was flushed into.
     server = context.server()
     send(server, format_data.every_codec(chance), format_data.many_series(chance), format_data.DOOMED)
+    send(server, [f"thinned,host=h{number % 5} v={number}i {number * 10**9}\n" for number in range(50)])
     with connect(server) as connection:
         format_data.nulls_by_insert(connection)
         connection.execute("DROP TABLE dropped_at_once")
     server.stop()
     context.run("flush", "--data", server.data)
 
-    # Late rows, overlaps, and NULLs over values; they are in the log when the server dies.
+    # Late rows, overlaps, deletes, and NULLs over values; they are in the log when the server dies. Whoever compacts
+    # would make one chunk of those that lie over each other.
+    server.flags = ("--compaction", "off")
     server.start()
     with connect(server) as connection:
         send(server, format_data.overlaps(chance), format_data.edges())
         format_data.nulls_over_values(connection, 1)
         connection.execute("DROP TABLE dropped_later")
+        connection.execute("DELETE FROM thinned WHERE host IN ('h1', 'h2', 'h4')")
+        connection.execute("DELETE FROM thinned WHERE time < '1970-01-01T00:00:10Z'")
+        send(server, ["thinned,host=h1 v=-1i 1000000000\n"])
     server.kill()
 
     # A recovery; chunks that the server seals by itself, over the first ones; and a log over those.
-    server.flags = ("--seal-age", "1s")
+    server.flags = ("--seal-age", "1s", "--compaction", "off")
     server.start()
     with connect(server) as connection:
         while live_chunks(server) < 2:
@@ -193,7 +199,7 @@ def expect_all_forms_met(met):
         "vector, whole": [False, True], "vector, wide": [False, True],
         "vector residuals, zigzag": [False, True], "vector exceptions": [False, True], "manifest frame": [1, 2, 3],
         "log frame": [1, 2, 3], "log compression": [0, 1], "log presence": [0, 1], "log times": [0, 1],
-        "log word width": [0, 1, 2, 4, 8], "log segment": ["the first", "a further one"],
+        "deletion": ["some series", "all series"], "log word width": [0, 1, 2, 4, 8], "log segment": ["the first", "a further one"],
     }
     missing = [(what, form) for what, known in forms.items() for form in known if not met[what, form]]
     assert not missing, f"not met: {missing}"

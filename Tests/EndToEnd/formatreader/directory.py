@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .chunk import Chunk
 from .logfile import BEGIN, HEADER_LENGTH, LogFile, unwrap
 from .primitives import Cursor, require, signed
-from .records import ABSENT, TAG, VALUE, Catalog, read_commit
+from .records import ABSENT, TAG, VALUE, Catalog, read_commit, read_deletion
 
 CHECKPOINT, EDIT, MANIFEST_MARK = 1, 2, 3
 COMMIT, MARK = 1, 2
@@ -32,11 +32,14 @@ class Directory:
         self._read_manifest()
         self._read_series()
         cells = {}  # (table id, series, time): {column id: cell}
-        for chunk in self._chunks():
+        for chunk, deletions in self._chunks():
             for block in chunk.decoded():
+                merge(block, cells, deletions)
+        for deletions, blocks in self._log():
+            for place in [place for place in cells if any(each.covers(*place) for each in deletions)]:
+                del cells[place]
+            for block in blocks:
                 merge(block, cells)
-        for block in self._log():
-            merge(block, cells)
         self.tables = {table.name: table for table in self.catalog.tables.values()}
         self.rows = self._rows(cells)
 
@@ -49,7 +52,7 @@ class Directory:
         file_id, path = self._files("manifest", ".manifest")[-1]
         file = LogFile(path, file_id, b"VARVEMAN")
         require(len(file.data) >= file.made_length, "the manifest is shorter than it was made")
-        self.live, self.sequence, end, number = {}, 0, HEADER_LENGTH, 0
+        self.live, self.tombstones, self.sequence, end, number = {}, {}, 0, HEADER_LENGTH, 0
         self.flushed = self.log_start = 0
         for frame in file.chain():
             self.met["manifest frame", frame.kind] += 1
@@ -59,12 +62,12 @@ class Directory:
                 require(frame.kind == (CHECKPOINT if number == 0 else EDIT), f"a manifest frame of kind {frame.kind}")
                 require(number == 0 or frame.sequence == number + 1, "edits out of order")
                 number = frame.sequence
-                self._apply(unwrap(frame.payload, self.met))
+                self._apply(unwrap(frame.payload, self.met), file.version)
             end = frame.end
         require(number > 0, "the manifest has no checkpoint")
         require(all(frame.durable <= end for frame in file.all_frames()), "the manifest is damaged at its end")
 
-    def _apply(self, body):
+    def _apply(self, body, version):
         cursor = Cursor(body)
         cursor.zigzag()
         flushed, start = cursor.varint(), cursor.varint()
@@ -83,10 +86,30 @@ class Directory:
                      "least_time": cursor.zigzag(), "greatest_time": cursor.zigzag()}
             for name in ("first_series", "last_series", "first_sequence", "last_sequence"):
                 entry[name] = cursor.varint()
+            entry["level"], entry["deleted_through"] = 0, entry["last_sequence"]
+            if version >= 2:
+                entry["level"] = cursor.u8()
+                entry["deleted_through"] += cursor.varint()
+                require(entry["level"] <= 2, f"chunk {entry['id']} is of level {entry['level']}")
             require(entry["id"] not in self.live, f"chunk {entry['id']} is added twice")
             self.live[entry["id"]] = entry
         self.live = {id_: entry for id_, entry in self.live.items() if entry["table"] in self.catalog.tables}
+        if version >= 2:
+            self._apply_tombstones(cursor)
+        self.tombstones = {key: each for key, each in self.tombstones.items() if key[0] in self.catalog.tables}
         cursor.end("an edit")
+
+    def _apply_tombstones(self, cursor):
+        for _ in range(cursor.varint()):
+            del self.tombstones[cursor.varint(), cursor.varint()]
+        added = {}
+        for _ in range(cursor.varint()):
+            sequence = cursor.varint()
+            require(sequence <= self.flushed, "a tombstone of a commit that is not flushed")
+            deletion = read_deletion(cursor, self.met)
+            added.setdefault((deletion.table, sequence), []).append(deletion)
+        require(not added.keys() & self.tombstones.keys(), "a tombstone is added twice")
+        self.tombstones.update(added)
 
     def _read_series(self):
         path = dict(self._files("series", ".series"))[self.series_file]
@@ -104,20 +127,23 @@ class Directory:
         require(end == self.series_length, "the series file is damaged")
 
     def _chunks(self):
-        """Live chunks, oldest writes first."""
+        """Live chunks, oldest writes first, each with the deletions that cover rows of it."""
         paths = dict(self._files("chunks", ".chunk"))
         for entry in sorted(self.live.values(), key=lambda entry: entry["first_sequence"]):
             chunk = Chunk(paths[entry["id"]], entry["id"], self.met)
             require(entry["bytes"] == len(chunk.data), f"{chunk.path}: length")
             require(chunk.last_sequence <= self.flushed, f"{chunk.path}: rows that are not flushed")
-            for name in entry.keys() - {"id", "bytes"}:
+            for name in entry.keys() - {"id", "bytes", "level", "deleted_through"}:
                 require(getattr(chunk, name) == entry[name], f"{chunk.path}: {name} is not what the manifest says")
             table = self.catalog.tables[chunk.table]
             require(all(table.columns[column][1] == type_ for column, type_ in chunk.columns), f"{chunk.path}: columns")
-            yield chunk
+            self.met["chunk level", entry["level"]] += 1
+            yield chunk, [each for (_, sequence), deletions in self.tombstones.items()
+                          if sequence > entry["deleted_through"] for each in deletions]
 
     def _log(self):
-        """Blocks of rows that no chunk has, in order; applies catalog changes and series on the way."""
+        """What commits say that no chunk has, in order: deletions, then blocks of rows; applies catalog changes and series
+        on the way."""
         segments = [LogFile(path, id_, b"VARVEWAL") for id_, path in self._files("wal", ".wal")]
         for segment in segments:
             require(len(segment.data) == segment.made_length, f"segment {segment.id}: length")
@@ -141,7 +167,7 @@ class Directory:
                 if frame.kind == COMMIT:
                     sequence += 1
                     require(frame.sequence == sequence, "commits out of order")
-                    yield from read_commit(unwrap(frame.payload, self.met), self.catalog, self.met)
+                    yield read_commit(unwrap(frame.payload, self.met), self.catalog, self.met, segment.version)
             claims += ends[-1:] or [frame.durable for frame in segment.all_frames()]
         require(max(claims) <= self.log_end, "the log is damaged at its end")
 
@@ -158,11 +184,13 @@ class Directory:
         return rows
 
 
-def merge(block, cells):
-    """Lays the rows of a block over older ones, field by field."""
+def merge(block, cells, deletions=()):
+    """Lays the rows of a block over older ones, field by field; rows that are deleted are no rows."""
     merged = []
     for series, time in zip(block.series, block.times):
-        merged.append(cells.setdefault((block.table, series, signed(time)), {}))
+        place = (block.table, series, signed(time))
+        is_deleted = any(each.covers(*place) for each in deletions)
+        merged.append({} if is_deleted else cells.setdefault(place, {}))
     for column, (_, states, values) in block.fields.items():
         for row, state, value in zip(merged, states, values):
             if state != ABSENT:

@@ -37,6 +37,7 @@ class LogFile:
             cursor.u32(), cursor.u32(), cursor.u64(), cursor.u64(), cursor.i64())
         require(checksum == salted_crc(file_id, 0, self.data[8:12], self.data[16:64]), f"{path}: header checksum")
         require_version(version, path)
+        self.version = version
         require(named == file_id, f"{path}: is file {named}")
         require(self.data[40:64] == bytes(24), f"{path}: reserved bytes")
 

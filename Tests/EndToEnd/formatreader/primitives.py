@@ -111,5 +111,8 @@ class Cursor:
     def text(self):
         return self.take(self.varint())
 
+    def at_end(self):
+        return self.position == len(self.data)
+
     def end(self, what):
         require(self.position == len(self.data), f"bytes follow the end of {what}")

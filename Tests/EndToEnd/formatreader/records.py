@@ -70,16 +70,48 @@ class Catalog:
             known[series] = tags
 
 
-def read_commit(body, catalog, met):
-    """Applies the catalog changes and series of a commit; gives its blocks of rows."""
+@dataclass
+class Deletion:
+    """Rows of some series of a table, within a range of time. `ranges` holds pairs of series ids; None: all series."""
+    table: int
+    least_time: int
+    greatest_time: int
+    ranges: list
+
+    def covers(self, table, series, time):
+        return (table == self.table and self.least_time <= time <= self.greatest_time
+                and (self.ranges is None or any(first <= series <= last for first, last in self.ranges)))
+
+
+def read_deletion(cursor, met):
+    table, least, greatest = cursor.varint(), cursor.zigzag(), cursor.zigzag()
+    require(least <= greatest, "a deletion ends before it begins")
+    count, ranges, lower = cursor.varint(), [], 0
+    for _ in range(count):
+        first = lower + cursor.varint()
+        last = first + cursor.varint()
+        require(last < (1 << 32) - 1, "a deletion of series beyond 32 bits")
+        ranges.append((first, last))
+        lower = last + 2
+    met["deletion", "some series" if count else "all series"] += 1
+    return Deletion(table, least, greatest, ranges if count else None)
+
+
+def read_commit(body, catalog, met, version):
+    """Applies the catalog changes and series of a commit; gives its deletions, and its blocks of rows."""
     cursor = Cursor(body)
     cursor.zigzag()
     catalog.read_changes(cursor)
     for _ in range(cursor.varint()):
         catalog.read_series(cursor)
     blocks = [read_block(cursor, met) for _ in range(cursor.varint())]
+    deletions = []
+    if version >= 2 and not cursor.at_end():
+        count = cursor.varint()
+        require(count > 0, "a count of no deletions")
+        deletions = [read_deletion(cursor, met) for _ in range(count)]
     cursor.end("a commit record")
-    return blocks
+    return deletions, blocks
 
 
 def read_block(cursor, met):
