@@ -136,8 +136,8 @@ extension Database {
   private func tags(of series: SeriesID, _ names: [(name: String, column: TagColumn)]) -> [String: String] {
     var tags: [String: String] = [:]
     for (name, column) in names {
-      let index = Int(series.rawValue)
-      if index < column.codes.count, column.codes[index] != 0 { tags[name] = column.values[Int(column.codes[index])] }
+      let code = column.code(of: series)
+      if code != 0 { tags[name] = column.value(code) }
     }
     return tags
   }

@@ -52,7 +52,7 @@ import VarveStorage
       for run in batch.runs {
         for _ in 0..<run.count {
           let identity = Identity(
-            tags: ["h": tags.values[Int(tags.codes[Int(run.series.rawValue)])]], time: batch.times[row])
+            tags: ["h": tags.value(tags.code(of: run.series))], time: batch.times[row])
           #expect(found.updateValue(Int64(bitPattern: batch.fields[0].words[row]), forKey: identity) == nil)
           row += 1
         }

@@ -21,19 +21,6 @@ package struct RowsRecord: Sendable {
   }
 }
 
-/// New series of one table, with consecutive ids.
-package struct SeriesRecord: Sendable {
-  package let table: TableID
-  package let first: SeriesID
-  /// A tag set each, by column id ascending; values are UTF-8 and not empty.
-  package let series: [[(column: ColumnID, value: [UInt8])]]
-  package init(table: TableID, first: SeriesID, series: [[(column: ColumnID, value: [UInt8])]]) {
-    self.table = table
-    self.first = first
-    self.series = series
-  }
-}
-
 package struct CommitRecord: Sendable {
   package var wallNanoseconds: Int64
   package var changes: [CatalogChange]
@@ -90,40 +77,6 @@ package struct CommitRecord: Sendable {
   }
 }
 
-extension SeriesRecord {
-  package func append(to body: inout ByteWriter) {
-    body.append(varint: UInt64(table.rawValue))
-    body.append(varint: UInt64(first.rawValue))
-    body.append(varint: UInt64(series.count))
-    for tags in series {
-      body.append(varint: UInt64(tags.count))
-      for tag in tags {
-        body.append(varint: UInt64(tag.column.rawValue))
-        body.append(prefixed: tag.value)
-      }
-    }
-  }
-
-  package static func read(from reader: inout ByteReader) throws -> SeriesRecord {
-    let table = TableID(rawValue: try reader.readUInt32Varint())
-    let first = SeriesID(rawValue: try reader.readUInt32Varint())
-    var series: [[(column: ColumnID, value: [UInt8])]] = []
-    for _ in 0..<(try reader.readCount(minimumByteCount: 1)) {
-      var tags: [(column: ColumnID, value: [UInt8])] = []
-      for _ in 0..<(try reader.readCount(minimumByteCount: 2)) {
-        let column = ColumnID(rawValue: try reader.readUInt16Varint())
-        let value = try reader.readPrefixed()
-        guard tags.last.map({ $0.column < column }) ?? true, !value.isEmpty, isUTF8(value) else {
-          throw VarveError(.corruption, "a series has tags out of order, twice, empty or not in UTF-8")
-        }
-        tags.append((column, value))
-      }
-      series.append(tags)
-    }
-    return SeriesRecord(table: table, first: first, series: series)
-  }
-}
-
 extension RowsRecord {
   func append(to body: inout ByteWriter) {
     body.append(varint: UInt64(table.rawValue))
@@ -156,6 +109,3 @@ extension RowsRecord {
     return RowsRecord(table: table, series: series, times: times, fields: fields)
   }
 }
-
-/// Whether the bytes are valid UTF-8.
-package func isUTF8(_ bytes: [UInt8]) -> Bool { String(validating: bytes, as: UTF8.self) != nil }

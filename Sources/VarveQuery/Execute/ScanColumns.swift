@@ -6,29 +6,29 @@ import VarveStorage
 
 /// One tag over the series of a scan.
 final class TagReader {
-  private let codes: [UInt32]
+  private let tag: TagColumn
   private let dictionary: TextDictionary
   /// Code of the tag column → code of `dictionary`, where only some values are in it.
   private let smaller: [UInt32: UInt32]?
 
   init(_ tag: TagColumn, _ series: SeriesSet) {
-    codes = tag.codes
+    self.tag = tag
     // A scan of few series does not pay for all values of the tag.
-    if case .some(let ids) = series, ids.count * 4 < tag.values.count {
+    if case .some(let ids) = series, ids.count * 4 < tag.codeCount {
       var values = [""]
       var map: [UInt32: UInt32] = [0: 0]
-      for id in ids where Int(id.rawValue) < tag.codes.count {
-        let code = tag.codes[Int(id.rawValue)]
+      for id in ids {
+        let code = tag.code(of: id)
         if map[code] == nil {
           map[code] = UInt32(values.count)
-          values.append(tag.values[Int(code)])
+          values.append(tag.value(code))
         }
       }
       smaller = map
       dictionary = TextDictionary(values)
     } else {
       smaller = nil
-      dictionary = TextDictionary(tag.values.isEmpty ? [""] : tag.values)
+      dictionary = TextDictionary(tag.codeCount == 0 ? [""] : tag.values)
     }
   }
 
@@ -36,8 +36,7 @@ final class TagReader {
     let out = Buffer<UInt32>(capacity: count)
     var nulls: Buffer<UInt8>?
     for run in runs {
-      let series = Int(run.series.rawValue)
-      var code = series < codes.count ? codes[series] : 0
+      var code = tag.code(of: run.series)
       if let smaller { code = smaller[code] ?? 0 }
       if code == 0 {
         if nulls == nil { nulls = Buffer(repeating: 0, count: count) }
@@ -87,17 +86,17 @@ enum TagConditions {
     if let values = try listed(condition, context) { return TagPredicate(column: column, condition: .isIn(values)) }
     let tag = context.snapshot.tagColumn(column, of: table)
     // Row 0 stands for a series without the tag.
-    let count = max(tag.values.count, 1)
+    let count = max(tag.codeCount, 1)
     let codes = Buffer<UInt32>((0..<UInt32(count)).map { $0 })
     let nulls = Buffer<UInt8>(repeating: 0, count: count)
     nulls[0] = 1
-    let dictionary = TextDictionary(tag.values.isEmpty ? [""] : tag.values)
+    let dictionary = TextDictionary(tag.codeCount == 0 ? [""] : tag.values)
     let values = Column(type: .text, count: count, storage: .dictionary(codes, dictionary), nulls: nulls)
     let result = try context.evaluate(condition, QueryBatch(count: count, columns: [values]))
     let chosen = Column.selection(of: result)
     var accepted: [String] = []
     var acceptsMissing = false
-    for row in chosen.span { if row == 0 { acceptsMissing = true } else { accepted.append(tag.values[Int(row)]) } }
+    for row in chosen.span { if row == 0 { acceptsMissing = true } else { accepted.append(tag.value(row)) } }
     if !acceptsMissing { return TagPredicate(column: column, condition: .isIn(accepted)) }
     let bytes = Set(accepted.map { Array($0.utf8) })
     return TagPredicate(

@@ -48,19 +48,24 @@ package final class SeriesFile {
   package func append(_ records: [SeriesRecord]) throws {
     guard !records.isEmpty else { return }
     var at = byteCount
+    func write(_ part: SeriesRecord) throws {
+      var body = ByteWriter()
+      part.append(to: &body)
+      var frame = LogBody.frame(body)
+      RecordFrame.seal(&frame, kind: Self.frameKind, sequence: .zero, durable: 0, file: id, offset: at)
+      try file.write(frame, at: at)
+      at += frame.count
+    }
     for record in records {
-      for start in stride(from: 0, to: record.series.count, by: Self.seriesPerFrame) {
-        let end = min(start + Self.seriesPerFrame, record.series.count)
-        let part = SeriesRecord(
-          table: record.table, first: SeriesID(rawValue: record.first.rawValue + UInt32(start)),
-          series: Array(record.series[start..<end]))
-        var body = ByteWriter()
-        part.append(to: &body)
-        var frame = LogBody.frame(body)
-        RecordFrame.seal(&frame, kind: Self.frameKind, sequence: .zero, durable: 0, file: id, offset: at)
-        try file.write(frame, at: at)
-        at += frame.count
+      var part = SeriesRecord(table: record.table, first: record.first)
+      try record.forEachSeries { tags in
+        part.append(tags)
+        guard part.count == Self.seriesPerFrame else { return }
+        try write(part)
+        part = SeriesRecord(
+          table: record.table, first: SeriesID(rawValue: part.first.rawValue + UInt32(Self.seriesPerFrame)))
       }
+      if part.count > 0 { try write(part) }
     }
     try file.sync()
     byteCount = at

@@ -31,40 +31,38 @@ package final class SeriesIndexes: Sendable {
   package func apply(_ record: SeriesRecord, catalog: Catalog) throws {
     guard let schema = catalog.tables[record.table] else { return }
     let index = self[record.table]
-    let names = TagNames(schema)
-    for (offset, tags) in record.series.enumerated() {
-      let id = Int(record.first.rawValue) + offset
-      guard id >= index.count else { continue }
-      guard id == index.count else {
-        throw VarveError(
-          .corruption, "series \(index.count) of table \(record.table.rawValue) is missing before series \(id)")
-      }
-      _ = try index.add(try key(tags, schema), column: names.find)
+    let keys = SeriesKeyWriter(schema)
+    var known = index.count
+    var id = Int(record.first.rawValue)
+    guard id <= known || record.count == 0 else {
+      throw VarveError(.corruption, "series \(known) of table \(record.table.rawValue) is missing before series \(id)")
     }
-  }
-
-  private func key(_ tags: [(column: ColumnID, value: [UInt8])], _ schema: TableSchema) throws -> SeriesKey {
-    var named: [(name: [UInt8], value: [UInt8])] = []
-    for tag in tags {
-      guard let column = schema.column(tag.column), column.isTag else {
-        throw VarveError(.corruption, "a series of table \(schema.id.rawValue) has a tag that is no column of it")
-      }
-      named.append((Array(column.name.utf8), tag.value))
+    try record.forEachSeries { tags in
+      defer { id += 1 }
+      guard id == known else { return }
+      try index.add(tags, hashed: hash(try keys.key(tags)))
+      known += 1
     }
-    named.sort { $0.name.lexicographicallyPrecedes($1.name) }
-    var bytes: [UInt8] = []
-    for tag in named { SeriesKey.append(name: tag.name[...], value: tag.value[...], to: &bytes) }
-    return SeriesKey(canonical: bytes)
   }
 }
 
 extension SeriesIndex {
   /// Series `from..<to` of this index, as records define them.
   package func record(_ table: TableID, from: Int, to: Int) -> SeriesRecord {
-    SeriesRecord(
-      table: table, first: SeriesID(rawValue: UInt32(from)),
-      series: (from..<to).map { series in
-        tags(of: SeriesID(rawValue: UInt32(series))).map { ($0.column, Array($0.value.utf8)) }
-      })
+    var record = SeriesRecord(table: table, first: SeriesID(rawValue: UInt32(from)))
+    var tags: [(column: ColumnID, value: UnsafeBufferPointer<UInt8>)] = []
+    for start in stride(from: from, to: to, by: Self.seriesPerLock) {
+      state.withLock { state in
+        for series in start..<min(start + Self.seriesPerLock, to) {
+          tags.removeAll(keepingCapacity: true)
+          state.forEachTag(of: series) { tags.append(($0, $1)) }
+          record.append(tags)
+        }
+      }
+    }
+    return record
   }
+
+  /// Queries wait for no more.
+  private static let seriesPerLock = 1024
 }

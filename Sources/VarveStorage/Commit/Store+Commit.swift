@@ -151,7 +151,7 @@ extension Store {
   private func applyAndPublish(_ group: inout ResolvedGroup, sequence: Sequence) {
     unloggedChanges.removeAll()
     tablesWithUnloggedSeries.removeAll()
-    for record in group.series { loggedSeries[record.table] = Int(record.first.rawValue) + record.series.count }
+    for record in group.series { loggedSeries[record.table] = Int(record.first.rawValue) + record.count }
     let dropped = group.changes.compactMap { if case .dropTable(let table) = $0 { table } else { nil } }
     let now = options.clock.monotonicNanoseconds()
     var removed: [ChunkHandle] = []

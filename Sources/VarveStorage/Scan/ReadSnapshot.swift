@@ -103,19 +103,6 @@ package protocol ScanCursor: AnyObject {
   var statistics: ScanStatistics { get }
 }
 
-/// The values of one tag column over all series of a table: a code a series, and what the codes stand for.
-package struct TagColumn: Sendable {
-  /// Series → code; 0 is "no such tag" (NULL). Codes index `values`. May be shorter than the table has series: the
-  /// rest lack the tag.
-  package let codes: [UInt32]
-  /// Code → value; `values[0]` is unused.
-  package let values: [String]
-  package init(codes: [UInt32], values: [String]) {
-    self.codes = codes
-    self.values = values
-  }
-}
-
 package struct TableStatistics: Sendable {
   package var rows = 0
   package var headRows = 0

@@ -52,7 +52,7 @@ package enum FileInspector {
         let unpacked = try LogBody.unpack(payload)
         var reader = ByteReader(unpacked)
         let record = try SeriesRecord.read(from: &reader)
-        return "series \(record.first.rawValue)+\(record.series.count) of table \(record.table.rawValue)"
+        return "series \(record.first.rawValue)+\(record.count) of table \(record.table.rawValue)"
       }
     } catch {
       return "DAMAGED: \(error)"
@@ -71,7 +71,7 @@ package enum FileInspector {
     case .commit:
       let record = try CommitRecord.decode(payload, version: version)
       let rows = record.rows.map { "\($0.times.count) rows × \($0.fields.count) fields of table \($0.table.rawValue)" }
-      let series = record.series.reduce(0) { $0 + $1.series.count }
+      let series = record.series.reduce(0) { $0 + $1.count }
       return "commit \(frame.sequence.rawValue): \(record.changes.count) catalog changes, \(series) new series, "
         + (record.deletions.isEmpty ? "" : "\(record.deletions.count) deletions, ")
         + (rows.isEmpty ? "no rows" : rows.joined(separator: ", "))

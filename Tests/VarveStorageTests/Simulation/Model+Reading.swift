@@ -28,10 +28,9 @@ extension Model {
       let columns = batch.fields.map(CellReader.init)
       var row = 0
       for run in batch.runs {
-        let series = Int(run.series.rawValue)
         var identity = Identity(tags: [:], time: 0)
-        for (name, column) in tags where series < column.codes.count && column.codes[series] != 0 {
-          identity.tags[name] = column.values[Int(column.codes[series])]
+        for (name, column) in tags where column.code(of: run.series) != 0 {
+          identity.tags[name] = column.value(column.code(of: run.series))
         }
         for _ in 0..<run.count {
           identity.time = times[row]
