@@ -122,14 +122,8 @@ extension Database {
       }
       return column.id
     }
-    let predicates = try scan.tags.map { name, value in
-      guard let column = table.column(named: name), column.isTag else {
-        throw VarveError(.notFound, "table \"\(table.name)\" has no tag \"\(name)\"", sqlState: "42703")
-      }
-      return TagPredicate(column: column.id, condition: .isIn([value]))
-    }
     return ScanRequest(
-      table: table.id, series: snapshot.series(of: table.id, where: predicates),
+      table: table.id, series: snapshot.series(of: table.id, where: try Self.predicates(scan.tags, table)),
       time: TimeRange(lower: scan.time.lowerBound, upper: scan.time.upperBound), fields: fields)
   }
 

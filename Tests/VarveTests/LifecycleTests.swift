@@ -123,7 +123,9 @@ import Varve
   }
 
   @Test func flushMovesRowsToChunksAndNothingElse() async throws {
-    let database = try await Database.open(scratch.database)
+    var options = Database.Options()
+    options.compaction = false
+    let database = try await Database.open(scratch.database, options: options)
     for number in 0..<10 { try await database.write([point(number)]) }
     let chunks = { try FileManager.default.contentsOfDirectory(atPath: scratch.database + "/chunks").count }
     #expect(try chunks() == 0)

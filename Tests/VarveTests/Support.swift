@@ -17,6 +17,11 @@ final class Scratch: Sendable {
     do { try FileManager.default.removeItem(atPath: path) } catch { print("cannot remove \(path): \(error)") }
   }
 
+  /// Names in a directory below it.
+  func files(_ directory: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: "\(path)/\(directory)").sorted()
+  }
+
   /// Files below it that this process has open.
   func openFiles() throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { descriptor in

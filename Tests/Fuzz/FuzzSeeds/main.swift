@@ -77,6 +77,17 @@ private func makeStore() throws -> SimulatedFileSystem {
     for result in store.commit([.write([batch(number)])]) { _ = try result.get() }
     store.markDurable()
     if number == 2 { try store.sealAll() }
+    // Of chunks and of rows in memory, of all series and of some: those of the third commit come to the manifest, those
+    // of the fifth stay in the log.
+    if number == 3 || number == 5 {
+      let deletes = try store.snapshot().tables().map { table in
+        DeleteRequest(
+          table: table.id, series: table.id.rawValue == 1 ? .all : .some([SeriesID(rawValue: 0)]),
+          time: TimeRange(lower: 0, upper: 5000))
+      }
+      for result in store.commit([.delete(deletes, then: [batch(3)])]) { _ = try result.get() }
+      if number == 3 { try store.sealAll() }
+    }
   }
   try store.close()
   return disk

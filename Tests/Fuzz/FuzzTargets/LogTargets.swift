@@ -27,14 +27,24 @@ func attempt(_ body: () throws -> Void) {
     for change in record.changes { try catalog.apply(change) }
     let series = SeriesIndexes(hash: WideHash(seed: 1))
     for each in record.series { try series.apply(each, catalog: catalog) }
+    for deletion in record.deletions {
+      for id in [UInt32.min, 1, 255, .max] { _ = deletion.series.contains(SeriesID(rawValue: id)) }
+    }
     for rows in record.rows { _ = HeadBlock(series: rows.series, times: rows.times, fields: rows.fields).sortedOrder() }
     // What was read can be written, and read again.
     let again = record.encodedFrame()
-    _ = try again[RecordFrame.headerByteCount...].withUnsafeBytes { try CommitRecord.decode($0) }
+    let reread = try again[RecordFrame.headerByteCount...].withUnsafeBytes { try CommitRecord.decode($0) }
+    precondition(reread.deletions == record.deletions, "deletions are read as they were written")
+    // What version 1 had, it has still; deletions it had not.
+    attempt {
+      let old = try payload(bytes).withUnsafeBytes { try CommitRecord.decode($0, version: 1) }
+      precondition(old.deletions.isEmpty && record.deletions.isEmpty, "version 1 has no deletions")
+    }
   }
 }
 
 @Sendable func fuzzManifestEdit(_ bytes: [UInt8]) {
+  attempt { _ = try payload(bytes).withUnsafeBytes { try ManifestEdit.decode($0, version: 1) } }
   attempt {
     let edit = try payload(bytes).withUnsafeBytes { try ManifestEdit.decode($0) }
     var state = ManifestState()
