@@ -4,10 +4,15 @@ import CZstd
 import VarveCore
 
 package enum Zstd {
+  private static let compressors = ZstdContexts(make: { ZSTD_createCCtx() }, free: { _ = ZSTD_freeCCtx($0) })
+  private static let decompressors = ZstdContexts(make: { ZSTD_createDCtx() }, free: { _ = ZSTD_freeDCtx($0) })
+
   package static func compress(_ bytes: UnsafeRawBufferPointer, level: Int32 = 1) -> [UInt8] {
     let bound = ZSTD_compressBound(bytes.count)
     return [UInt8](unsafeUninitializedCapacity: bound) { out, count in
-      let written = ZSTD_compress(out.baseAddress, bound, bytes.baseAddress, bytes.count, level)
+      let written = compressors.with {
+        ZSTD_compressCCtx($0, out.baseAddress, bound, bytes.baseAddress, bytes.count, level)
+      }
       precondition(ZSTD_isError(written) == 0, "Zstandard compression into its own bound failed")
       count = written
     }
@@ -25,7 +30,9 @@ package enum Zstd {
       ZSTD_getFrameContentSize(frame.baseAddress, frame.count) == UInt64(byteCount)
     else { throw VarveError(.corruption, "a Zstandard frame of \(frame.count) bytes does not hold \(byteCount)") }
     return try [UInt8](unsafeUninitializedCapacity: byteCount + 1) { out, count in
-      let written = ZSTD_decompress(out.baseAddress, byteCount, frame.baseAddress, frame.count)
+      let written = decompressors.with {
+        ZSTD_decompressDCtx($0, out.baseAddress, byteCount, frame.baseAddress, frame.count)
+      }
       guard ZSTD_isError(written) == 0, written == byteCount else {
         throw VarveError(.corruption, "a Zstandard frame does not decompress to its \(byteCount) bytes")
       }

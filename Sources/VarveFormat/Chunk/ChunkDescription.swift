@@ -29,12 +29,17 @@ package enum ChunkDescription {
       var pages = [("series", block.seriesPage), ("times", block.timesPage)]
       for field in block.fields { pages.append((label(field.column, names), field.page)) }
       for (name, page) in pages {
-        let header = try placed("\(place), \(name), page at byte \(page.offset)") {
-          try read(page).withUnsafeBytes { try PageHeader.decode($0, file: identity.file, offset: page.offset) }
+        let (header, label) = try placed("\(place), \(name), page at byte \(page.offset)") {
+          try read(page).withUnsafeBytes { raw in
+            (
+              try PageHeader.decode(raw, file: identity.file, offset: page.offset),
+              try PageDescription.label(raw, file: identity.file, offset: page.offset)
+            )
+          }
         }
         let values = name == "series" ? block.rowCount : header.valueCount
-        usage[name, default: Usage()].add(header, values: values, byteCount: page.byteCount)
-        details.append("  \(name): \(codecs(header)), \(values) values, \(page.byteCount) bytes")
+        usage[name, default: Usage()].add(label, values: values, byteCount: page.byteCount)
+        details.append("  \(name): \(label), \(values) values, \(page.byteCount) bytes")
       }
     }
     for name in order {
@@ -52,15 +57,11 @@ package enum ChunkDescription {
     var values = 0
     var byteCount = 0
     var codecs: [String: Int] = [:]
-    mutating func add(_ header: PageHeader, values: Int, byteCount: Int) {
+    mutating func add(_ label: String, values: Int, byteCount: Int) {
       self.values += values
       self.byteCount += byteCount
-      codecs[ChunkDescription.codecs(header), default: 0] += 1
+      codecs[label, default: 0] += 1
     }
-  }
-
-  private static func codecs(_ header: PageHeader) -> String {
-    header.codec.label + (header.compression == .none ? "" : " + \(header.compression.label)")
   }
 
   private static func label(_ column: ColumnID, _ names: [ColumnID: String]) -> String {

@@ -30,11 +30,13 @@ enum DecimalCodec {
 
   // MARK: Writing
 
-  /// The exponent that suits a sample of the words; nil where decimals gain little.
-  static func exponent(for words: UnsafeBufferPointer<UInt64>) -> Int? {
-    guard let base = words.baseAddress, words.count > 0 else { return nil }
+  /// The exponent that suits a sample of the words, nil where decimals gain little, and the share of exceptions to it.
+  static func exponent(
+    for words: UnsafeBufferPointer<UInt64>
+  ) -> (exponent: Int?, exceptionShare: Double) {
+    guard let base = words.baseAddress, words.count > 0 else { return (nil, 1) }
     let n = min(words.count, 64)
-    var best: (bits: Int, exponent: Int)?
+    var best: (bits: Int, exponent: Int, exceptions: Int)?
     for exponent in 0...writtenExponentLimit {
       let power = powers[exponent]
       var exceptions = 0
@@ -50,11 +52,11 @@ enum DecimalCodec {
       guard exceptions < n else { continue }
       let width = 64 - UInt64(bitPattern: greatest &- least).leadingZeroBitCount
       let bits = n * width + exceptions * 80
-      if best == nil || bits < best?.bits ?? 0 { best = (bits, exponent) }
+      if best == nil || bits < best?.bits ?? 0 { best = (bits, exponent, exceptions) }
       if exceptions == 0 { break }
     }
-    guard let best, best.bits < n * 62 else { return nil }
-    return best.exponent
+    guard let best, best.bits < n * 62 else { return (nil, 1) }
+    return (best.exponent, Double(best.exceptions) / Double(n))
   }
 
   /// The integer that gives back the word; nil if there is none.

@@ -9,7 +9,7 @@ package enum DoubleCodec {
   ) -> ValueCodec {
     var best = ByteWriter()
     var codec = encodeDirectly(words, effort: effort, to: &best)
-    if effort == .smallest, best.count > dictionaryByteCountLimit(words.count),
+    if effort == .smallest, best.count > dictionaryByteCountLimit(words.count), WordDictionary.mayRepeat(words),
       let dictionary = dictionary(words, below: best.count)
     {
       (codec, best) = (.dictionary, dictionary)
@@ -46,8 +46,8 @@ package enum DoubleCodec {
       }
     }
     let sample = sample(words)
-    let exponent = DecimalCodec.exponent(for: words)
-    let realPlan = exponent == nil || effort == .smallest ? RealDoubleCodec.plan(words) : nil
+    let (exponent, exceptionShare) = DecimalCodec.exponent(for: words)
+    let realPlan = exponent == nil || exceptionShare > 0.1 ? RealDoubleCodec.plan(words) : nil
     func write(
       _ candidate: Candidate, _ words: UnsafeBufferPointer<UInt64>, _ effort: PageEffort, to out: inout ByteWriter
     ) -> ValueCodec? {

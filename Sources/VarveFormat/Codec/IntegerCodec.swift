@@ -43,13 +43,15 @@ package enum IntegerCodec {
     let first = Differences(base, count)
     var second = first
     var codec = ValueCodec.packed
-    var size = sampleSize(base, count)
+    let plainSize = sampleSize(base, count)
+    var size = plainSize
     let deltaSize = sampleSize(first.words.base, count)
     if deltaSize < size { (codec, size) = (.delta, deltaSize) }
     // Differences of a bit or two are noise: theirs are wider.
+    var secondSize = Int.max
     if deltaSize > count / 3 {
       second = Differences(first.words.base, count)
-      let secondSize = sampleSize(second.words.base, count)
+      secondSize = sampleSize(second.words.base, count)
       if secondSize < size { (codec, size) = (.deltaOfDelta, secondSize) }
     }
 
@@ -73,7 +75,10 @@ package enum IntegerCodec {
     }
     if effort == .smallest && nesting != .withinSplit {
       var split = ByteWriter(reserving: size + 64)
-      if appendSplit(words, first, below: best.count, to: &split), split.count < best.count {
+      // What packs far wider is not what an entropy stage makes smaller.
+      let near = size + size / 2
+      let orders = [(0, plainSize), (1, deltaSize), (2, secondSize)].filter { $0.1 <= near }.map(\.0)
+      if appendSplit(words, first, second, orders, below: best.count, to: &split), split.count < best.count {
         (codec, best) = (.split, split)
       }
     }
@@ -139,29 +144,30 @@ package enum IntegerCodec {
     return sampled * count / (2 * size)
   }
 
-  /// A split stream of the words or of their differences, whichever a sample finds smaller; false, and nothing
-  /// written, if it finds neither below `limit`.
+  /// A split stream of the words or of their differences, whichever of `orders` a sample finds smallest; false, and
+  /// nothing written, if it finds none below `limit`.
   private static func appendSplit(
-    _ words: Words, _ first: Differences, below limit: Int, to out: inout ByteWriter
+    _ words: Words, _ first: Differences, _ second: Differences, _ orders: [Int], below limit: Int,
+    to out: inout ByteWriter
   ) -> Bool {
     guard let base = words.baseAddress else { return false }
     let count = words.count
-    let second = Differences(first.words.base, count)
+    let sources = [base, UnsafePointer(first.words.base), UnsafePointer(second.words.base)]
     let n = min(BitPacking.vectorValueCount, count)
     let from = (count - n) / 2
     var order = 0
-    var plan = SplitStream.plan(base + from, count: n)
-    for (candidate, source) in [(1, first.words.base), (2, second.words.base)] {
-      let other = SplitStream.plan(source + from, count: n)
+    var plan = SplitStream.Plan()
+    for candidate in orders {
+      let other = SplitStream.plan(sources[candidate] + from, count: n)
       if other.byteCount < plan.byteCount { (order, plan) = (candidate, other) }
     }
+    guard plan.byteCount < Int.max else { return false }
     // A sample is only a sample: what it finds a little too large may still be smaller.
     guard plan.byteCount * count / n < limit + limit / 8 else { return false }
     out.append(byte: UInt8(plan.shift | order << 6))
     if order >= 1 { out.append(zigzag: Int64(bitPattern: first.base)) }
     if order == 2 { out.append(zigzag: Int64(bitPattern: second.base)) }
-    let source = [base, UnsafePointer(first.words.base), UnsafePointer(second.words.base)][order]
-    SplitStream.append(source, count: count, plan: plan, to: &out)
+    SplitStream.append(sources[order], count: count, plan: plan, to: &out)
     return true
   }
 

@@ -40,10 +40,12 @@ enum SplitStream {
       let spread = UInt64(bitPattern: sorted[31] &- sorted[1])
       let widest = max(0, 64 - spread.leadingZeroBitCount - 3)
       var best = Plan()
-      for shift in max(0, widest - 2)...max(0, min(widest + 1, shiftLimit)) {
-        let half = ((15 as UInt64) &<< UInt64(shift)) / 2
-        consider(words, count, shift, UInt64(bitPattern: sorted[16]) &- half, &best)
-        consider(words, count, shift, UInt64(bitPattern: least), &best)
+      for shift in max(0, widest - 2)...max(0, min(widest, shiftLimit)) {
+        // The middle of the symbols over the median; or, where nothing lies below, their first at the least word.
+        let half = Int64(bitPattern: ((15 as UInt64) &<< UInt64(shift)) / 2)
+        let (centered, underflow) = sorted[16].subtractingReportingOverflow(half)
+        let reference = underflow ? least : max(centered, least)
+        consider(words, count, shift, UInt64(bitPattern: reference), &best)
       }
       return best
     }

@@ -10,7 +10,7 @@ package enum WordCodec {
     var best = ByteWriter()
     let codec = IntegerCodec.encode(words, effort: effort, to: &best)
     // What takes four bits a value has a narrow range, and its entropy stage is a dictionary's already.
-    if effort == .smallest, best.count > 64 + words.count / 2,
+    if effort == .smallest, best.count > 64 + words.count / 2, WordDictionary.mayRepeat(words),
       let dictionary = dictionary(words), dictionary.count < best.count
     {
       out.append(dictionary.bytes)

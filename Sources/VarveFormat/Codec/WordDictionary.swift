@@ -10,6 +10,20 @@ enum WordDictionary {
   /// More distinct words than this, or than a quarter of the values, gain little.
   private static func limit(_ count: Int) -> Int { min(count / 4, 4096) }
 
+  /// Whether words recur often enough for a dictionary, or a general compressor, to be worth trying; by a sample.
+  static func mayRepeat(_ words: UnsafeBufferPointer<UInt64>) -> Bool {
+    let n = min(words.count, 256)
+    guard n > 0 else { return false }
+    return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: n) { picked in
+      for k in 0..<n { picked[k] = words[k &* words.count / n] }
+      var sorted = picked
+      sorted.sort()
+      var distinct = 1
+      for k in 1..<max(n, 1) where sorted[k] != sorted[k - 1] { distinct += 1 }
+      return distinct <= n - n / 8
+    }
+  }
+
   /// The distinct words in ascending order, signed or not, and every word's place among them; nil when there are too
   /// many.
   static func find(

@@ -32,7 +32,7 @@ package enum PageEncoder {
     if effort == .smallest {
       switch column.type {
       // Beside a byte a value and less there is nothing worth its decoding time.
-      case .float64 where candidates[0].bytes.count <= values.count: break
+      case .float64 where candidates[0].bytes.count <= values.count || !WordDictionary.mayRepeat(values.span): break
       case .float64, .text: candidates.append(body(of: column, values, effort: .light))
       default: break
       }
