@@ -18,7 +18,13 @@ package enum PageDescription {
     return codec + compression
   }
 
-  private static func label(_ codec: ValueCodec, _ count: Int, _ reader: inout ByteReader) throws -> String {
+  /// Deeper than this nothing sound is nested; a damaged page may be, without end.
+  private static let depthLimit = 3
+
+  private static func label(
+    _ codec: ValueCodec, _ count: Int, _ reader: inout ByteReader, depth: Int = 0
+  ) throws -> String {
+    guard depth < depthLimit else { return codec.label }
     switch codec {
     case .split:
       switch try reader.readByte() >> 6 {
@@ -26,23 +32,23 @@ package enum PageDescription {
       case 1: return "split(delta)"
       default: return "split(delta-of-delta)"
       }
-    case .integral: return "integral(\(try stream(count, &reader)))"
+    case .integral: return "integral(\(try stream(count, &reader, depth: depth + 1)))"
     case .decimal:
       _ = try reader.readByte()
       _ = try reader.readVarint()
-      return "alp(\(try stream(count, &reader)))"
+      return "alp(\(try stream(count, &reader, depth: depth + 1)))"
     case .runs:
       let runCount = try reader.readLength()
-      return "runs(\(try stream(runCount, &reader)))"
+      return "runs(\(try stream(runCount, &reader, depth: depth + 1)))"
     default: return codec.label
     }
   }
 
-  private static func stream(_ count: Int, _ reader: inout ByteReader) throws -> String {
+  private static func stream(_ count: Int, _ reader: inout ByteReader, depth: Int) throws -> String {
     let tag = try reader.readByte()
     guard let codec = ValueCodec(rawValue: tag) else {
       throw VarveError(.corruption, "an integer stream has an unknown codec (\(tag))")
     }
-    return try label(codec, count, &reader)
+    return try label(codec, count, &reader, depth: depth)
   }
 }

@@ -103,6 +103,37 @@ private func bodies(_ bytes: [UInt8], _ kinds: Set<UInt8>) throws -> [[UInt8]] {
   }
 }
 
+/// A chunk whose pages need every codec that full compaction has.
+private func smallestChunk() throws -> [UInt8] {
+  let count = 300
+  var state: UInt64 = 7
+  func random(_ bits: UInt64) -> UInt64 {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return state >> (64 - bits)
+  }
+  var walk: UInt64 = 1000
+  func column(_ type: FieldType, _ word: (Int) -> UInt64) -> FieldColumn {
+    FieldColumn(type: type, words: Buffer((0..<count).map(word)))
+  }
+  let columns = [
+    column(.int64) { _ in
+      walk &+= random(2) &+ random(2) &+ random(2) &- 4
+      return random(7) == 0 ? walk &+ random(50) : walk
+    },
+    column(.float64) { $0 % 50 == 9 ? Double.nan.bitPattern : (Double(random(14)) / 100).bitPattern },
+    column(.float64) { _ in Double(bitPattern: 0x3FF0_0000_0000_0000 | random(52)).bitPattern },
+    column(.uint64) { _ in [200, 404, 500, 1 << 40][Int(random(2))] }, column(.bool) { _ in random(4) == 0 ? 1 : 0 },
+  ]
+  let identity = ChunkIdentity(
+    file: FileID(rawValue: 9), table: TableID(rawValue: 1), partition: 0, partitionNanoseconds: 1_000_000,
+    firstSequence: .zero, lastSequence: .zero, wallNanoseconds: 0)
+  let block = RowBlock(
+    runs: [SeriesRun(series: SeriesID(rawValue: 1), count: count)], times: Buffer((0..<count).map { Int64($0 * 10) }),
+    fields: columns.enumerated().map { (ColumnID(rawValue: UInt16($0)), $1) })
+  var builder = ChunkBuilder(identity: identity, effort: .smallest)
+  return try builder.appendRowBlock(block) + builder.finish()
+}
+
 let disk = try makeStore()
 func contents(_ suffix: String) -> [[UInt8]] { disk.paths.filter { $0.hasSuffix(suffix) }.compactMap(disk.contents) }
 
@@ -113,4 +144,4 @@ try write("commit-record", try contents(".wal").flatMap { try bodies($0, [1]) })
 try write("manifest-edit", try contents(".manifest").flatMap { try bodies($0, [1, 2]) })
 try write("series-record", try contents(".series").flatMap { try bodies($0, [1]) })
 try write("log-file", contents(".wal").map { Array($0.prefix(2048)) } + contents(".manifest") + contents(".series"))
-try write("chunk", contents(".chunk"))
+try write("chunk", contents(".chunk") + [smallestChunk()])

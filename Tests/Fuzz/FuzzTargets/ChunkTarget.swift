@@ -21,6 +21,12 @@ import VarveFormat
         attempt {
           let column = try RowBlockReader.decodeField(
             raw(field.page), field: field, block: block, file: file, place: "here")
+          for wanted in [PageAggregates.sum, [.sum, .range, .ends]] {
+            _ = try PageAggregator.aggregate(
+              raw(field.page),
+              segments: [0..<(block.rowCount + 1) / 2, (block.rowCount + 1) / 2..<block.rowCount]
+                .filter { !$0.isEmpty }, wanted: wanted, isVerified: true, file: file, offset: field.page.offset)
+          }
           guard column.type == .text else { return }
           for row in 0..<column.count where column.state(row) == .value { _ = column.string(row) }
         }
