@@ -1,5 +1,5 @@
-// Zstandard's working memory, some 100 KiB to a megabyte a context, kept from one call to the next: making it costs more
-// than a page.
+// Zstandard's working memory kept from one call to the next: making it costs more than a page. A context takes 100 KiB
+// for reading and up to some MiB for writing at high levels, so few are kept.
 
 import Synchronization
 
@@ -10,7 +10,7 @@ final class ZstdContexts: Sendable {
   }
 
   /// More calls than this at a time make contexts of their own and free them.
-  private static let keptCount = 16
+  private static let keptCount = 4
 
   private let kept = Mutex<[Context]>([])
   private let make: @Sendable () -> OpaquePointer?
