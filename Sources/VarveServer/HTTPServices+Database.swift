@@ -91,6 +91,17 @@ extension HTTPServices {
 
   // MARK: Metrics
 
+  private static func maintenance(_ statistics: MaintenanceStatistics, _ text: inout MetricsText) {
+    text.counter("varve_sealed_bytes_total", "Bytes of chunk files that sealing wrote.", statistics.sealedByteCount)
+    text.counters(
+      "varve_compaction_bytes_total", "Bytes of chunk files that compactions read, and wrote in their place.",
+      "direction",
+      [("read", statistics.compactionReadByteCount), ("written", statistics.compactionWrittenByteCount)])
+    text.counters(
+      "varve_compactions_total", "Compactions.", "result",
+      [("ok", statistics.compactions), ("error", statistics.compactionFailures)])
+  }
+
   private static func metrics(_ database: Database, _ listeners: MeasuredListeners) -> String {
     var text = MetricsText()
     let head = database.store.headByteCounts
@@ -109,6 +120,7 @@ extension HTTPServices {
     if let pipeline = database.pipeline {
       text.gauge("varve_queue_bytes", "Bytes of rows that wait to be committed.", pipeline.queuedByteCount)
     }
+    maintenance(database.store.maintenanceStatistics, &text)
     let snapshot: any ReadSnapshot = database.store.snapshot()
     let tables = snapshot.tables().map { ($0.name, snapshot.statistics(of: $0.id)) }
     text.gauges(

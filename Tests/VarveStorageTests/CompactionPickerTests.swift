@@ -74,6 +74,16 @@ import VarveFormat
     #expect(files([old] + (1..<9).map { chunk($0, rows: 10) }, isClosed: true) == Array(1...9))
   }
 
+  /// A merge holds a row block of each of its inputs.
+  @Test func moreThanOneMergeHoldsIsMergedInSteps() {
+    let many = (0..<100).map { chunk($0, kilobytes: $0 / 10 == 4 ? 1 : 100) }
+    let choice = CompactionPicker(tombstones: []) { _ in true }.chooseWhole(many)
+    #expect(choice?.isFull == false && choice?.chunks.count == 32)
+    #expect(choice?.chunks.first.map { $0.file.rawValue <= 41 } == true, "the ten small ones are among them")
+    #expect(choice?.chunks.last.map { $0.file.rawValue >= 50 } == true)
+    #expect(CompactionPicker(tombstones: []) { _ in true }.chooseWhole(Array(many.prefix(32)))?.isFull == true)
+  }
+
   @Test func deletesAreMadeReal() {
     let two = [chunk(0), chunk(1)]
     // Nothing is left of the second.

@@ -6,7 +6,8 @@
 //
 //   partition still open:  generations of like size are merged once there are four of them, so that a row is rewritten
 //                          as often as its generation has grown fourfold; two already if their times overlap much
-//   partition closed:      everything is merged into one generation of the smallest form, once
+//   partition closed:      everything is merged into one generation of the smallest form, once (in steps, if there is
+//                          more than one merge can hold)
 //   deletes:               a generation with a chunk of which nothing is left, and one that keeps an old tombstone where
 //                          there are many, are rewritten alone
 
@@ -28,6 +29,8 @@ struct CompactionPicker {
   /// Generations of one merge: at most, and for their sizes alone at least.
   private static let fanIn = 10
   private static let likeSizeCount = 4
+  /// Generations of one merge of a whole partition: each holds a row block in memory.
+  private static let widestFanIn = 32
   private static let leastTierByteCount = 64 << 10
   /// Generations this large wait for their partition to close.
   private static let mergedByteCount = 512 << 20
@@ -38,14 +41,15 @@ struct CompactionPicker {
   /// One step for a partition, whose chunks stand in order of sequence. nil: it is fine as it is.
   func choose(_ chunks: [ChunkMetadata], isClosed: Bool) -> Choice? {
     let generations = Self.generations(of: chunks)
-    if isClosed, chunks.allSatisfy(isUsable), isWorthWhole(generations) { return Choice(chunks: chunks, isFull: true) }
+    if isClosed, chunks.allSatisfy(isUsable), isWorthWhole(generations) { return Self.whole(generations) }
     return deleting(generations) ?? merging(generations)
   }
 
   /// The step that makes the partition one generation of the smallest form without deleted rows; nil if it is.
   func chooseWhole(_ chunks: [ChunkMetadata]) -> Choice? {
-    guard !chunks.isEmpty, chunks.allSatisfy(isUsable), !isWhole(Self.generations(of: chunks)) else { return nil }
-    return Choice(chunks: chunks, isFull: true)
+    let generations = Self.generations(of: chunks)
+    guard !chunks.isEmpty, chunks.allSatisfy(isUsable), !isWhole(generations) else { return nil }
+    return Self.whole(generations)
   }
 
   static func generations(of chunks: [ChunkMetadata]) -> [[ChunkMetadata]] {
@@ -74,6 +78,19 @@ struct CompactionPicker {
     let all = generations.flatMap { $0 }
     let fresh = all.filter { $0.level != .full }.reduce(0) { $0 + $1.rowCount }
     return fresh >= all.reduce(0) { $0 + $1.rowCount } / Self.freshFraction || all.contains(where: isTouched)
+  }
+
+  /// All at once; of more than a merge should hold open, first those neighbours that are the least work.
+  private static func whole(_ generations: [[ChunkMetadata]]) -> Choice {
+    guard generations.count > widestFanIn else { return Choice(chunks: generations.flatMap { $0 }, isFull: true) }
+    let sizes = generations.map(byteCount)
+    var size = sizes[..<widestFanIn].reduce(0, +)
+    var (start, least) = (0, size)
+    for next in 1...(generations.count - widestFanIn) {
+      size += sizes[next + widestFanIn - 1] - sizes[next - 1]
+      if size < least { (start, least) = (next, size) }
+    }
+    return Choice(chunks: generations[start..<(start + widestFanIn)].flatMap { $0 }, isFull: false)
   }
 
   private func isTouched(_ chunk: ChunkMetadata) -> Bool { tombstones.contains { $0.mayCover(chunk) } }

@@ -90,6 +90,7 @@ extension Store {
   /// Writes the task's rows anew. `pace` is called with the bytes of each row block written, and may throw to end it.
   /// After a throw nothing is left of it. Chunks that cannot be read are not picked again.
   package func write(_ task: CompactionTask, pace: (Int) throws -> Void = { _ in }) throws -> CompactedChunks {
+    if let failure { throw failure }
     do {
       let outputs = try merge(task, pace)
       if !outputs.isEmpty {
@@ -144,6 +145,7 @@ extension Store {
   }
 
   private func note(_ error: VarveError, of task: CompactionTask) {
+    if [.closed, .cancelled].contains(error.code) { return }
     let named = task.inputs.filter { error.place?.hasPrefix($0.path) ?? false }
     maintenance.withLock { maintenance in
       maintenance.statistics.compactionFailures += 1
