@@ -102,13 +102,8 @@ extension HTTPServices {
       [("ok", statistics.compactions), ("error", statistics.compactionFailures)])
   }
 
-  private static func metrics(_ database: Database, _ listeners: MeasuredListeners) -> String {
-    var text = MetricsText()
-    let head = database.store.headByteCounts
-    text.gauge("varve_commit_sequence", "Number of the last durable commit.", Int(database.store.sequence.rawValue))
-    text.gauge("varve_head_bytes", "Bytes of rows in memory that are not in chunk files.", head.active + head.sealing)
-    text.gauge("varve_log_bytes", "Bytes of the write-ahead log.", database.store.logByteCount)
-    let pages = database.store.pageCacheStatistics
+  private static func caches(_ store: Store, _ text: inout MetricsText) {
+    let pages = store.pageCacheStatistics
     text.gauge("varve_page_cache_bytes", "Bytes that cached pages of chunk files take.", pages.byteCount)
     text.gauge("varve_page_cache_limit_bytes", "Bytes that cached pages may take.", pages.byteLimit)
     text.counters(
@@ -116,7 +111,16 @@ extension HTTPServices {
       "result", [("hit", pages.hits), ("miss", pages.misses)])
     text.counter("varve_page_cache_evictions_total", "Pages that left the cache for others.", pages.evictions)
     text.gauge(
-      "varve_chunk_index_bytes", "Bytes that indexes of chunks take in memory.", database.store.chunkIndexByteCount)
+      "varve_chunk_index_bytes", "Bytes that indexes of chunks take in memory.", store.chunkIndexByteCount)
+  }
+
+  private static func metrics(_ database: Database, _ listeners: MeasuredListeners) -> String {
+    var text = MetricsText()
+    let head = database.store.headByteCounts
+    text.gauge("varve_commit_sequence", "Number of the last durable commit.", Int(database.store.sequence.rawValue))
+    text.gauge("varve_head_bytes", "Bytes of rows in memory that are not in chunk files.", head.active + head.sealing)
+    text.gauge("varve_log_bytes", "Bytes of the write-ahead log.", database.store.logByteCount)
+    caches(database.store, &text)
     if let pipeline = database.pipeline {
       text.gauge("varve_queue_bytes", "Bytes of rows that wait to be committed.", pipeline.queuedByteCount)
     }
