@@ -34,7 +34,8 @@ package enum Limits {
   package static let tombstoneRangesPerTable = 1 << 20
 
   // Chunks
-  package static let rowBlockRowCount = 8_192
+  /// Rows of a row block, and of any page.
+  package static let rowBlockRowCount = 16_384
   package static let vectorValueCount = 1_024
 
   // Queries

@@ -1,8 +1,9 @@
 // Writes a chunk front to back: every call gives the bytes to append to the file. FORMAT.md, "Chunk".
 //
-//   header · (series page · times page · field pages) per row block · index · footer
+//   header · (series page · times page · field pages) per row block · summary pages · index · footer
 //
-// Memory held is the index; rows are gone once their bytes are handed out.
+// Memory held is the index, one block of summaries, and the pages of those before it; rows are gone once their bytes
+// are handed out.
 
 import VarveCore
 
@@ -23,10 +24,17 @@ package struct ChunkBuilder: Sendable {
   private var types: [ColumnID: FieldType] = [:]
   private var lastTime: Int64 = .min
   private var isFinished = false
+  private var summaries: SummaryBuilder?
+  private var summaryBlocks: [SummaryPages.Unplaced] = []
 
-  package init(identity: ChunkIdentity, effort: PageEffort = .light) {
+  /// With `summaryStep` the chunk gets summaries, see `SummaryStep.choose`.
+  package init(identity: ChunkIdentity, effort: PageEffort = .light, summaryStep: SummaryStep? = nil) {
+    precondition(
+      summaryStep.map { $0.nanoseconds <= identity.partitionNanoseconds } ?? true,
+      "a bucket is no wider than a partition")
     self.identity = identity
     self.effort = effort
+    summaries = summaryStep.map { SummaryBuilder($0) }
   }
 
   /// The bytes of the next rows, which stand behind all rows before in order of (series, time), in the chunk's
@@ -79,6 +87,7 @@ package struct ChunkBuilder: Sendable {
       RowBlockEntry(
         rowCount: block.rowCount, runCount: block.runs.count, firstSeries: first, lastSeries: last,
         time: TimeRange(lower: least, upper: greatest), seriesPage: seriesPage, timesPage: timesPage, fields: fields))
+    try summarise(block)
     time =
       rowCount == 0
       ? TimeRange(lower: least, upper: greatest)
@@ -91,14 +100,21 @@ package struct ChunkBuilder: Sendable {
     return out.bytes
   }
 
-  /// Index and footer: the last bytes of the file. A chunk without rows is valid, and of no use.
-  package mutating func finish() -> [UInt8] {
+  private mutating func summarise(_ block: RowBlock) throws {
+    for full in summaries?.add(block) ?? [] {
+      summaryBlocks.append(try SummaryPages.encode(full, effort: effort, file: identity.file))
+    }
+  }
+
+  /// Summaries, index and footer: the last bytes of the file. A chunk without rows is valid, and of no use.
+  package mutating func finish() throws -> [UInt8] {
     precondition(!isFinished, "a chunk is finished once")
     isFinished = true
     var out = ByteWriter()
     if byteCount == 0 { out.append(ChunkHeader.encoded(identity)) }
+    let summaryIndex = try appendSummaries(to: &out)
     let columns = types.sorted { $0.key < $1.key }.map { (id: $0.key, type: $0.value) }
-    let index = ChunkIndex(columns: columns, rowBlocks: rowBlocks).encoded()
+    let index = ChunkIndex(columns: columns, rowBlocks: rowBlocks, summaries: summaryIndex).encoded()
     let indexOffset = byteCount + out.count
     let footer = ChunkFooter(
       file: identity.file, rowBlockCount: rowBlocks.count, indexOffset: indexOffset, indexByteCount: index.count,
@@ -109,6 +125,21 @@ package struct ChunkBuilder: Sendable {
     out.append(footer.encoded())
     byteCount += out.count
     return out.bytes
+  }
+
+  private mutating func appendSummaries(to out: inout ByteWriter) throws -> SummaryIndex? {
+    guard var summaries else { return nil }
+    if let last = summaries.finish() {
+      summaryBlocks.append(try SummaryPages.encode(last, effort: effort, file: identity.file))
+    }
+    var blocks: [SummaryBlockEntry] = []
+    for block in summaryBlocks {
+      let (entry, bytes) = SummaryPages.place(block, file: identity.file, offset: byteCount + out.count)
+      out.append(bytes)
+      blocks.append(entry)
+    }
+    summaryBlocks = []
+    return SummaryIndex(step: summaries.step, blocks: blocks)
   }
 
   private static func isAbsent(_ column: FieldColumn) -> Bool {

@@ -5,6 +5,7 @@ import VarveCore
 
 package struct ChunkContents: Sendable {
   package let identity: ChunkIdentity
+  package let version: UInt32
   package let footer: ChunkFooter
   package let index: ChunkIndex
 
@@ -20,27 +21,28 @@ package struct ChunkContents: Sendable {
       throw VarveError(.corruption, "a chunk is shorter than its header and footer", place: place)
     }
     let front = try read(PageReference(offset: 0, byteCount: ChunkHeader.byteCount))
-    let identity = try front.withUnsafeBytes { try ChunkHeader.decode($0, file: file, place: place) }
+    let (identity, version) = try front.withUnsafeBytes { try ChunkHeader.decode($0, file: file, place: place) }
     let tailCount = min(tailByteCount, fileByteCount)
     let tailOffset = fileByteCount - tailCount
     let tail = try read(PageReference(offset: tailOffset, byteCount: tailCount))
     let footer = try tail.withUnsafeBytes {
-      try ChunkFooter.decode($0, fileByteCount: fileByteCount, file: identity.file, place: place)
+      try ChunkFooter.decode(
+        $0, fileByteCount: fileByteCount, file: identity.file, version: version, place: place)
     }
     let index: ChunkIndex
     if footer.indexOffset >= tailOffset {
       index = try tail.withUnsafeBytes { raw in
         let start = footer.indexOffset - tailOffset
         let bytes = UnsafeRawBufferPointer(rebasing: raw[start..<(start + footer.indexByteCount)])
-        return try ChunkIndex.decode(bytes, identity: identity, footer: footer, place: place)
+        return try ChunkIndex.decode(bytes, identity: identity, version: version, footer: footer, place: place)
       }
     } else {
       let bytes = try read(PageReference(offset: footer.indexOffset, byteCount: footer.indexByteCount))
       index = try bytes.withUnsafeBytes {
-        try ChunkIndex.decode($0, identity: identity, footer: footer, place: place)
+        try ChunkIndex.decode($0, identity: identity, version: version, footer: footer, place: place)
       }
     }
-    return ChunkContents(identity: identity, footer: footer, index: index)
+    return ChunkContents(identity: identity, version: version, footer: footer, index: index)
   }
 
   /// The same over a whole file in memory.

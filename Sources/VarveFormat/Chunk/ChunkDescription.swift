@@ -13,7 +13,7 @@ package enum ChunkDescription {
     let (identity, footer, index) = (contents.identity, contents.footer, contents.index)
     let bytesPerValue = footer.valueCount > 0 ? decimal(Double(fileByteCount) / Double(footer.valueCount), 3) : "-"
     var lines = [
-      "chunk \(identity.file.rawValue): format \(ChunkHeader.version), table \(identity.table.rawValue), \(fileByteCount) bytes",
+      "chunk \(identity.file.rawValue): format \(contents.version), table \(identity.table.rawValue), \(fileByteCount) bytes",
       "partition \(identity.partition) of \(identity.partitionNanoseconds) ns, sequences \(identity.firstSequence.rawValue)...\(identity.lastSequence.rawValue), written at \(identity.wallNanoseconds)",
       "\(footer.rowCount) rows, \(footer.valueCount) values, \(bytesPerValue) bytes a value; times \(footer.time.lower)...\(footer.time.upper); series \(footer.firstSeries.rawValue)...\(footer.lastSeries.rawValue)",
       "\(index.rowBlocks.count) row blocks, index \(footer.indexByteCount) bytes",
@@ -42,6 +42,11 @@ package enum ChunkDescription {
         details.append("  \(name): \(label), \(values) values, \(page.byteCount) bytes")
       }
     }
+    if let summaries = index.summaries {
+      let (line, more) = try summaryLines(summaries, identity, place, names, read: read)
+      lines.append(line)
+      details += more
+    }
     for name in order {
       guard let used = usage[name] else { continue }
       let bits = used.values > 0 ? decimal(Double(used.byteCount * 8) / Double(used.values), 2) : "-"
@@ -51,6 +56,39 @@ package enum ChunkDescription {
       )
     }
     return rowBlocks ? lines + details : lines
+  }
+
+  /// One line of all summaries; one a block, one a column of it.
+  private static func summaryLines(
+    _ summaries: SummaryIndex, _ identity: ChunkIdentity, _ place: String, _ names: [ColumnID: String],
+    read: (PageReference) throws -> [UInt8]
+  ) throws -> (String, [String]) {
+    var details: [String] = []
+    var (count, byteCount) = (0, 0)
+    for (number, block) in summaries.blocks.enumerated() {
+      count += block.rowCount
+      var keys: [(name: String, page: PageReference)] = [
+        ("series", block.seriesPage), ("buckets", block.bucketsPage), ("row counts", block.rowCountsPage),
+        ("first times", block.firstOffsetsPage), ("last times", block.lastOffsetsPage),
+      ]
+      details.append(
+        "summary block \(number): \(block.rowCount) summaries, series \(block.firstSeries.rawValue)...\(block.lastSeries.rawValue) (\(block.runCount)), buckets \(block.buckets.lowerBound)...\(block.buckets.upperBound)"
+      )
+      for field in block.fields {
+        for (statistic, page) in field.pages {
+          keys.append(("\(label(field.column, names)), \(statistic.label)", page))
+        }
+      }
+      for (name, page) in keys {
+        let codec = try placed("\(place), summary of \(name), page at byte \(page.offset)") {
+          try read(page).withUnsafeBytes { try PageDescription.label($0, file: identity.file, offset: page.offset) }
+        }
+        byteCount += page.byteCount
+        details.append("  \(name): \(codec), \(page.byteCount) bytes")
+      }
+    }
+    let line = "summaries: step \(summaries.step.label), \(count) of a series and bucket, \(byteCount) bytes"
+    return (line, details)
   }
 
   private struct Usage {

@@ -61,9 +61,10 @@ package struct ChunkFooter: Sendable, Hashable {
     return out.bytes
   }
 
-  /// The footer at the end of `tail`, which are the last bytes of a file of `fileByteCount`. Total.
+  /// The footer at the end of `tail`, which are the last bytes of a file of `fileByteCount` whose header says `version`.
+  /// Total.
   package static func decode(
-    _ tail: UnsafeRawBufferPointer, fileByteCount: Int, file: FileID, place: String
+    _ tail: UnsafeRawBufferPointer, fileByteCount: Int, file: FileID, version: UInt32, place: String
   ) throws -> ChunkFooter {
     try placed(place) {
       guard tail.count >= byteCount, fileByteCount >= ChunkHeader.byteCount + byteCount, tail.count <= fileByteCount,
@@ -77,7 +78,7 @@ package struct ChunkFooter: Sendable, Hashable {
         throw VarveError(.corruption, "a chunk's footer fails its checksum")
       }
       let indexChecksum = try reader.readUInt32()
-      let version = try reader.readUInt32()
+      let foundVersion = try reader.readUInt32()
       let rowBlockCount = Int(try reader.readUInt32())
       let found = try reader.readUInt64()
       let (indexOffset, indexByteCount) = (try reader.readUInt64(), try reader.readUInt64())
@@ -86,9 +87,9 @@ package struct ChunkFooter: Sendable, Hashable {
       let (first, last) = (try reader.readUInt32(), try reader.readUInt32())
       let (zero, magic) = (try reader.readUInt64(), try reader.readUInt64())
       let limit = UInt64(offset)
-      guard ChunkHeader.readableVersions.contains(version), found == file.rawValue, zero == 0, magic == Self.magic,
+      guard foundVersion == version, found == file.rawValue, zero == 0, magic == Self.magic,
         indexOffset >= UInt64(ChunkHeader.byteCount), indexOffset <= limit, indexByteCount == limit - indexOffset,
-        rows <= UInt64(rowBlockCount) * UInt64(Limits.rowBlockRowCount),
+        rows <= UInt64(rowBlockCount) * UInt64(ChunkHeader.rowBlockRowCount(version: version)),
         values <= rows * UInt64(Limits.columnsPerTable), first <= last
       else { throw VarveError(.corruption, "a chunk's footer holds impossible values") }
       return ChunkFooter(

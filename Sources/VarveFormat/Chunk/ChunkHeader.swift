@@ -47,15 +47,30 @@ package struct ChunkIdentity: Sendable, Hashable {
     let quotient = time / width
     return time % width < 0 ? quotient - 1 : quotient
   }
+
+  /// The times of the partition, as far as there are such. Of a partition that lies wholly beyond, which no row can have,
+  /// the nearest time there is.
+  package var timeRange: TimeRange {
+    let (start, startOverflow) = partition.multipliedReportingOverflow(by: partitionNanoseconds)
+    let (next, nextOverflow) = partition.addingReportingOverflow(1)
+    let (end, endOverflow) = next.multipliedReportingOverflow(by: partitionNanoseconds)
+    let lower = startOverflow ? (partition < 0 ? Int64.min : .max) : start
+    let upper = nextOverflow || endOverflow ? (partition < 0 ? Int64.min : .max) : end - 1
+    return TimeRange(lower: lower, upper: max(lower, upper))
+  }
 }
 
 package enum ChunkHeader {
   package static let byteCount = 80
   /// What is written.
   package static let version: UInt32 = 2
-  /// What is read. Version 1 has no codecs from 13 on and no presence 4; everything else is the same.
+  /// What is read. Version 1 has no codecs from 13 on, no presence 4, smaller row blocks and no summaries; everything
+  /// else is the same.
   package static let readableVersions: ClosedRange<UInt32> = 1...2
   static let magic: UInt64 = 0x4B48_4345_5652_4156  // "VARVECHK"
+
+  /// Rows that a row block of a version may have.
+  static func rowBlockRowCount(version: UInt32) -> Int { version == 1 ? 8_192 : Limits.rowBlockRowCount }
 
   package static func encoded(_ identity: ChunkIdentity) -> [UInt8] {
     var out = ByteWriter(reserving: byteCount)
@@ -82,7 +97,9 @@ package enum ChunkHeader {
 
   /// The header at the front of `bytes`. `file`, where given, is the id that the file must have. Throws
   /// `.corruption`, or `.unsupportedVersion` for a chunk that a newer Varve wrote. Total.
-  package static func decode(_ bytes: UnsafeRawBufferPointer, file: FileID?, place: String) throws -> ChunkIdentity {
+  package static func decode(_ bytes: UnsafeRawBufferPointer, file: FileID?, place: String) throws -> (
+    identity: ChunkIdentity, version: UInt32
+  ) {
     try placed(place) {
       guard bytes.count >= byteCount else { throw VarveError(.corruption, "a chunk is shorter than its header") }
       var reader = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[..<byteCount]))
@@ -114,9 +131,10 @@ package enum ChunkHeader {
       guard zero == 0, try reader.readUInt64() == 0, width > 0, first <= last else {
         throw VarveError(.corruption, "a chunk's header holds impossible values")
       }
-      return ChunkIdentity(
+      let identity = ChunkIdentity(
         file: found, table: table, partition: partition, partitionNanoseconds: width,
         firstSequence: Sequence(rawValue: first), lastSequence: Sequence(rawValue: last), wallNanoseconds: wall)
+      return (identity, version)
     }
   }
 }

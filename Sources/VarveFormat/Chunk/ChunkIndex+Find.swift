@@ -3,6 +3,18 @@
 import VarveCore
 
 extension ChunkIndex {
+  /// Series that have rows.
+  package var seriesCount: Int {
+    var count = 0
+    var last: SeriesID?
+    for block in rowBlocks {
+      // Neighbours may share one.
+      count += block.runCount - (block.firstSeries == last ? 1 : 0)
+      last = block.lastSeries
+    }
+    return count
+  }
+
   /// Indices into `rowBlocks`, ascending, of the blocks whose series range holds one of `series` (ascending, without
   /// duplicates; nil: all) and whose times overlap `time`. Blocks may turn out to have no such row.
   package func rowBlocks(of series: [SeriesID]?, in time: TimeRange) -> [Int] {

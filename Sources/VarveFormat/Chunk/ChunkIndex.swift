@@ -57,9 +57,14 @@ package struct ChunkIndex: Sendable {
   package var columns: [(id: ColumnID, type: FieldType)]
   /// In order of (series, time): a block's last series is at most the next one's first.
   package var rowBlocks: [RowBlockEntry]
-  package init(columns: [(id: ColumnID, type: FieldType)], rowBlocks: [RowBlockEntry]) {
+  /// Nil: the chunk has none.
+  package var summaries: SummaryIndex?
+  package init(
+    columns: [(id: ColumnID, type: FieldType)], rowBlocks: [RowBlockEntry], summaries: SummaryIndex? = nil
+  ) {
     self.columns = columns
     self.rowBlocks = rowBlocks
+    self.summaries = summaries
   }
 }
 
@@ -94,25 +99,27 @@ extension ChunkIndex {
         field.zone.append(type: field.type, to: &out)
       }
     }
+    SummaryIndex.append(summaries, columns: columns, to: &out)
     return out.bytes
   }
 
   /// The index from its own bytes, checked against itself, the footer and the partition. Total; memory taken is
   /// bounded by the bytes read.
   package static func decode(
-    _ bytes: UnsafeRawBufferPointer, identity: ChunkIdentity, footer: ChunkFooter, place: String
+    _ bytes: UnsafeRawBufferPointer, identity: ChunkIdentity, version: UInt32, footer: ChunkFooter,
+    place: String
   ) throws -> ChunkIndex {
     try placed(place) {
       guard bytes.count == footer.indexByteCount,
         CRC32C.salted(bytes, file: identity.file, offset: footer.indexOffset) == footer.indexChecksum
       else { throw VarveError(.corruption, "a chunk's index fails its checksum") }
-      return try decodeUnchecked(bytes, identity: identity, footer: footer)
+      return try decodeUnchecked(bytes, identity: identity, version: version, footer: footer)
     }
   }
 
   /// As `decode`, of bytes whose checksum is not in question.
   static func decodeUnchecked(
-    _ bytes: UnsafeRawBufferPointer, identity: ChunkIdentity, footer: ChunkFooter
+    _ bytes: UnsafeRawBufferPointer, identity: ChunkIdentity, version: UInt32, footer: ChunkFooter
   ) throws -> ChunkIndex {
     var reader = ByteReader(bytes)
     var columns: [(id: ColumnID, type: FieldType)] = []
@@ -127,24 +134,29 @@ extension ChunkIndex {
     guard try reader.readCount(minimumByteCount: 9) == footer.rowBlockCount else {
       throw VarveError(.corruption, "a chunk's index and footer disagree on the number of row blocks")
     }
-    var state = Totals(offset: ChunkHeader.byteCount, end: footer.indexOffset)
+    var state = Totals(
+      offset: ChunkHeader.byteCount, end: footer.indexOffset,
+      rowBlockRowCount: ChunkHeader.rowBlockRowCount(version: version))
     var blocks: [RowBlockEntry] = []
     blocks.reserveCapacity(footer.rowBlockCount)
     for _ in 0..<footer.rowBlockCount {
       blocks.append(try readBlock(columns, identity, &state, &reader))
     }
+    let summaries = version >= 2 ? try SummaryIndex.read(columns, identity, &state, &reader) : nil
     try reader.expectEnd()
     let time = blocks.isEmpty ? TimeRange(lower: 0, upper: -1) : TimeRange(lower: state.least, upper: state.greatest)
     guard state.offset == footer.indexOffset, state.rows == footer.rowCount, state.values == footer.valueCount,
       time == footer.time, (blocks.first?.firstSeries.rawValue ?? 0) == footer.firstSeries.rawValue,
       (blocks.last?.lastSeries.rawValue ?? 0) == footer.lastSeries.rawValue
     else { throw VarveError(.corruption, "a chunk's index does not add up to its footer") }
-    return ChunkIndex(columns: columns, rowBlocks: blocks)
+    return ChunkIndex(columns: columns, rowBlocks: blocks, summaries: summaries)
   }
 
-  private struct Totals {
+  /// What the entries read so far add up to.
+  struct Totals {
     var offset: Int
     let end: Int
+    let rowBlockRowCount: Int
     var series: UInt32 = 0
     var rows = 0
     var values = 0
@@ -174,7 +186,7 @@ extension ChunkIndex {
   ) throws -> RowBlockEntry {
     let rowCount = try reader.readLength()
     let runCount = try reader.readLength()
-    guard rowCount >= 1, rowCount <= Limits.rowBlockRowCount, runCount >= 1, runCount <= rowCount else {
+    guard rowCount >= 1, rowCount <= state.rowBlockRowCount, runCount >= 1, runCount <= rowCount else {
       throw VarveError(.corruption, "a row block of \(rowCount) rows in \(runCount) series is impossible")
     }
     let first = try state.readSeries(&reader)

@@ -1,5 +1,5 @@
 // Reads everything in a chunk and holds it against itself: every checksum, every page decoded, rows in order and in
-// the partition, counts and zone maps as recomputed from the values.
+// the partition, counts, zone maps and summaries as recomputed from the values.
 
 import VarveCore
 
@@ -25,7 +25,11 @@ package enum ChunkVerifier {
     guard let contents else { return found }
     let id = contents.identity.file
     var previous: (series: SeriesID, time: Int64)?
+    var summaries = contents.index.summaries.map { SummaryCheck($0, contents, place) }
     for block in contents.index.rowBlocks {
+      let before = found.count
+      var rows: (runs: [SeriesRun], times: Buffer<Int64>)?
+      var fields: [(id: ColumnID, column: FieldColumn)] = []
       try collect {
         let runs = try read(block.seriesPage).withUnsafeBytes {
           try RowBlockReader.decodeSeries($0, block: block, file: id, place: place)
@@ -42,17 +46,26 @@ package enum ChunkVerifier {
           }
         }
         previous = (block.lastSeries, times[times.count - 1])
+        rows = (runs, times)
       }
       for field in block.fields {
         try collect {
           try read(field.page).withUnsafeBytes { raw in
             let column = try RowBlockReader.decodeField(raw, field: field, block: block, file: id, place: place)
             try check(column, field, place)
+            fields.append((field.column, column))
           }
         }
       }
+      // Summaries of rows that cannot be read are not held against them.
+      guard found.count == before, let rows else {
+        summaries?.giveUp()
+        continue
+      }
+      try summaries?.add(RowBlock(runs: rows.runs, times: rows.times, fields: fields), read: read)
     }
-    return found
+    try summaries?.finish(read: read)
+    return found + (summaries?.found ?? [])
   }
 
   /// The same over a whole file in memory.

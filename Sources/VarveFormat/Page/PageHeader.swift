@@ -93,6 +93,12 @@ package struct PageHeader: Sendable, Hashable {
     page.count >= byteCount && UInt32(littleEndian: page.loadUnaligned(as: UInt32.self)) == checksum(page, file, offset)
   }
 
+  /// Gives a whole page another place: its checksum is salted with it.
+  static func place(_ page: inout [UInt8], file: FileID, offset: Int) {
+    let crc = page.withUnsafeBytes { checksum($0, file, offset) }
+    for byte in 0..<4 { page[byte] = UInt8(truncatingIfNeeded: crc >> UInt32(8 * byte)) }
+  }
+
   private static func checksum(_ page: UnsafeRawBufferPointer, _ file: FileID, _ offset: Int) -> UInt32 {
     CRC32C.salted(UnsafeRawBufferPointer(rebasing: page[4...]), file: file, offset: offset)
   }

@@ -27,7 +27,7 @@ struct ChunkFileWriter {
     var current: ChunkFile?
     do {
       try rows.forEachRowBlock { block in
-        let file = try current ?? begin(partition, table)
+        let file = try current ?? begin(partition, table, rows.summaryStep)
         current = file
         try progress(file.append(block, rows.fields))
         guard file.byteCount >= byteLimit else { return }
@@ -50,14 +50,15 @@ struct ChunkFileWriter {
     }
   }
 
-  private func begin(_ partition: PartitionKey, _ table: TableSchema) throws -> ChunkFile {
+  private func begin(_ partition: PartitionKey, _ table: TableSchema, _ summaryStep: SummaryStep?) throws -> ChunkFile {
     let id = try ids.take()
     let identity = ChunkIdentity(
       file: id, table: table.id, partition: partition.index, partitionNanoseconds: table.partitionNanoseconds,
       firstSequence: sequences.lowerBound, lastSequence: sequences.upperBound,
       wallNanoseconds: options.clock.wallNanoseconds())
     // What is written for good may take its time; what is soon to be merged may not.
-    let builder = ChunkBuilder(identity: identity, effort: level == .full ? .smallest : .light)
+    let builder = ChunkBuilder(
+      identity: identity, effort: level == .full ? .smallest : .light, summaryStep: summaryStep)
     return ChunkFile(try options.fileSystem.open(paths.chunk(id), .createNew), builder)
   }
 }

@@ -1,44 +1,59 @@
 // Cuts a stream of sorted rows into row blocks. A block holds many short series or a stretch of a long one; a long
 // series begins a block of its own, so that reading it alone decodes little else.
+//
+// Blocks have about 8,192 rows. A series is cut only where it has half as many again, so that no block of it is small:
+// 8,640 rows, a day of ten seconds, are one.
 
 import VarveCore
 
 struct RowBlockCutter {
   private static let longSeriesRowCount = 2_048
+  private static let blockRowCount = 8_192
+  /// What a block has at most, and rows that are held.
+  private static let rowCountLimit = blockRowCount * 3 / 2
   /// A block with more text than this ends, whatever its row count: pages are held in memory whole.
   private static let textByteCount = 16 << 20
+  /// Rows with text that are taken between two looks at how much it is.
+  private static let textRowCount = 512
 
   private let fields: [(id: ColumnID, type: FieldType)]
+  private let stepRowCount: Int
   private var runs: [SeriesRun] = []
   private var times = Buffer<Int64>()
   private var builders: [FieldColumnBuilder] = []
 
   init(_ fields: [(id: ColumnID, type: FieldType)]) {
+    precondition(Self.rowCountLimit <= Limits.rowBlockRowCount, "a block has no more rows than the format allows")
     self.fields = fields
+    stepRowCount = fields.contains { $0.type == .text } ? Self.textRowCount : Self.rowCountLimit
     reset()
   }
 
   mutating func add(_ batch: ScanBatch, _ emit: (ScanBatch) throws -> Void) throws {
     var row = 0
     for run in batch.runs {
-      let isNew = runs.last?.series != run.series
-      if isNew, run.count >= Self.longSeriesRowCount, times.count >= Self.longSeriesRowCount { try flush(emit) }
+      if runs.last?.series != run.series, endsBlock(before: run) { try flush(emit) }
       var left = run.count
       while left > 0 {
-        let taken = min(left, Limits.rowBlockRowCount - times.count)
+        // Full, and the series goes on: there are rows enough for two blocks.
+        if times.count == Self.rowCountLimit { try flush(emit, keeping: Self.rowCountLimit - Self.blockRowCount) }
+        let taken = min(left, Self.rowCountLimit - times.count, stepRowCount)
         append(batch, rows: row..<(row + taken), series: run.series)
         row += taken
         left -= taken
-        if times.count == Limits.rowBlockRowCount || builders.contains(where: { $0.textByteCount > Self.textByteCount })
-        {
-          try flush(emit)
-        }
+        if builders.contains(where: { $0.textByteCount > Self.textByteCount }) { try flush(emit) }
       }
     }
   }
 
   mutating func finish(_ emit: (ScanBatch) throws -> Void) throws {
     if times.count > 0 { try flush(emit) }
+  }
+
+  /// Whether the rows held are a block when another series follows.
+  private func endsBlock(before run: SeriesRun) -> Bool {
+    times.count >= Self.blockRowCount
+      || times.count >= Self.longSeriesRowCount && run.count >= Self.longSeriesRowCount
   }
 
   private mutating func append(_ batch: ScanBatch, rows: Range<Int>, series: SeriesID) {
@@ -51,15 +66,30 @@ struct RowBlockCutter {
     for (builder, column) in zip(builders, batch.fields) { builder.append(column, rows: rows) }
   }
 
-  private mutating func flush(_ emit: (ScanBatch) throws -> Void) throws {
-    let block = ScanBatch(runs: runs, times: times, fields: builders.map { $0.finish() })
+  /// Hands out the rows held, but for the last `kept`, which are all of one series.
+  private mutating func flush(_ emit: (ScanBatch) throws -> Void, keeping kept: Int = 0) throws {
+    let held = ScanBatch(runs: runs, times: times, fields: builders.map { $0.finish() })
     reset()
-    try emit(block)
+    guard kept > 0, let last = held.runs.last else { return try emit(held) }
+    let count = held.count - kept
+    append(held, rows: count..<held.count, series: last.series)
+    var runs = held.runs
+    var behind = kept
+    while behind > 0, let run = runs.popLast() {
+      if run.count > behind { runs.append(SeriesRun(series: run.series, count: run.count - behind)) }
+      behind -= min(behind, run.count)
+    }
+    let fields = held.fields.map { column in
+      let builder = FieldColumnBuilder(type: column.type, capacity: count)
+      builder.append(column, rows: 0..<count)
+      return builder.finish()
+    }
+    try emit(ScanBatch(runs: runs, times: Buffer(held.times.span[..<count]), fields: fields))
   }
 
   private mutating func reset() {
     runs = []
-    times = Buffer(capacity: Limits.rowBlockRowCount)
-    builders = fields.map { FieldColumnBuilder(type: $0.type, capacity: Limits.rowBlockRowCount) }
+    times = Buffer(capacity: Self.rowCountLimit)
+    builders = fields.map { FieldColumnBuilder(type: $0.type, capacity: Self.rowCountLimit) }
   }
 }

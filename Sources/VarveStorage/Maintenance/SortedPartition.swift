@@ -6,11 +6,14 @@ import VarveFormat
 
 struct SortedPartition {
   let fields: [(id: ColumnID, type: FieldType)]
+  /// The bucket width of the chunks' summaries; nil if they get none.
+  let summaryStep: SummaryStep?
   private let source: any RowSource
 
   /// `source` delivers `fields`.
-  init(_ source: any RowSource, _ fields: [(id: ColumnID, type: FieldType)]) {
+  init(_ source: any RowSource, _ fields: [(id: ColumnID, type: FieldType)], summaryStep: SummaryStep?) {
     self.fields = fields
+    self.summaryStep = summaryStep
     self.source = source
   }
 
@@ -19,10 +22,46 @@ struct SortedPartition {
     let selection = RowSelection(series: .all, time: .all, fields: fields)
     // One long block sorts much faster than many short ones merge. The copy is as large as the partition's rows in memory,
     // and goes when its chunk is written.
-    self.init(HeadBlockSource(HeadBlock.joined(blocks), selection), fields)
+    let rows = HeadBlock.joined(blocks)
+    self.init(
+      HeadBlockSource(rows, selection), fields,
+      summaryStep: SummaryStep.choose(
+        rowCount: rows.rowCount, seriesCount: Self.seriesCount(rows), time: rows.timeRange,
+        partitionNanoseconds: table.partitionNanoseconds))
   }
 
-  /// Cuts the merged rows into blocks of at most `Limits.rowBlockRowCount`.
+  /// The rows of chunks of one partition, merged by `source`.
+  init(
+    _ source: any RowSource, _ fields: [(id: ColumnID, type: FieldType)], of chunks: [ChunkHandle], _ table: TableSchema
+  ) throws {
+    var rowCount = 0
+    var seriesCount = 0
+    var time = TimeRange(lower: .max, upper: .min)
+    for chunk in chunks {
+      rowCount += chunk.metadata.rowCount
+      // At least those of the chunk that has the most.
+      seriesCount = max(seriesCount, try chunk.contents().index.seriesCount)
+      time = TimeRange(
+        lower: min(time.lower, chunk.metadata.time.lower), upper: max(time.upper, chunk.metadata.time.upper))
+    }
+    self.init(
+      source, fields,
+      summaryStep: SummaryStep.choose(
+        rowCount: rowCount, seriesCount: seriesCount, time: time, partitionNanoseconds: table.partitionNanoseconds))
+  }
+
+  private static func seriesCount(_ rows: HeadBlock) -> Int {
+    let order = rows.sortedOrder()
+    var count = 0
+    var last: UInt32?
+    for row in order.span where rows.series.base[Int(row)] != last {
+      last = rows.series.base[Int(row)]
+      count += 1
+    }
+    return count
+  }
+
+  /// Cuts the merged rows into row blocks.
   func forEachRowBlock(_ body: (ScanBatch) throws -> Void) throws {
     var cutter = RowBlockCutter(fields)
     while let batch = try source.next() { try cutter.add(batch, body) }

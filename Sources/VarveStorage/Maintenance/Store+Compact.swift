@@ -125,7 +125,8 @@ extension Store {
       options: options, paths: paths, ids: ids, sequences: first...last, level: task.isFull ? .full : .merged,
       deletedThrough: max(task.sequence, last), byteLimit: options.compactedChunkByteCount)
     return try writer.write(
-      SortedPartition(source, selection.fields), partition: task.partition, table: task.table, progress: pace)
+      SortedPartition(source, selection.fields, of: task.inputs, task.table), partition: task.partition,
+      table: task.table, progress: pace)
   }
 
   /// The fields that any of the inputs has, by id.

@@ -24,8 +24,8 @@ struct RowSelection {
 }
 
 enum ScanLimits {
-  /// Rows a source or a merge delivers at once.
-  static let batchRowCount = Limits.rowBlockRowCount
+  /// Rows a head block or a merge delivers at once, or little more; a chunk delivers row blocks.
+  static let batchRowCount = 8_192
   /// Bytes of pages that a chunk's source reads at once: at first, and at most.
   static let firstReadByteCount = 32 << 10
   static let readByteCount = 512 << 10

@@ -9,6 +9,7 @@ import zstandard
 from .codecs import bitmap, codecs_of, read_values, stream
 from .primitives import Cursor, bits, double, require, require_version, salted_crc, signed
 from .records import ABSENT, NULL, TEXT, VALUE, Block
+from .summaries import INT, Summaries, stored_type
 
 HEADER_LENGTH, FOOTER_LENGTH, PAGE_HEADER_LENGTH = 80, 96, 24
 FLOAT, UINT = 1, 3
@@ -58,9 +59,13 @@ class Chunk:
         require(cursor.varint() == self.block_count, "row blocks of the index")
         blocks, offset, last_series = [], HEADER_LENGTH, 0
         for _ in range(self.block_count):
-            block = RowBlock(cursor, self.columns, offset, last_series)
+            block = RowBlock(cursor, self.columns, offset, last_series, 8192 if self.version == 1 else 16384)
             blocks.append(block)
             offset, last_series = block.end, block.last_series
+        self.summaries = None
+        if self.version >= 2:
+            self.summaries = Summaries(cursor, self.columns, offset)
+            offset = self.summaries.end
         cursor.end("the index")
         require(offset == self.index_offset, f"{self.path}: pages do not end at the index")
         return blocks
@@ -81,13 +86,18 @@ class Chunk:
     def decoded(self):
         """The row blocks, decoded and checked."""
         before = None
+        expected = self.summaries.expecting() if self.summaries else None
         for block in self.blocks:
             rows = self._decode(block)
             for identity in zip(rows.series, map(signed, rows.times)):
                 require(before is None or before < identity, f"{self.path}: rows out of order")
                 require(identity[1] // self.width == self.partition, f"{self.path}: a row of another partition")
                 before = identity
+            if expected:
+                expected.add(rows)
             yield rows
+        if expected:
+            expected.check(self._summary_blocks())
 
     def _decode(self, block):
         met = self.met
@@ -108,6 +118,38 @@ class Chunk:
         require((min(map(signed, times)), max(map(signed, times))) == (block.least_time, block.greatest_time),
                 "times of a row block")
         return Block(self.table, series, times, {page.column: self._field(page, block.rows) for page in block.fields})
+
+    def _summary_blocks(self):
+        """(series, bucket) → counts, times and statistics by column, as stored, for each summary block."""
+        met = self.met
+        for block in self.summaries.blocks:
+            cursor, values, _ = self._page(block.series_page, SERIES, block.rows)
+            require(values == block.series_count, "series of a summary block")
+            ids, counts = stream(cursor, values, met), stream(cursor, values, met)
+            cursor.end("a series page")
+            series = [id_ for id_, count in zip(ids, counts) for _ in range(count + 1)]
+            require(ids == sorted(set(ids)) and len(series) == block.rows, "a series page of summaries")
+            require((ids[0], ids[-1]) == (block.first_series, block.last_series), "series of a summary block")
+            cursor, _, codec = self._page(block.buckets_page, TIMES, block.rows)
+            require(codec <= 6, "a page of buckets")
+            buckets = [signed(word) for word in read_values(codec, cursor, block.rows, met)]
+            cursor.end("a page of buckets")
+            require((min(buckets), max(buckets)) == (block.least_bucket, block.greatest_bucket), "buckets of a block")
+            keys = [self._words(place, INT, block.rows) for place in block.key_pages]
+            columns = {}
+            for column, type_, pages in block.fields:
+                columns[column] = type_, {
+                    statistic: self._words(place, stored_type(statistic, type_), block.rows)
+                    for statistic, place in pages.items()}
+            met["summary block", self.summaries.step] += 1
+            yield list(zip(series, buckets)), *keys, columns
+
+    def _words(self, place, type_, rows):
+        cursor, count, codec, presence = self._page(place, type_, rows, with_presence=True)
+        require(presence == 0 and count == rows and codec in codecs_of(type_), "a page of summaries")
+        words = read_values(codec, cursor, count, self.met)
+        cursor.end("a page of summaries")
+        return words
 
     def _field(self, page, rows):
         cursor, count, codec, presence = self._page(page.place, page.type, rows, with_presence=True)
@@ -177,9 +219,9 @@ class FieldPage:
 class RowBlock:
     """One entry of the index; its pages as (offset, length)."""
 
-    def __init__(self, cursor, columns, offset, series_before):
+    def __init__(self, cursor, columns, offset, series_before, most_rows):
         self.rows, self.series_count = cursor.varint(), cursor.varint()
-        require(1 <= self.rows <= 8192 and 1 <= self.series_count <= self.rows, "rows of a row block")
+        require(1 <= self.rows <= most_rows and 1 <= self.series_count <= self.rows, "rows of a row block")
         self.first_series = series_before + cursor.varint()
         self.last_series = self.first_series + cursor.varint()
         self.least_time = cursor.zigzag()

@@ -13,13 +13,15 @@ struct MadeChunk {
   ]
 
   /// Blocks of the given row counts; each of several series, the last going on into the next block.
-  static func make(seed: UInt64, rowCounts: [Int], partition: Int64 = 3) throws -> MadeChunk {
+  static func make(
+    seed: UInt64, rowCounts: [Int], partition: Int64 = 3, step: SummaryStep? = .minute
+  ) throws -> MadeChunk {
     var g = SeededGenerator(seed: seed)
     let day: Int64 = 86_400_000_000_000
     let identity = ChunkIdentity(
       file: FileID(rawValue: 77), table: TableID(rawValue: 5), partition: partition, partitionNanoseconds: day,
       firstSequence: Sequence(rawValue: 10), lastSequence: Sequence(rawValue: 20), wallNanoseconds: 1_700_000_000)
-    var builder = ChunkBuilder(identity: identity)
+    var builder = ChunkBuilder(identity: identity, summaryStep: step)
     var bytes: [UInt8] = []
     var blocks: [RowBlock] = []
     var series: UInt32 = 3
@@ -50,7 +52,7 @@ struct MadeChunk {
       #expect(builder.byteCount == bytes.count)
       blocks.append(block)
     }
-    bytes += builder.finish()
+    bytes += try builder.finish()
     return MadeChunk(bytes: bytes, blocks: blocks, identity: identity)
   }
 
@@ -59,7 +61,7 @@ struct MadeChunk {
 
 @Suite struct ChunkTests {
   @Test(arguments: seeds) func whatTheBuilderWroteIsReadBack(seed: UInt64) throws {
-    for rowCounts in [[], [1], [5, 3], [8192, 700, 8192, 31]] {
+    for rowCounts in [[], [1], [5, 3], [16_384, 700, 8192, 31]] {
       for partition in [Int64(3), -2] {
         let made = try MadeChunk.make(seed: seed, rowCounts: rowCounts, partition: partition)
         let contents = try ChunkContents.open(made.bytes, file: made.identity.file, place: "chunk")

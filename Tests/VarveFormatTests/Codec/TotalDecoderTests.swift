@@ -101,12 +101,15 @@ import VarveCore
       firstSequence: .zero, lastSequence: .zero, wallNanoseconds: 0)
     for _ in 0..<20_000 {
       let bytes = (0..<Int.random(in: 0...60, using: &g)).map { _ in UInt8.random(in: 0...40, using: &g) }
+      let version = UInt32.random(in: 1...2, using: &g)
       let footer = ChunkFooter(
         file: identity.file, rowBlockCount: Int.random(in: 0..<4, using: &g), indexOffset: 5000,
         indexByteCount: bytes.count, rowCount: 10, valueCount: 10, time: TimeRange(lower: 0, upper: 1),
         firstSeries: SeriesID(rawValue: 0), lastSeries: SeriesID(rawValue: 9), indexChecksum: 0)
       try bytes.withUnsafeBytes { raw in
-        _ = try isTotal { _ = try ChunkIndex.decodeUnchecked(raw, identity: identity, footer: footer) }
+        _ = try isTotal {
+          _ = try ChunkIndex.decodeUnchecked(raw, identity: identity, version: version, footer: footer)
+        }
       }
     }
   }

@@ -1,0 +1,23 @@
+// Partial aggregates of a chunk's rows: one row a series and bucket, columns of statistics. FORMAT.md, "Summaries".
+
+import VarveCore
+
+/// Summaries of neighbouring series and buckets, in order of (series, bucket).
+package struct SummaryBlock: Sendable {
+  package var runs: [SeriesRun]
+  /// floor(time / step).
+  package var buckets: Buffer<Int64>
+  package var rowCounts: Buffer<UInt64>
+  /// Times of the first and last row, less the bucket's start.
+  package var firstOffsets: Buffer<UInt64>
+  package var lastOffsets: Buffer<UInt64>
+  /// By column id, ascending.
+  package var columns: [SummaryColumn]
+
+  package var count: Int { buckets.count }
+
+  /// Rows of a block. Small enough that one series of many is found without decoding much else.
+  static let rowCount = 4_096
+
+  package func column(_ id: ColumnID) -> SummaryColumn? { columns.first { $0.column == id } }
+}
