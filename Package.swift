@@ -59,6 +59,8 @@ let package = Package(
     .executableTarget(
       name: "cardinality-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"],
       path: "Benchmarks/cardinality"),
+    .executableTarget(
+      name: "aggregate-benchmark", dependencies: ["VarveCore", "VarveQuery", "Varve"], path: "Benchmarks/aggregate"),
 
     // Tests mirror the sources; the simulator is the disk, clock and randomness that they inject.
     .target(name: "VarveSimulator", dependencies: ["VarveCore", "VarveIO"], path: "Tests/VarveSimulator"),
@@ -73,7 +75,9 @@ let package = Package(
     .testTarget(
       name: "VarveQueryTests", dependencies: ["VarveCore", "VarveCompute", "VarveStorage", "VarveQuery"],
       exclude: ["Scripts"]),
-    .testTarget(name: "VarveTests", dependencies: ["VarveCore", "VarveIO", "VarveStorage", "Varve", "VarveSimulator"]),
+    .testTarget(
+      name: "VarveTests",
+      dependencies: ["VarveCore", "VarveIO", "VarveStorage", "VarveQuery", "Varve", "VarveSimulator"]),
     .testTarget(name: "VarveWireTests", dependencies: ["VarveCore", "VarveWire"]),
     .testTarget(
       name: "VarveServerTests",

@@ -12,7 +12,7 @@ enum SortKey {
 }
 
 /// min and max of types held in words.
-final class WordExtremeAggregate: GroupedAggregate {
+final class WordExtremeAggregate: PartialAggregate {
   private let type: SQLType
   private let greatest: Bool
   private let float: Bool
@@ -100,6 +100,20 @@ final class WordExtremeAggregate: GroupedAggregate {
     }
   }
 
+  var neededStatistics: SummaryStatistics { SummaryStatistics(.count, .nanCount, greatest ? .maximum : .minimum) }
+
+  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) {
+    let extremes = partials.words(greatest ? .maximum : .minimum, column)
+    let valueCounts = partials.words(.count, column)
+    let nans = column.flatMap { partials.columns[$0][.nanCount] }
+    for row in range where valueCounts.base[row] > 0 {
+      // NaN is greater than every number; extremes are those of the numbers.
+      let nanCount = nans?.base[row] ?? 0
+      let isNaN = greatest ? nanCount > 0 : nanCount == valueCounts.base[row]
+      take(isNaN ? Double.nan.bitPattern : extremes.base[row], group)
+    }
+  }
+
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
     guard let other = other as? WordExtremeAggregate else { preconditionFailure("states of one aggregate merge") }
     for (i, group) in groups.enumerated() where other.seen[i] != 0 { take(other.words[i], Int(group)) }
@@ -115,7 +129,7 @@ final class WordExtremeAggregate: GroupedAggregate {
 }
 
 /// min and max of text, numeric, interval, arrays.
-final class DatumExtremeAggregate: GroupedAggregate {
+final class DatumExtremeAggregate: PartialAggregate {
   private let type: SQLType
   private let greatest: Bool
   private var best: [Datum] = []
@@ -154,6 +168,16 @@ final class DatumExtremeAggregate: GroupedAggregate {
   func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
     for i in range { take(arguments[0], i, group) }
   }
+  var neededStatistics: SummaryStatistics { SummaryStatistics(.count, greatest ? .maximum : .minimum) }
+
+  /// Of uint64, which SQL sees as numeric.
+  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) {
+    precondition(type == .numeric, "partial extremes are numbers")
+    let extremes = partials.words(greatest ? .maximum : .minimum, column)
+    let valueCounts = partials.words(.count, column)
+    for row in range where valueCounts.base[row] > 0 { take(.numeric(Numeric(extremes.base[row])), group) }
+  }
+
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
     guard let other = other as? DatumExtremeAggregate else { preconditionFailure("states of one aggregate merge") }
     for (i, group) in groups.enumerated() { take(other.best[i], Int(group)) }
@@ -163,7 +187,7 @@ final class DatumExtremeAggregate: GroupedAggregate {
 
 /// first(value, order) and last(value, order): the value at the least or greatest order. Rows where either is NULL
 /// do not count. Of equal orders the one seen first is `first`, the one seen last is `last`.
-final class FirstLastAggregate: GroupedAggregate {
+final class FirstLastAggregate: RankedAggregate, PartialAggregate {
   private let value: SQLType
   private let order: SQLType
   private let last: Bool
@@ -174,6 +198,10 @@ final class FirstLastAggregate: GroupedAggregate {
   private let words = Buffer<UInt64>()
   private var values: [Datum] = []
   private let seen = Buffer<UInt8>()
+  /// Where rows do not come in the order that decides between equal times, their place in it: a number for the rows
+  /// taken from now on, and that of each group's best.
+  package var rank: UInt32 = 0
+  private let ranks = Buffer<UInt32>()
   /// The best row of the batch at hand a group, or -1: values are read once a batch.
   private let candidates = Buffer<Int32>()
 
@@ -188,6 +216,7 @@ final class FirstLastAggregate: GroupedAggregate {
     guard more > 0 else { return }
     seen.append(repeating: 0, count: more)
     candidates.append(repeating: -1, count: more)
+    ranks.append(repeating: 0, count: more)
     if order.isWord {
       keys.append(repeating: 0, count: more)
     } else {
@@ -202,6 +231,11 @@ final class FirstLastAggregate: GroupedAggregate {
 
   @inline(__always) private func isBetter(_ key: Int64, _ group: Int) -> Bool {
     seen.base[group] == 0 || (last ? key >= keys.base[group] : key < keys.base[group])
+  }
+  /// The same of rows that may come before or behind those that were taken.
+  private func isBetterRanked(_ key: Int64, _ group: Int) -> Bool {
+    guard seen.base[group] != 0, key == keys.base[group] else { return isBetter(key, group) }
+    return last ? rank >= ranks.base[group] : rank < ranks.base[group]
   }
   private func isBetter(_ datum: Datum, _ group: Int) -> Bool {
     if seen.base[group] == 0 { return true }
@@ -259,9 +293,9 @@ final class FirstLastAggregate: GroupedAggregate {
     if order.isWord, case .words(let source) = when.storage {
       let float = order.isFloat
       let plain = what.nulls == nil && when.nulls == nil && what.constantValue == nil && (value.isWord || value.isText)
-      // The state in locals: a loop over registers.
-      var have = seen.base[group] != 0
-      var bestKey = keys.base[group]
+      // The state in locals: a loop over registers. What is behind in rank is compared once, at the end.
+      var have = false
+      var bestKey: Int64 = 0
       let keysOfRows = source.base
       for i in range {
         if !plain, what.isNull(at: i) || when.isNull(at: i) { continue }
@@ -272,9 +306,12 @@ final class FirstLastAggregate: GroupedAggregate {
           best = i
         }
       }
-      if best >= 0 {
+      if best >= 0, isBetterRanked(bestKey, group) {
         keys.base[group] = bestKey
         seen.base[group] = 1
+        ranks.base[group] = rank
+      } else {
+        best = -1
       }
     } else {
       for i in range where !what.isNull(at: i) && !when.isNull(at: i) {
@@ -298,6 +335,27 @@ final class FirstLastAggregate: GroupedAggregate {
         words.base[group] = ColumnBuilder.word(what.datum(at: best))
       } else {
         values[group] = what.datum(at: best)
+      }
+    }
+  }
+
+  var neededStatistics: SummaryStatistics { SummaryStatistics(.count, last ? .last : .first) }
+
+  /// The order is the time. Every row behind a partial has a value, or none has.
+  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) {
+    let found = partials.words(last ? .last : .first, column)
+    let valueCounts = partials.words(.count, column)
+    let times = last ? partials.lastTimes : partials.firstTimes
+    for row in range where valueCounts.base[row] > 0 {
+      let time = times.base[row]
+      guard isBetterRanked(time, group) else { continue }
+      keys.base[group] = time
+      seen.base[group] = 1
+      ranks.base[group] = rank
+      if value.isWord {
+        words.base[group] = found.base[row]
+      } else {
+        values[group] = .numeric(Numeric(found.base[row]))
       }
     }
   }

@@ -34,7 +34,17 @@ struct AggregateInput {
   }
 }
 
-final class CountAggregate: GroupedAggregate {
+extension PartialBatch {
+  /// A statistic that was asked for.
+  func words(_ statistic: SummaryStatistic, _ column: Int?) -> Buffer<UInt64> {
+    guard let column, let words = columns[column][statistic] else {
+      preconditionFailure("what an aggregate needs was asked for")
+    }
+    return words
+  }
+}
+
+final class CountAggregate: PartialAggregate {
   private let counts = Buffer<Int64>()
   private let ofRows: Bool
 
@@ -67,6 +77,15 @@ final class CountAggregate: GroupedAggregate {
         ?? Int64(AggregateInput(arguments[0], rows: range).valueCount))
   }
 
+  var neededStatistics: SummaryStatistics { SummaryStatistics(.count) }
+
+  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) {
+    let words = ofRows ? partials.rowCounts : partials.words(.count, column)
+    var count: UInt64 = 0
+    for row in range { count &+= words.base[row] }
+    counts[group] &+= Int64(bitPattern: count)
+  }
+
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
     guard let other = other as? CountAggregate else { preconditionFailure("states of one aggregate merge") }
     for (i, group) in groups.enumerated() { counts[Int(group)] &+= other.counts[i] }
@@ -80,7 +99,7 @@ final class CountAggregate: GroupedAggregate {
 }
 
 /// sum and avg of integers.
-final class IntegerSumAggregate: GroupedAggregate {
+final class IntegerSumAggregate: PartialAggregate {
   enum Result { case int8, numeric, average }
   private let mode: Result
   private let sums = Buffer<Int128>()
@@ -137,6 +156,21 @@ final class IntegerSumAggregate: GroupedAggregate {
     counts[group] &+= Int64(input.valueCount)
   }
 
+  var neededStatistics: SummaryStatistics { SummaryStatistics(.count, .sum) }
+
+  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) {
+    let words = partials.words(.sum, column)
+    let valueCounts = partials.words(.count, column)
+    var sum: Int128 = 0
+    var count: UInt64 = 0
+    for row in range {
+      sum &+= Int128(Int64(bitPattern: words.base[row]))
+      count &+= valueCounts.base[row]
+    }
+    sums[group] &+= sum
+    counts[group] &+= Int64(bitPattern: count)
+  }
+
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
     guard let other = other as? IntegerSumAggregate else { preconditionFailure("states of one aggregate merge") }
     for (i, group) in groups.enumerated() {
@@ -167,7 +201,7 @@ final class IntegerSumAggregate: GroupedAggregate {
 }
 
 /// sum and avg of floats.
-final class FloatSumAggregate: GroupedAggregate {
+final class FloatSumAggregate: PartialAggregate {
   private let type: SQLType
   private let average: Bool
   private let sums = Buffer<Double>()
@@ -254,6 +288,27 @@ final class FloatSumAggregate: GroupedAggregate {
     return sum
   }
 
+  var neededStatistics: SummaryStatistics { SummaryStatistics(.count, .sum) }
+
+  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) throws {
+    let words = partials.words(.sum, column)
+    let valueCounts = partials.words(.count, column)
+    var total = sums[group]
+    var count: UInt64 = 0
+    var overflow = false
+    for row in range {
+      let sum = Double(bitPattern: words.base[row])
+      let next = total + sum
+      // A partial sum is infinite only if one of its values is.
+      overflow = overflow || (next.isInfinite && sum.isFinite && total.isFinite)
+      total = next
+      count &+= valueCounts.base[row]
+    }
+    if overflow { throw SQLError.outOfRange(.float8) }
+    sums[group] = total
+    counts[group] &+= Int64(bitPattern: count)
+  }
+
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws {
     guard let other = other as? FloatSumAggregate else { preconditionFailure("states of one aggregate merge") }
     for (i, group) in groups.enumerated() {
@@ -281,7 +336,7 @@ final class FloatSumAggregate: GroupedAggregate {
 }
 
 /// sum and avg of numerics and intervals: a datum a group.
-final class DatumSumAggregate: GroupedAggregate {
+final class DatumSumAggregate: PartialAggregate {
   private let type: SQLType
   private let average: Bool
   private var sums: [Datum] = []
@@ -316,6 +371,18 @@ final class DatumSumAggregate: GroupedAggregate {
   func update(_ arguments: [Column], rows range: Range<Int>, group: Int) throws {
     for i in range { try add(arguments[0].datum(at: i), group) }
   }
+  var neededStatistics: SummaryStatistics { SummaryStatistics(.count, .sum) }
+
+  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) throws {
+    precondition(type == .numeric, "partial sums are numbers")
+    let words = partials.words(.sum, column)
+    let valueCounts = partials.words(.count, column)
+    for row in range where valueCounts.base[row] > 0 {
+      let sum = Numeric(Int64(bitPattern: words.base[row]))
+      try add(.numeric(sum), group, count: Int64(bitPattern: valueCounts.base[row]))
+    }
+  }
+
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws {
     guard let other = other as? DatumSumAggregate else { preconditionFailure("states of one aggregate merge") }
     for (i, group) in groups.enumerated() { try add(other.sums[i], Int(group), count: other.counts[i]) }

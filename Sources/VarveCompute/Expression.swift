@@ -73,6 +73,21 @@ package protocol GroupedAggregate: AnyObject {
   func result() throws -> Column
 }
 
+/// An aggregate that can take what rows come to in place of the rows.
+package protocol PartialAggregate: GroupedAggregate {
+  /// What it has to know of its argument.
+  var neededStatistics: SummaryStatistics { get }
+  /// Takes partials `range` into one group. `column` is the argument's among the columns of the batch; nil: there is
+  /// no argument.
+  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) throws
+}
+
+/// An aggregate for which the order of rows matters where their values do not decide. `rank` is the place of the rows
+/// that are taken next; of equal ranks the rows taken later stand behind.
+package protocol RankedAggregate: AnyObject {
+  var rank: UInt32 { get set }
+}
+
 package struct AggregateFunction: Sendable {
   package let name: String
   package let argumentTypes: [SQLType]

@@ -30,6 +30,12 @@ package final class TimeZoneDatabase: Sendable {
     return zone
   }
 
+  /// The zone, if there is one of this name.
+  package func known(_ name: String) -> TimeZone? {
+    if let known = cache.withLock({ $0[name] }) { return known }
+    return load(name, posixSign: false)
+  }
+
   private func load(_ name: String, posixSign: Bool) -> TimeZone? {
     let bytes = Array(name.utf8)
     guard !bytes.isEmpty, bytes.count <= 64 else { return nil }

@@ -11,8 +11,11 @@ final class AggregateNode: PlanNode {
   let calls: [AggregateCall]
   /// How the keys follow from runs; nil if they do not.
   let runKeys: RunKeys?
+  /// How it is made from partial aggregates; nil if it cannot be.
+  let partial: PartialPlan?
 
   init(_ input: any PlanNode, keys: [BoundExpression], calls: [AggregateCall], runKeys: RunKeys?) {
+    partial = PartialPlan(input, keys: keys, calls: calls, runKeys: runKeys)
     self.input = input
     self.keys = keys
     self.calls = calls
@@ -24,6 +27,14 @@ final class AggregateNode: PlanNode {
     keys.isEmpty ? "Aggregate" : runKeys == nil ? "Hash Aggregate" : "Segment Aggregate"
   }
   func open(_ context: ExecutionContext) throws -> any Operator { AggregateOperator(self, context) }
+
+  func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
+    guard let partial, partial.isOn(context), let request = try partial.scan.request(context) else { return [] }
+    let uses = try context.snapshot.summaries(request).map {
+      "\($0.step) in \($0.chunks) chunk\($0.chunks == 1 ? "" : "s")"
+    }
+    return uses.isEmpty ? [] : [("Summaries", uses.joined(separator: ", "))]
+  }
 }
 
 final class AggregateOperator: Operator {
@@ -46,6 +57,10 @@ final class AggregateOperator: Operator {
   }
 
   private func aggregate() throws -> QueryBatch {
+    if let partial = node.partial, partial.isOn(context) {
+      let groups = try Self.partialGroups(partial, types: node.keys.map(\.type), states, context)
+      return try finish(groups.keyColumns(), node.keys.isEmpty ? 1 : groups.count)
+    }
     let input = try context.open(node.input)
     var table = KeyTable(types: node.keys.map(\.type))
     var segments = node.runKeys.map { RunGroups($0, types: node.keys.map(\.type)) }

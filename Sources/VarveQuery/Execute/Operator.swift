@@ -3,6 +3,7 @@
 
 import VarveCompute
 import VarveCore
+import VarveStorage
 
 /// Rows between two operators.
 struct QueryBatch {
@@ -87,6 +88,13 @@ final class Profile {
     return entry
   }
   func found(_ node: any PlanNode) -> Entry? { entries[ObjectIdentifier(node)] }
+
+  /// What scans looked at, over all loops.
+  private var scans: [ObjectIdentifier: ScanStatistics] = [:]
+  func note(_ statistics: ScanStatistics, of node: SeriesScanNode) {
+    scans[ObjectIdentifier(node), default: ScanStatistics()].add(statistics)
+  }
+  func statistics(of node: SeriesScanNode) -> ScanStatistics? { scans[ObjectIdentifier(node)] }
 }
 
 final class ProfiledOperator: Operator {

@@ -24,6 +24,17 @@ struct RunKeys: Sendable {
 }
 
 struct RunGroups {
+  /// Rows of one series and group that stand together.
+  private struct Segment {
+    let series: SeriesID
+    let rows: Range<Int>
+    let group: Int
+    init(_ series: SeriesID, _ rows: Range<Int>, _ group: Int) {
+      self.series = series
+      self.rows = rows
+      self.group = group
+    }
+  }
   private struct Key: Hashable {
     let tags: UInt32
     let bucket: UInt64
@@ -56,14 +67,38 @@ struct RunGroups {
       try state.resize(count, context.memory)
       let arguments = try state.arguments(batch, context)
       let target = state.states
-      for segment in segments { try target.update(arguments, rows: segment.rows, group: segment.group) }
+      let ranked = target as? any RankedAggregate
+      for segment in segments {
+        ranked?.rank = segment.series.rawValue
+        try target.update(arguments, rows: segment.rows, group: segment.group)
+      }
+    }
+  }
+
+  /// Takes partial aggregates, each of which lies in one group. `batch` has their tags and first times, `arguments` the
+  /// places of the states' arguments among their columns.
+  mutating func take(
+    _ partials: PartialBatch, _ batch: QueryBatch, _ arguments: [Int?], _ states: [AggregateState],
+    _ context: ExecutionContext
+  ) throws {
+    let segments = try segments(batch, partials.runs, context)
+    for (state, argument) in zip(states, arguments) {
+      try state.resize(count, context.memory)
+      guard let target = state.states as? any PartialAggregate else {
+        preconditionFailure("a partial plan has aggregates that take partials")
+      }
+      let ranked = target as? any RankedAggregate
+      for segment in segments {
+        ranked?.rank = segment.series.rawValue
+        try target.take(partials, column: argument, rows: segment.rows, group: segment.group)
+      }
     }
   }
 
   private mutating func segments(_ batch: QueryBatch, _ runs: [SeriesRun], _ context: ExecutionContext) throws
-    -> [(rows: Range<Int>, group: Int)]
+    -> [Segment]
   {
-    var result: [(rows: Range<Int>, group: Int)] = []
+    var result: [Segment] = []
     result.reserveCapacity(runs.count)
     var start = 0
     var buckets: Buffer<UInt64>?
@@ -79,7 +114,7 @@ struct RunGroups {
           let bucket = buckets[row]
           var next = row + 1
           while next < end, buckets[next] == bucket { next += 1 }
-          result.append((row..<next, try group(tags, bucket, context)))
+          result.append(Segment(run.series, row..<next, try group(tags, bucket, context)))
           row = next
         }
       } else if let time = keys.time, let (width, column) = keys.fixedWidth {
@@ -104,11 +139,11 @@ struct RunGroups {
           bucket = lower
           let (limit, overflow) = lower.addingReportingOverflow(width)
           let next = overflow ? end : Self.firstRow(times, row + 1, end, notBefore: limit)
-          result.append((row..<next, try group(tags, UInt64(bitPattern: lower), context)))
+          result.append(Segment(run.series, row..<next, try group(tags, UInt64(bitPattern: lower), context)))
           row = next
         }
       } else {
-        result.append((start..<end, try group(tags, 0, context)))
+        result.append(Segment(run.series, start..<end, try group(tags, 0, context)))
       }
       start = end
     }

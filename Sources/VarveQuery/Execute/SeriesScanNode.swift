@@ -133,6 +133,11 @@ final class SeriesScanNode: PlanNode {
     if !residual.isEmpty {
       lines.append(("Filter", "\(residual.count) condition\(residual.count == 1 ? "" : "s")"))
     }
+    if let actual = context.profile?.statistics(of: self) {
+      lines.append(("Row Blocks Read", "\(actual.rowBlocks - actual.rowBlocksPruned) of \(actual.rowBlocks)"))
+      lines.append(("Rows Read", "\(actual.rows)"))
+      if actual.summaryBuckets > 0 { lines.append(("Summary Buckets", "\(actual.summaryBuckets)")) }
+    }
     let estimate = try context.snapshot.estimate(request)
     lines.append(("Partitions", "\(estimate.partitions - estimate.partitionsPruned) of \(estimate.partitions)"))
     lines.append(("Chunks", "\(estimate.chunks - estimate.chunksPruned) of \(estimate.chunks)"))
@@ -151,21 +156,19 @@ final class SeriesScanOperator: Operator {
   private let node: SeriesScanNode
   private let context: ExecutionContext
   private let cursor: any ScanCursor
-  private var tags: [ColumnID: TagReader] = [:]
+  private let reader: SeriesColumnReader
 
   init(_ node: SeriesScanNode, _ request: ScanRequest, _ context: ExecutionContext) throws {
     self.node = node
     self.context = context
     cursor = try context.snapshot.scan(request)
-    for case .tag(let id) in node.columns where tags[id] == nil {
-      tags[id] = TagReader(context.snapshot.tagColumn(id, of: node.table.id), request.series)
-    }
+    reader = SeriesColumnReader(node, request, context)
   }
 
   func next() throws -> QueryBatch? {
     while let scanned = try cursor.next() {
       try context.check()
-      var batch = columns(scanned)
+      var batch = reader.columns(scanned)
       if !node.residual.isEmpty, let rows = try context.selection(node.residual, batch) {
         if rows.count == 0 { continue }
         let runs = SeriesScanOperator.runs(scanned.runs, rows)
@@ -175,10 +178,40 @@ final class SeriesScanOperator: Operator {
       if batch.columns.count > node.width { batch.columns.removeLast(batch.columns.count - node.width) }
       return batch
     }
+    context.profile?.note(cursor.statistics, of: node)
     return nil
   }
 
-  private func columns(_ scanned: ScanBatch) -> QueryBatch {
+  /// The runs of the chosen rows; `rows` ascends.
+  static func runs(_ runs: [SeriesRun], _ rows: Buffer<UInt32>) -> [SeriesRun] {
+    var result: [SeriesRun] = []
+    var index = 0
+    var end = 0
+    for run in runs {
+      end += run.count
+      let start = index
+      while index < rows.count, Int(rows[index]) < end { index += 1 }
+      if index > start { result.append(SeriesRun(series: run.series, count: index - start)) }
+    }
+    return result
+  }
+}
+
+/// The columns of a scan from what it delivers.
+struct SeriesColumnReader {
+  private let node: SeriesScanNode
+  private let tags: [ColumnID: TagReader]
+
+  init(_ node: SeriesScanNode, _ request: ScanRequest, _ context: ExecutionContext) {
+    self.node = node
+    var tags: [ColumnID: TagReader] = [:]
+    for case .tag(let id) in node.columns where tags[id] == nil {
+      tags[id] = TagReader(context.snapshot.tagColumn(id, of: node.table.id), request.series)
+    }
+    self.tags = tags
+  }
+
+  func columns(_ scanned: ScanBatch) -> QueryBatch {
     let count = scanned.count
     var field = 0
     var columns: [Column] = []
@@ -200,17 +233,21 @@ final class SeriesScanOperator: Operator {
     return QueryBatch(count: count, columns: columns, runs: scanned.runs)
   }
 
-  /// The runs of the chosen rows; `rows` ascends.
-  static func runs(_ runs: [SeriesRun], _ rows: Buffer<UInt32>) -> [SeriesRun] {
-    var result: [SeriesRun] = []
-    var index = 0
-    var end = 0
-    for run in runs {
-      end += run.count
-      let start = index
-      while index < rows.count, Int(rows[index]) < end { index += 1 }
-      if index > start { result.append(SeriesRun(series: run.series, count: index - start)) }
+  /// Tags, and first times; fields are NULL.
+  func columns(_ partials: PartialBatch) -> QueryBatch {
+    let count = partials.count
+    let columns = node.columns.map { column -> Column in
+      switch column {
+      case .time:
+        let words = Buffer<UInt64>(capacity: count)
+        partials.firstTimes.span.withMemoryRebound(to: UInt64.self) { words.append($0) }
+        return Column(type: .timestamptz, count: count, storage: .words(words))
+      case .tag(let id):
+        guard let reader = tags[id] else { preconditionFailure("each tag of a scan has its reader") }
+        return reader.column(partials.runs, count)
+      case .field(_, let type): return .null(type.sqlType, count: count)
+      }
     }
-    return result
+    return QueryBatch(count: count, columns: columns, runs: partials.runs)
   }
 }

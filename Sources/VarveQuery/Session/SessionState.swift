@@ -89,6 +89,7 @@ package final class SessionState: Sendable {
       $0.overflow ? 0 : $0.partialValue
     } ?? 0
   }
+  var usesSummaries: Bool { setting("varve.use_summaries") != "off" }
   var queryMemoryByteCount: Int {
     Int(setting("varve.query_memory_limit") ?? "") ?? SettingDefinition.defaultQueryMemory
   }

@@ -105,6 +105,9 @@ struct SettingDefinition: Sendable {
     SettingDefinition(
       name: "varve.query_memory_limit", kind: .byteCount, defaultValue: String(defaultQueryMemory),
       summary: "Memory a query may hold, in bytes or with a unit."),
+    SettingDefinition(
+      name: "varve.use_summaries", kind: .boolean, defaultValue: "on",
+      summary: "Whether aggregates use what chunks know of whole buckets of time, in place of rows."),
   ]
   static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name.lowercased(), $0) })
 

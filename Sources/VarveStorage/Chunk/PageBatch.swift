@@ -8,7 +8,7 @@ import VarveCore
 import VarveFormat
 import VarveIO
 
-final class PageBatch {
+final class PageBatch: PageSource {
   /// A stretch of the file, and where it stands in `memory`.
   private struct Stretch {
     var offset: Int

@@ -93,7 +93,24 @@ package struct ScanStatistics: Sendable {
   package var pagesFromCache = 0
   package var headRows = 0
   package var rows = 0
+  /// Partial aggregates that stood for rows.
+  package var summaryBuckets = 0
   package init() {}
+
+  package mutating func add(_ other: ScanStatistics) {
+    partitions += other.partitions
+    partitionsPruned += other.partitionsPruned
+    chunks += other.chunks
+    chunksPruned += other.chunksPruned
+    rowBlocks += other.rowBlocks
+    rowBlocksPruned += other.rowBlocksPruned
+    pagesRead += other.pagesRead
+    bytesRead += other.bytesRead
+    pagesFromCache += other.pagesFromCache
+    headRows += other.headRows
+    rows += other.rows
+    summaryBuckets += other.summaryBuckets
+  }
 }
 
 /// Delivers a scan's batches. Used by one thread.
@@ -134,6 +151,13 @@ package struct ChunkStatistics: Sendable {
   package let isOverlapping: Bool
 }
 
+/// Chunks that have summaries of one width.
+package struct SummaryUse: Sendable {
+  package let step: String
+  package let nanoseconds: Int64
+  package var chunks: Int
+}
+
 /// A consistent view of the store at one sequence. Safe to use from several threads.
 package protocol ReadSnapshot: AnyObject, Sendable {
   var sequence: Sequence { get }
@@ -149,4 +173,7 @@ package protocol ReadSnapshot: AnyObject, Sendable {
   /// Prunes, without reading any page: what `scan` would look at (rows and bytes are upper bounds).
   func estimate(_ request: ScanRequest) throws -> ScanStatistics
   func scan(_ request: ScanRequest) throws -> any ScanCursor
+  func aggregate(_ request: AggregateRequest) throws -> any AggregateCursor
+  /// Widths of the buckets that chunks have summaries of, among those a scan would look at; without reading any page.
+  func summaries(_ request: ScanRequest) throws -> [SummaryUse]
 }

@@ -40,6 +40,14 @@ struct ScanPlan {
     collect(request, state, table)
   }
 
+  /// The same of one partition alone, which counts nothing twice.
+  func only(_ partition: Partition) -> ScanPlan {
+    var plan = self
+    plan.partitions = [partition]
+    plan.statistics = ScanStatistics()
+    return plan
+  }
+
   private mutating func collect(_ request: ScanRequest, _ state: Store.Published, _ table: TableSchema) {
     var kept: [Int64: Partition] = [:]
     var seen = Set<Int64>()

@@ -103,6 +103,22 @@ package final class Snapshot: ReadSnapshot {
     StoreCursor(try ScanPlan(request, state), zones: request.zones)
   }
 
+  package func aggregate(_ request: AggregateRequest) throws -> any AggregateCursor {
+    StoreAggregateCursor(try ScanPlan(request.scan, state), request)
+  }
+
+  package func summaries(_ request: ScanRequest) throws -> [SummaryUse] {
+    var found: [SummaryStep: Int] = [:]
+    for partition in try ScanPlan(request, state).partitions {
+      for chunk in partition.chunks {
+        if let step = try chunk.handle.contents().index.summaries?.step { found[step, default: 0] += 1 }
+      }
+    }
+    return SummaryStep.allCases.compactMap { step in
+      found[step].map { SummaryUse(step: step.label, nanoseconds: step.nanoseconds, chunks: $0) }
+    }
+  }
+
   /// Of two ascending lists.
   private static func intersection(_ a: [UInt32], _ b: [UInt32]) -> [UInt32] {
     var result: [UInt32] = []

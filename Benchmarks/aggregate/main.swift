@@ -1,0 +1,119 @@
+// What aggregates cost that summaries can answer, and the same from rows: SQL in process, without sockets, one thread.
+//
+//   aggregate-benchmark DIRECTORY [--hosts N] [--days N] [--repeat N]
+//
+// The database is made in DIRECTORY when it is not there: a table shaped like TSBS's `cpu`, ten integer fields in a
+// random walk between 0 and 100, a row every 10 s a host.
+
+import Glibc
+import Varve
+import VarveCore
+import VarveQuery
+
+let start: Int64 = 1_451_606_400_000_000_000
+let second: Int64 = 1_000_000_000
+
+/// The same walk in every run.
+struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ mixed >> 31
+  }
+}
+
+/// A chunk a day.
+func fill(_ database: Database, hosts: Int, days: Int) async throws {
+  var random = SplitMix(state: 1)
+  let series = (0..<hosts).map { SeriesKey(tags: [(name: "hostname", value: "host_\($0)")]) }
+  var walk = [[Int64]](repeating: (0..<10).map { _ in .random(in: 0...100, using: &random) }, count: hosts)
+  let stepsPerBatch = 216
+  for first in stride(from: 0, to: days * 8640, by: stepsPerBatch) {
+    let rowSeries = Buffer<UInt32>()
+    let times = Buffer<Int64>()
+    let words = (0..<10).map { _ in Buffer<UInt64>() }
+    for step in first..<(first + stepsPerBatch) {
+      for host in 0..<hosts {
+        rowSeries.append(UInt32(host))
+        times.append(start + Int64(step) * 10 * second)
+        for field in 0..<10 {
+          let next = walk[host][field] + .random(in: -1...1, using: &random)
+          walk[host][field] = min(100, max(0, next))
+          words[field].append(UInt64(bitPattern: walk[host][field]))
+        }
+      }
+    }
+    let fields = words.enumerated().map {
+      PointBatch.Field(name: "usage_\($0)", column: FieldColumn(type: .int64, words: $1))
+    }
+    _ = try await database.write([
+      PointBatch(table: "cpu", series: series, rowSeries: rowSeries, times: times, fields: fields)
+    ])
+    if (first + stepsPerBatch) % 8640 == 0 { try await database.flush() }
+  }
+}
+
+func seconds(_ clock: clockid_t) -> Double {
+  var time = timespec()
+  clock_gettime(clock, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
+func run(_ session: QuerySession, _ sql: String) throws -> Int {
+  let result = try session.execute(try session.prepare(sql))
+  var rows = 0
+  while let batch = try result.next() { rows += batch.count }
+  try session.endImplicitTransaction(failed: false)
+  return rows
+}
+
+func measure(_ name: String, _ session: QuerySession, _ repeats: Int, _ sql: String) throws {
+  var walls: [Double] = []
+  var rows = 0
+  for _ in 0..<repeats {
+    let began = seconds(CLOCK_MONOTONIC)
+    rows = try run(session, sql)
+    walls.append(seconds(CLOCK_MONOTONIC) - began)
+  }
+  walls.sort()
+  func milliseconds(_ value: Double) -> String { "\((value * 1e6).rounded() / 1e3)" }
+  print("\(name): p50 \(milliseconds(walls[walls.count / 2])) ms, least \(milliseconds(walls[0])) ms, \(rows) rows")
+}
+
+var words = CommandLine.arguments.dropFirst()
+var directory = ""
+var (hosts, days, repeats) = (100, 3, 21)
+while let word = words.popFirst() {
+  switch word {
+  case "--hosts": hosts = Int(words.popFirst() ?? "") ?? hosts
+  case "--days": days = Int(words.popFirst() ?? "") ?? days
+  case "--repeat": repeats = Int(words.popFirst() ?? "") ?? repeats
+  default: directory = word
+  }
+}
+guard !directory.isEmpty else { fatalError("usage: aggregate-benchmark DIRECTORY [--hosts N] [--days N] [--repeat N]") }
+let database = try await Database.open(directory)
+let session = database.makeSession()
+if try run(session, "SELECT 1 FROM information_schema.tables WHERE table_name = 'cpu'") == 0 {
+  try await fill(database, hosts: hosts, days: days)
+}
+let fields = (0..<10).map { "usage_\($0)" }
+let averages = fields.map { "avg(\($0))" }.joined(separator: ", ")
+let hourly = "SELECT hostname, time_bucket('1 hour', time), \(averages) FROM cpu GROUP BY 1, 2"
+let whole = "SELECT \(fields.map { "max(\($0))" }.joined(separator: ", ")) FROM cpu"
+for isOn in ["on", "off"] {
+  try session.set("varve.use_summaries", isOn)
+  let how = isOn == "on" ? "summaries" : "rows"
+  try measure("hourly averages, \(how)", session, repeats, hourly)
+  try measure(
+    "hourly averages of all hosts, \(how)", session, repeats,
+    "SELECT time_bucket('1 hour', time), \(averages) FROM cpu GROUP BY 1")
+  try measure("greatest of everything, \(how)", session, repeats, whole)
+}
+try measure(
+  "averages by minute", session, repeats,
+  "SELECT hostname, time_bucket('1 minute', time), avg(usage_0) FROM cpu GROUP BY 1, 2")
+session.close()
+try await database.close()
