@@ -133,7 +133,8 @@ package final class Store: @unchecked Sendable {
       lock?.release()
     }
     published.withLock { $0.failure = $0.failure ?? VarveError(.closed, "the database is closed") }
-    guard let log, !options.readOnly else { return }
+    guard let log, let manifest, !options.readOnly else { return }
+    reserve.rest(besideManifest: manifest.fileByteCount)
     try log.sync()
     try log.mark(sequence: sequence)
     try log.sync()

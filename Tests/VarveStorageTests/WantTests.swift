@@ -161,13 +161,24 @@ import VarveStorage
     options.reserveByteCount = 8192
     let store = try Store.open(options)
     _ = try write(1, store).get()
-    try store.close()
-    let full = disk.restart()
+    // Killed: the reserve is whole. It is after an opening, since that makes a manifest and removes one.
+    var full = disk.restart()
     full.set(capacity: used(full))
     options.fileSystem = full
     let again = try Store.open(options)
-    #expect(try Model.reading(again).rowCount == 1)
     #expect(full.contents("/sim/db/RESERVE")?.count == 8192)
+    try again.close()
+    // At rest there is as much of it as an opening needs; so there is after an opening, however often.
+    for _ in 0..<3 {
+      let manifest = try #require(full.paths.first { $0.hasSuffix(".manifest") })
+      #expect(full.contents("/sim/db/RESERVE")?.count == full.contents(manifest)?.count)
+      full = full.restart()
+      full.set(capacity: used(full))
+      options.fileSystem = full
+      let store = try Store.open(options)
+      #expect(try Model.reading(store).rowCount == 1)
+      try store.close()
+    }
   }
 
   @Test func theReserveMayBeGoneOrShort() throws {

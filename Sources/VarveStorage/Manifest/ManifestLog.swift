@@ -18,7 +18,7 @@ package final class ManifestLog {
     case mark = 3
   }
 
-  package static let byteCount = 256 << 10
+  package static let byteCount = 64 << 10
 
   private let paths: StorePaths
   private let files: any FileSystem
@@ -27,7 +27,7 @@ package final class ManifestLog {
   private let capacity: Int
   private var id: FileID
   private var file: any File
-  private var fileByteCount: Int
+  package private(set) var fileByteCount: Int
   private var offset: Int
   private var durable: LogPosition
   private var edits: UInt64

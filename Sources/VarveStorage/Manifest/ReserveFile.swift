@@ -11,6 +11,8 @@ final class ReserveFile {
   private let path: String
   private let directory: String
   private let byteCount: Int
+  /// Where there is no room for all of it, and in a directory at rest: what opening needs for the manifest it begins.
+  private var leastByteCount: Int
   private let files: any FileSystem
   private let log: @Sendable (StoreOptions.LogLevel, String) -> Void
   private var isWhole = false
@@ -19,6 +21,7 @@ final class ReserveFile {
     path = paths.reserve
     directory = paths.root
     byteCount = options.reserveByteCount
+    leastByteCount = min(options.reserveByteCount, options.manifestByteCount)
     files = options.fileSystem
     log = options.log
   }
@@ -31,23 +34,42 @@ final class ReserveFile {
     }
   }
 
-  /// Makes the file whole if there is room for it.
+  /// Makes the file whole if there is room for it, else as large as the next opening needs.
   func restore() {
     guard byteCount > 0, !isWhole else { return }
     do {
-      try write()
-      isWhole = true
+      do {
+        try write(byteCount)
+        isWhole = true
+      } catch let error as VarveError where error.code == .diskFull {
+        // Half a reserve would be room that nobody has.
+        guard release() else { return }
+        try write(leastByteCount)
+      }
     } catch let error as VarveError where error.code == .overloaded {
       // Whatever is there stays; the next seal or drop looks again.
       return
     } catch {
-      // Half a reserve would be room that nobody has.
       _ = release()
       if asVarveError(error).code != .diskFull { log(.warning, "cannot make the reserve file: \(error)") }
     }
   }
 
-  private func write() throws {
+  /// For a directory at rest: no more than the next opening needs beside a manifest of this length.
+  func rest(besideManifest manifestByteCount: Int) {
+    isWhole = false
+    leastByteCount = min(byteCount, manifestByteCount)
+    do {
+      guard try files.exists(path) else { return }
+      let file = try files.open(path, .readWrite)
+      defer { file.close() }
+      if try file.byteCount() > leastByteCount { try file.truncate(to: leastByteCount) }
+    } catch {
+      log(.warning, "cannot shorten the reserve file: \(error)")
+    }
+  }
+
+  private func write(_ byteCount: Int) throws {
     let isThere = try files.exists(path)
     let file = try files.open(path, isThere ? .readWrite : .createNew)
     defer { file.close() }
