@@ -12,15 +12,21 @@ enum GoldenWorkload {
     schema.partitionNanoseconds = day / 24
     _ = try store.commit([.createTable(schema)])[0].get()
     for turn in 0..<7 {
-      for rows in rows(turn: turn) { _ = try store.commit([.write(batches(rows))])[0].get() }
+      for rows in rows(turn: turn) where !rows.isEmpty { _ = try store.commit([.write(batches(rows))])[0].get() }
       for delete in deletes(turn: turn) {
         _ = try store.commit([.delete([delete.forStore(store.snapshot())], then: [])])[0].get()
       }
       // Chunks over chunks, a table that comes and goes, and rows that only the log has.
       if turn == 1 || turn == 3 || turn == 4 { try store.sealAll() }
+      if turn == 3 { try compact("long", store) }
       if turn == 2 || turn == 5 { _ = try store.commit([.dropTable("gone")])[0].get() }
     }
     store.markDurable()
+  }
+
+  private static func compact(_ table: String, _ store: Store) throws {
+    guard let id = store.snapshot().table(named: table)?.id else { preconditionFailure("every turn writes the table") }
+    try store.compactAll(table: id)
   }
 
   /// Of rows in chunks and in the head, of all series and of few; one is the last commit before the process ends.
@@ -36,7 +42,11 @@ enum GoldenWorkload {
 
   /// The commits of one turn.
   static func rows(turn: Int) -> [[ModelRow]] {
-    [sensors(turn), [row("gone", ["h": "x"], Int64(turn), ["v": .integer(Int64(turn))])], made(turn), fleet(turn)]
+    [
+      sensors(turn), turn % 3 == 0 ? long(turn) : [],
+      [row("gone", ["h": "x"], Int64(turn), ["v": .integer(Int64(turn))])], made(turn),
+      fleet(turn),
+    ]
   }
 
   /// A few long series, with everything that a double or a text can be; later turns write over earlier ones in part.
@@ -53,6 +63,24 @@ enum GoldenWorkload {
       let site = ["north", "süd", "a b=c,d"][i % 3]
       return row(
         "sensors", ["site": site], Int64(i / 3) * 10_000_000_000 + Int64(turn / 2) * 45_000_000_000 - day, fields)
+    }
+  }
+
+  /// Series of enough rows for summaries and for every codec of full compaction.
+  private static func long(_ turn: Int) -> [ModelRow] {
+    var noise: UInt64 = UInt64(turn + 1)
+    var walk: Int64 = 50
+    return (0..<600).map { i in
+      noise = noise &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      walk += Int64(noise >> 62) - 1
+      let celsius = Double(walk) / 10 + Double(noise >> 40 & 7) / 100
+      var fields: [String: Cell] = [
+        "walk": .integer(walk), "celsius": .double(celsius.bitPattern), "up": .other(.bool, noise >> 59 & 1),
+        "bits": .double(0x3FF0_0000_0000_0000 | noise >> 12), "level": .integer([0, 7, 1 << 40][Int(noise >> 33 % 3)]),
+      ]
+      if i % 9 == 0 { fields["state"] = .text(["ok", "failed", "starting"][Int(noise >> 20 % 3)]) }
+      if i % 50 == 49 { fields["celsius"] = .null }
+      return row("long", ["host": "h\(i / 300)"], Int64(i % 300 + turn * 300) * 1_000_000_000 + 5 * day, fields)
     }
   }
 
