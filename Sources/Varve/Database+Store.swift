@@ -41,7 +41,16 @@ extension Database: StoreAccess {
         return [table]
       } ?? before.tables()
     let counts = tables.map { before.statistics(of: $0.id) }
-    for table in tables { try pipeline.compact(table: table.id, check: check) }
+    var damage: VarveError?
+    for table in tables {
+      do {
+        try pipeline.compact(table: table.id, check: check)
+      } catch let error as VarveError where [.corruption, .unsupportedVersion].contains(error.code) {
+        // The others are compacted all the same.
+        damage = damage ?? error
+      }
+    }
+    if let damage { throw damage }
     let after = store.snapshot()
     return zip(tables, counts).map { table, count in
       let left = after.statistics(of: table.id)

@@ -362,7 +362,7 @@ final class DatumSumAggregate: PartialAggregate {
     case (.interval(let a), .interval(let b)): sums[group] = .interval(try Interval.adding(a, b))
     default: preconditionFailure("a sum of numerics or intervals")
     }
-    counts[group] += count
+    counts[group] &+= count
   }
 
   func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) throws {

@@ -10,6 +10,9 @@ package final class TimeZoneDatabase: Sendable {
 
   private let loader: Loader
   private let cache = Mutex<[String: TimeZone]>([:])
+  private let unknown = Mutex<Set<String>>([])
+  /// Names come from users: a bound on what they can make us keep.
+  private static let keptNames = 2048
 
   package init(loader: @escaping Loader) { self.loader = loader }
 
@@ -23,17 +26,21 @@ package final class TimeZoneDatabase: Sendable {
     if let known = cache.withLock({ $0[key] }) { return known }
     guard let zone = load(name, posixSign: posixSign) else { throw SQLError.unknownZone(name) }
     cache.withLock {
-      // Names come from users: a bound on what they can make us keep.
-      if $0.count >= 2048 { $0.removeAll() }
+      if $0.count >= Self.keptNames { $0.removeAll() }
       $0[key] = zone
     }
     return zone
   }
 
-  /// The zone, if there is one of this name.
+  /// The zone, if there is one of this name. Asked of any text, most of which are none: that is remembered too.
   package func known(_ name: String) -> TimeZone? {
-    if let known = cache.withLock({ $0[name] }) { return known }
-    return load(name, posixSign: false)
+    if unknown.withLock({ $0.contains(name) }) { return nil }
+    if let zone = try? zone(named: name) { return zone }
+    unknown.withLock {
+      if $0.count >= Self.keptNames { $0.removeAll() }
+      $0.insert(name)
+    }
+    return nil
   }
 
   private func load(_ name: String, posixSign: Bool) -> TimeZone? {

@@ -1,4 +1,4 @@
-/// The type of a field's values. The raw value is written to files (FORMAT.md, "Field types"): never renumber.
+/// The type of a field's values. The raw value is written to files (FORMAT.md, "Primitives"): never renumber.
 package enum FieldType: UInt8, Sendable, CaseIterable {
   case float64 = 1  // double precision
   case int64 = 2  // bigint

@@ -33,6 +33,31 @@ import VarveSimulator
     _ = try store.commit([Request.delete(delete, then: []).forStore(store)])[0].get()
   }
 
+  /// A chunk that says "no delete up to commit 2 covers me" is wrong of a log that gives number 2 to another delete.
+  @Test func aLogThatLacksWhatACompactionMadeRealIsRefusedAndRepaired() throws {
+    try seal([row(0, 1, ["n": .integer(1)]), row(1, 1, ["n": .integer(2)])])
+    try delete(0)
+    let table = try #require(store.snapshot().table(named: "t"))
+    let task = try #require(store.pickFullCompaction(of: table.id))
+    #expect(try store.install(store.write(task)))
+    try store.close()
+    let disk = disk.restart()
+    for path in disk.paths where path.hasSuffix(".wal") { try disk.remove(path) }
+    let error = #expect(throws: VarveError.self) { try Store.open(Run.options(disk, ManualClock())) }
+    #expect(error?.code == .corruption && error?.place == "/sim/db/wal")
+    #expect(try !StoreVerifier.verify(directory: "/sim/db", files: disk).isSound)
+
+    let report = try StoreRepair.repair(Run.options(disk, ManualClock()))
+    #expect(report.log?.lostCommits == [Sequence(rawValue: 2)...Sequence(rawValue: 2)], "\(report.lines)")
+    #expect(try StoreVerifier.verify(directory: "/sim/db", files: disk).isSound)
+    let store = try Store.open(Run.options(disk, ManualClock()))
+    #expect(try Model.reading(store).rowCount == 1)
+    let again = ModelDelete(table: "t", host: "h1", time: .all)
+    _ = try store.commit([Request.delete(again, then: []).forStore(store)])[0].get()
+    #expect(try Model.reading(store).rowCount == 0)
+    try store.close()
+  }
+
   /// Whatever a workload leaves: compacted whole it is the same, sound, in one generation a partition without tombstones,
   /// and needs no log.
   @Test(arguments: 1...(seedCount * 2)) func compactedWholeAStoreHoldsWhatItHeld(seed: Int) throws {

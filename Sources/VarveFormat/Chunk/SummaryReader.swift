@@ -131,12 +131,16 @@ package enum SummaryReader {
     return type.isInteger && !isCountOnly ? counted.union(SummaryStatistics(.first, .last)) : counted
   }
 
+  /// Rows that a chunk may have.
+  private static let rowCountLimit: UInt64 = 1 << 44
+
   private static func check(
     _ block: SummaryBlock, _ entry: SummaryBlockEntry, _ step: SummaryStep, _ identity: ChunkIdentity
   ) throws {
     let time = identity.timeRange
     let width = UInt64(step.nanoseconds)
     var row = 0
+    var rowCount: UInt64 = 0
     var isSound =
       block.buckets.span.min() == entry.buckets.lowerBound && block.buckets.span.max() == entry.buckets.upperBound
     for run in block.runs {
@@ -145,12 +149,15 @@ package enum SummaryReader {
         let (first, last) = (block.firstOffsets.base[place], block.lastOffsets.base[place])
         isSound =
           isSound && (place == row || block.buckets.base[place - 1] < block.buckets.base[place])
-          && block.rowCounts.base[place] >= 1 && block.rowCounts.base[place] <= 1 << 44 && first <= last && last < width
-          && time.contains(start &+ Int64(first)) && time.contains(start &+ Int64(last))
+          && block.rowCounts.base[place] >= 1 && block.rowCounts.base[place] <= rowCountLimit && first <= last
+          && last < width && time.contains(start &+ Int64(first)) && time.contains(start &+ Int64(last))
+        rowCount &+= block.rowCounts.base[place]
       }
       row += run.count
     }
-    guard isSound else { throw VarveError(.corruption, "summaries are out of order or hold impossible times") }
+    guard isSound, rowCount <= rowCountLimit else {
+      throw VarveError(.corruption, "summaries are out of order, or hold impossible times or numbers of rows")
+    }
   }
 
   private static func checkCounts(_ column: SummaryColumn, _ rowCounts: Buffer<UInt64>) throws {

@@ -1,4 +1,4 @@
-// Booleans: a bit a value, or constant, or runs. FORMAT.md, "Booleans".
+// Booleans: a bit a value, or constant, or runs. FORMAT.md, "Codecs".
 
 import VarveCore
 

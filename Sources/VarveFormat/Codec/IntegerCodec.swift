@@ -1,4 +1,4 @@
-// Streams of 64-bit words as integers: FORMAT.md, "Integer streams". All arithmetic is modulo 2^64, so every word
+// Streams of 64-bit words as integers: FORMAT.md, "Codecs". All arithmetic is modulo 2^64, so every word
 // comes back whatever the sign or type; signedness only decides what is small.
 
 import VarveCore

@@ -1,6 +1,6 @@
 // An entropy stage for symbols of four bits: range asymmetric numeral systems (Duda, arXiv 1311.2540), eight states
-// side by side, so that a page of 8,192 symbols pays about 50 bytes over its entropy and eight table look-ups are in
-// flight at once. FORMAT.md, "Entropy-coded symbols".
+// side by side, so that a page of some thousand symbols pays about 50 bytes over its entropy and eight table look-ups are in
+// flight at once. FORMAT.md, "Symbols".
 //
 //   u8     form: 0 packed, 1 coded
 //   packed: two symbols a byte, the first in the low half

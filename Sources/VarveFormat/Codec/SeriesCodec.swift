@@ -1,5 +1,5 @@
 // The series of a row block: two integer streams, ids and row counts less one. Neighbouring ids with equal counts
-// take a few bytes a block, others some bytes a series. FORMAT.md, "Series runs".
+// take a few bytes a block, others some bytes a series. FORMAT.md, "Codecs".
 
 import VarveCore
 

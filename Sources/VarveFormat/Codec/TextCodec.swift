@@ -1,5 +1,5 @@
 // Strings: a dictionary of the distinct ones and a code a value, or lengths and bytes. Compression of the bytes is
-// the page's (`PageCompression`). FORMAT.md, "Text".
+// the page's (`PageCompression`). FORMAT.md, "Codecs".
 
 import CVarve
 import VarveCore

@@ -1,4 +1,4 @@
-// Pages of few distinct words: the words once, in ascending order, and a code a value. FORMAT.md, "Value dictionary".
+// Pages of few distinct words: the words once, in ascending order, and a code a value. FORMAT.md, "Codecs".
 //
 //   varint  distinct words d ≤ n
 //   values  of the d words: u8 codec, then as in a page of this type, but no dictionary

@@ -1,4 +1,4 @@
-/// What commit records and manifest edits say about tables. FORMAT.md, "Catalog changes".
+/// What commit records and manifest edits say about tables. FORMAT.md, "Commit record".
 
 import VarveCore
 

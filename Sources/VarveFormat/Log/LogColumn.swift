@@ -3,7 +3,7 @@
 // A run of words is stored as the least of them and, for each, its distance from that in 0, 1, 2, 4 or 8 bytes.
 //   u8 width · u64 least · words × width
 // Times are stored as differences from the row before when that is narrower (u8 form: 0 plain, 1 differences).
-// FORMAT.md, "Columns of a commit record".
+// FORMAT.md, "Commit record".
 
 import VarveCore
 

@@ -1,5 +1,5 @@
 // The payload of a manifest frame: one atomic change of what is live. A checkpoint is an edit that starts from
-// nothing. FORMAT.md, "Manifest edit".
+// nothing. FORMAT.md, "Manifest".
 
 import VarveCore
 

@@ -59,6 +59,10 @@ package struct PageHeader: Sendable, Hashable {
   /// Payloads beyond this are refused, written or read.
   package static let payloadByteCountLimit = 1 << 30
 
+  /// What a page without text may hold, uncompressed: far more than any codec makes of so many words, so that few bytes
+  /// cannot ask for much memory.
+  static func wordPayloadByteCountLimit(rows: Int) -> Int { rows * 32 + 4096 }
+
   package var content: PageContent
   package var codec: ValueCodec
   package var presence: PresenceCodec
@@ -132,7 +136,8 @@ package struct PageHeader: Sendable, Hashable {
       payloadByteCount: Int(try reader.readUInt32()), uncompressedByteCount: Int(try reader.readUInt32()))
     guard header.rowCount <= Limits.rowBlockRowCount, header.valueCount <= header.rowCount,
       header.payloadByteCount == reader.remaining, header.uncompressedByteCount <= payloadByteCountLimit,
-      compression != .none || header.uncompressedByteCount == header.payloadByteCount
+      compression != .none || header.uncompressedByteCount == header.payloadByteCount,
+      header.content == .field(.text) || header.uncompressedByteCount <= wordPayloadByteCountLimit(rows: header.rowCount)
     else { throw VarveError(.corruption, "a page's header contradicts itself") }
     return header
   }

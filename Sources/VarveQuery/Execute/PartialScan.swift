@@ -60,6 +60,8 @@ struct PartialPlan: Sendable {
 
 /// Tells whether a range of time lies in one group.
 private struct BucketGroups {
+  private static let quietSeconds = 2 * 86_400
+
   private let plan: PartialPlan
   private let context: ExecutionContext
   /// Zones by whose clocks the key may go; nil: not all are known.
@@ -73,16 +75,19 @@ private struct BucketGroups {
 
   func isOneGroup(_ range: TimeRange) throws -> Bool {
     guard let time = plan.keys.time else { return true }
-    // The key is the time, or a bucket of it by some clock: it does not go back unless that clock is set.
+    // The key is the time, or a bucket of it by some clock: it does not go back unless that clock is set. A bucket's start
+    // may lie in the hour that a clock leaves out, and clocks may be nested, so none is set some days around either.
     guard let zones else { return false }
-    let (first, last) = (Self.second(range.lower), Self.second(range.upper))
+    let first = Self.second(range.lower) - Self.quietSeconds
+    let last = Self.second(range.upper) + Self.quietSeconds
     guard zones.allSatisfy({ $0.segment(at: first).until > last }) else { return false }
     let times = Buffer<UInt64>([UInt64(bitPattern: range.lower), UInt64(bitPattern: range.upper)])
     let columns = plan.scan.columns.map { column -> Column in
       column == .time
         ? Column(type: .timestamptz, count: 2, storage: .words(times)) : .null(column.type, count: 2)
     }
-    let keys = try context.evaluate(time, QueryBatch(count: 2, columns: columns))
+    // At the ends of time a bucket's key may be out of range where none of its rows is: then the rows tell.
+    guard let keys = try? context.evaluate(time, QueryBatch(count: 2, columns: columns)) else { return false }
     return keys.isSame(0, keys, 1)
   }
 

@@ -36,6 +36,7 @@ package struct ManifestState: Sendable {
       guard chunks[chunk.file] == nil, catalog.tables[chunk.table] != nil else {
         throw VarveError(.corruption, "the manifest adds chunk \(chunk.file.rawValue) twice or to no table")
       }
+      try Self.checkPartition(chunk, catalog)
       chunks[chunk.file] = chunk
     }
     try applyTombstones(edit)
@@ -52,6 +53,26 @@ package struct ManifestState: Sendable {
     nextFile = edit.nextFile
     wallNanoseconds = edit.wallNanoseconds
     if edit.nextTable.rawValue > 0 { catalog.reserve(upTo: TableID(rawValue: edit.nextTable.rawValue - 1)) }
+  }
+
+  private static func checkPartition(_ chunk: ChunkMetadata, _ catalog: Catalog) throws {
+    guard let width = catalog.tables[chunk.table]?.partitionNanoseconds,
+      PartitionSplit.index(chunk.time.lower, width: width) == chunk.partition,
+      PartitionSplit.index(chunk.time.upper, width: width) == chunk.partition
+    else { throw VarveError(.corruption, "the manifest has chunk \(chunk.file.rawValue) in a partition of other times") }
+  }
+
+  /// The highest commit that any chunk's rows are known to come after or from. All up to it were durable when that was
+  /// said: a log that ends before has lost some.
+  package var highestKnownCommit: Sequence { chunks.values.reduce(flushed) { max($0, $1.deletedThrough) } }
+
+  /// What it means if the log goes no further than commit `last`; nil if that is all right.
+  package func lossOfLog(endingAt last: Sequence, _ paths: StorePaths) -> VarveError? {
+    guard last < highestKnownCommit else { return nil }
+    return VarveError(
+      .corruption,
+      "the log ends with commit \(last.rawValue), and the manifest knows of commit \(highestKnownCommit.rawValue): log segments are missing",
+      hint: "put them back; or `varve repair` goes on without them and says what is lost", place: paths.log)
   }
 
   /// The edit that makes this state from nothing.

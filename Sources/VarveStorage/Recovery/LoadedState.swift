@@ -49,6 +49,7 @@ struct LoadedState {
   mutating func replayLog() throws {
     var reader = LogReader(paths: paths, files: options.fileSystem, start: manifest.logStart)
     try reader.read { number, record in try replay(number, record) }
+    if let loss = manifest.lossOfLog(endingAt: sequence, paths) { throw loss }
     segments = reader.segments
     logEnd = reader.end
   }

@@ -8,13 +8,13 @@ import VarveIO
 struct LogRemains {
   /// Commits behind the kept ones whose records can be read, and their rows.
   private(set) var readable: [Sequence: Int] = [:]
-  /// The highest commit that any valid frame speaks of.
+  /// The highest commit that any valid frame, or the manifest, speaks of.
   private(set) var highest: Sequence
   private let kept: Sequence
 
-  init(paths: StorePaths, files: any FileSystem, from start: LogPosition, kept: Sequence) throws {
+  init(paths: StorePaths, files: any FileSystem, from start: LogPosition, kept: Sequence, known: Sequence) throws {
     self.kept = kept
-    highest = kept
+    highest = max(kept, known)
     let ids = try files.list(paths.log).compactMap { StorePaths.id(of: $0, suffix: "wal") }
       .filter { $0 >= start.file }.sorted()
     // What stands behind the end that a later segment names was cut by an earlier recovery: it was never acknowledged.

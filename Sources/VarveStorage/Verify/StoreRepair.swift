@@ -117,14 +117,16 @@ package final class StoreRepair {
     moves += unneeded.map { "wal/" + StorePaths.name($0.0, "wal") }
     report.finished += unneeded.map { "wal/\(StorePaths.name($0.0, "wal")): an emptied segment's header is damaged, moved to quarantine; nothing is lost" }
     let bad = found.badSegments.filter { $0.0 >= state.logStart.file }
-    guard let first = found.damage ?? bad.first?.1 else { return nil }
+    guard let first = found.damage ?? bad.first?.1 ?? state.lossOfLog(endingAt: loaded.sequence, paths) else {
+      return nil
+    }
     if found.damage != nil {
       // A record that makes no sense may have been applied in part: only those before it count.
       let last = loaded.sequence
       loaded = try LoadedState(options, paths, state)
       _ = try loaded.salvageLog(upTo: last)
     }
-    let remains = try LogRemains(paths: paths, files: files, from: state.logStart, kept: loaded.sequence)
+    let remains = try LogRemains(paths: paths, files: files, from: state.logStart, kept: loaded.sequence, known: state.highestKnownCommit)
     let stop = found.damage == nil ? nil : loaded.logEnd.file
     let segments = try files.list(paths.log).compactMap { StorePaths.id(of: $0, suffix: "wal") }.filter { id in
       bad.contains { $0.0 == id } || stop.map { id >= $0 } ?? false

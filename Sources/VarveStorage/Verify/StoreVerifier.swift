@@ -107,6 +107,7 @@ package final class StoreVerifier {
         previous = sequence
         commits += 1
       }
+      if let loss = state.lossOfLog(endingAt: previous, paths) { throw loss }
     }
     report.commitsInLog = commits
     for segment in reader.segments { note(paths.segment(segment.id), "log segment") }
