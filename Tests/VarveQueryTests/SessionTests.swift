@@ -45,6 +45,22 @@ struct SessionTests {
     #expect(try session.prepare("SELECT $1", parameterTypes: [.int4]).columns?.map(\.type) == [.int4])
   }
 
+  /// A transaction's delete told how many rows it takes; when it commits it takes no others.
+  @Test(arguments: ["DELETE FROM cpu WHERE host = 'h1'", "TRUNCATE cpu"])
+  func aDeleteInABlockTakesNoRowsThatOthersWroteMeanwhile(statement: String) throws {
+    let session = try filled()
+    let other = makeSession(session.store)
+    try session.rows("BEGIN; \(statement)")
+    try other.rows("INSERT INTO cpu (time, host, n) VALUES ('2025-01-01Z', 'h1', 7)")
+    #expect(error(session, "COMMIT")?.sqlState == "40001")
+    #expect(try other.text("SELECT count(*) FROM cpu") == "101")
+    // Nothing is left of it, and rows that it does not cover are nobody's business.
+    try session.rows("BEGIN; DELETE FROM cpu WHERE host = 'h1'")
+    try other.rows("INSERT INTO cpu (time, host, n) VALUES ('2025-01-01Z', 'h2', 7)")
+    try session.rows("COMMIT")
+    #expect(try other.text("SELECT count(*), count(*) FILTER (WHERE host = 'h1') FROM cpu") == "68|0")
+  }
+
   @Test func aPlanIsMadeAnewWhenItsTableChanges() throws {
     let session = try filled()
     let prepared = try session.prepare("SELECT * FROM cpu LIMIT 1")

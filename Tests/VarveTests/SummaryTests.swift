@@ -187,6 +187,55 @@ import VarveQuery
     try await database.close()
   }
 
+  /// In Berlin 02:00 to 03:00 is left out at midnight + 1 h: buckets that begin there mean a later time, and one key comes
+  /// in two pieces of an hour.
+  @Test func aBucketThatBeginsInAnHourThatIsLeftOutIsReadByRows() async throws {
+    var g = Random(state: 3)
+    let database = try await Database.open(scratch.database)
+    try await database.write(points(0, from: Self.midnight, count: 8_640, &g))
+    try await database.flush()
+    let session = database.makeSession()
+    for key in [
+      "time_bucket('20 minutes', time, 'Europe/Berlin', '2000-01-03 00:10+01'::timestamptz)",
+      "time_bucket('20 minutes', time AT TIME ZONE 'Europe/Berlin', interval '10 minutes') AT TIME ZONE 'Europe/Berlin'",
+      "date_trunc('hour', time, 'Europe/Berlin')",
+    ] {
+      try compare("SELECT \(key), count(*), sum(i) FROM m GROUP BY 1 ORDER BY 1", session, key)
+    }
+    session.close()
+    try await database.close()
+  }
+
+  /// A summary counts what its chunk holds; what is deleted from it must not come back with it.
+  @Test func deletedRowsAreInNoAnswer() async throws {
+    var g = Random(state: 4)
+    var options = Database.Options()
+    options.compaction = false
+    let database = try await Database.open(scratch.database, options: options)
+    for host in 0..<3 { try await database.write(points(host, from: Self.midnight, count: 4_000, &g)) }
+    try await database.flush()
+    let session = database.makeSession()
+    let second = Self.midnight / 1_000_000_000
+    var expected = 12_000
+    for (host, from, until, count) in [("h1", 3_600, 7_200, 360), ("h2", 10_000, 10_005, 1), ("h0", 0, 90_000, 4_000)] {
+      _ = try answer(
+        session,
+        "DELETE FROM m WHERE host = '\(host)' AND time >= to_timestamp(\(second + Int64(from))) AND time < to_timestamp(\(second + Int64(until)))"
+      )
+      expected -= count
+      #expect(try answer(session, "SELECT count(*) FROM m") == [[.integer(Int64(expected))]])
+      for keys in ["host", "host, time_bucket('1 hour', time)", "time_bucket('6 hours', time)"] {
+        let places = (1...(keys.contains("host, ") ? 2 : 1)).map(String.init).joined(separator: ", ")
+        try compare(
+          "SELECT \(keys), count(*), sum(i), max(f), last(i, time) FROM m GROUP BY \(places) ORDER BY \(places)",
+          session,
+          "without \(host)")
+      }
+    }
+    session.close()
+    try await database.close()
+  }
+
   /// Cut at both ends: the middle comes from summaries, the edges from rows.
   @Test func edgesAreRead() async throws {
     var g = Random(state: 2)

@@ -14,21 +14,47 @@ struct DeletePlan: Sendable {
 
   var table: TableSchema { scan.table }
 
-  /// What is deleted, and how many rows of the snapshot that covers; nil: nothing that the snapshot has.
-  func resolve(_ context: ExecutionContext) throws -> (request: DeleteRequest, rowCount: Int)? {
+  /// What is deleted; nil: nothing that the snapshot has. `isInBlock`: it is, later, when the transaction commits.
+  func resolve(_ context: ExecutionContext, isInBlock: Bool) throws -> PendingDelete? {
     for gate in gates {
       guard case .bool(true) = try context.constant(gate) else { return nil }
     }
     guard let scanned = try scan.request(context) else { return nil }
-    var rowCount = 0
-    if isCounted {
-      let cursor = try context.snapshot.scan(scanned)
-      while let batch = try cursor.next() {
-        try context.check()
-        rowCount += batch.count
-      }
-      if rowCount == 0 { return nil }
+    var delete = PendingDelete(table: table.name, scan: scanned, rowCount: 0)
+    if isCounted || isInBlock {
+      delete.rowCount = try delete.count(context.snapshot) { try context.check() }
+      if delete.rowCount == 0 { return nil }
     }
-    return (DeleteRequest(table: scanned.table, series: scanned.series, time: scanned.time), rowCount)
+    return delete
+  }
+}
+
+/// A delete on its way to its commit.
+struct PendingDelete: Sendable {
+  let table: String
+  let scan: ScanRequest
+  /// Rows that it covered when its statement ran.
+  var rowCount: Int
+
+  var request: DeleteRequest { DeleteRequest(table: scan.table, series: scan.series, time: scan.time) }
+
+  /// Rows of the snapshot that it covers.
+  func count(_ snapshot: any ReadSnapshot, check: () throws -> Void) throws -> Int {
+    let cursor = try snapshot.scan(scan)
+    var rowCount = 0
+    while let batch = try cursor.next() {
+      try check()
+      rowCount += batch.count
+    }
+    return rowCount
+  }
+
+  /// A delete takes all that it covers when it commits. Rows that others wrote since the statement told its number of
+  /// rows must not go unseen with them.
+  func checkUnchanged(_ snapshot: any ReadSnapshot) throws {
+    guard try count(snapshot, check: {}) != rowCount else { return }
+    throw SQLError.make(
+      "40001", "could not serialize access: rows of \"\(table)\" that the transaction deletes were written meanwhile",
+      hint: "Try the transaction again, or DELETE outside of a transaction block.")
   }
 }

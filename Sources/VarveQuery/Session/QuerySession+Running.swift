@@ -176,7 +176,7 @@ extension QuerySession {
 
   /// Whether the transaction has written to the table, or deleted from it.
   private func isChanged(_ table: TableSchema) -> Bool {
-    pendingDeletes.contains { $0.table == table.id } || pending.contains { $0.table.isSameName(as: table.name) }
+    pendingDeletes.contains { $0.scan.table == table.id } || pending.contains { $0.table.isSameName(as: table.name) }
   }
 
   private func checkWritable(_ verb: String) throws {
@@ -191,8 +191,8 @@ extension QuerySession {
   {
     try checkWritable(verb)
     let context = context(catalog, parameters)
-    let found = try plans.compactMap { try $0.resolve(context) }
-    pendingDeletes += found.map(\.request)
+    let found = try plans.compactMap { try $0.resolve(context, isInBlock: transactionStatus != .idle) }
+    pendingDeletes += found
     let count = found.reduce(0) { $0 + $1.rowCount }
     return QueryResult(columns: nil, rows: nil, verb: verb, affected: verb == "DELETE" ? count : nil)
   }

@@ -32,7 +32,7 @@ package final class QuerySession {
   var pending: [PointBatch] = []
   var pendingByteCount = 0
   /// What is deleted before they are written.
-  var pendingDeletes: [DeleteRequest] = []
+  var pendingDeletes: [PendingDelete] = []
   var hasPending: Bool { !pending.isEmpty || !pendingDeletes.isEmpty }
   private var cache = PlanCache()
   var namedStatements: [Name: (statement: ParsedStatement, types: [SQLType?])] = [:]
@@ -157,7 +157,7 @@ package final class QuerySession {
 
   func writePending() throws {
     if !hasPending { return }
-    let (batches, deletes) = (pending, pendingDeletes)
+    let (batches, deletes) = (pending, pendingDeletes.map(\.request))
     discardPending()
     for result in try deletes.isEmpty ? store.write(batches) : store.write(deleting: deletes, batches) {
       if let rejection = result.rejections.first {
@@ -232,8 +232,10 @@ package final class QuerySession {
       return "ROLLBACK"
     case .inBlock:
       do {
+        for delete in pendingDeletes { try delete.checkUnchanged(store.snapshot()) }
         try writePending()
       } catch {
+        discardPending()
         end(committed: false)
         throw error
       }
