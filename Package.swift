@@ -60,6 +60,9 @@ let package = Package(
       name: "cardinality-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"],
       path: "Benchmarks/cardinality"),
     .executableTarget(
+      name: "maintenance-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"],
+      path: "Benchmarks/maintenance"),
+    .executableTarget(
       name: "aggregate-benchmark", dependencies: ["VarveCore", "VarveQuery", "Varve"], path: "Benchmarks/aggregate"),
 
     // Tests mirror the sources; the simulator is the disk, clock and randomness that they inject.
