@@ -9,6 +9,7 @@
 #include "CVarveMath.h"
 #include "CVarveNumber.h"
 #include "CVarveThread.h"
+#include "CVarveWords.h"
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>

@@ -20,10 +20,11 @@ package struct RowBlock: Sendable {
 
   /// Whether runs, times and columns are what they must be.
   var isWellFormed: Bool {
+    let times = times.base
     var row = 0
     for (i, run) in runs.enumerated() {
       guard run.count > 0, i == 0 || runs[i - 1].series < run.series, run.count <= rowCount - row else { return false }
-      for k in stride(from: row + 1, to: row + run.count, by: 1) where times.base[k - 1] >= times.base[k] {
+      for k in stride(from: row + 1, to: row + run.count, by: 1) where times[k - 1] >= times[k] {
         return false
       }
       row += run.count

@@ -74,34 +74,55 @@ enum NibbleEntropy {
     let room = laneCount * 4 + count * 2
     let words = Buffer<UInt8>(capacity: room)
     let raw = UnsafeMutableRawPointer(words.base)
-    let at = frequencies.withUnsafeBufferPointer { frequencies in
-      starts.withUnsafeBufferPointer { encode(symbols, count, frequencies, $0, into: raw, room) }
-    }
+    let steps = zip(frequencies, starts).map { WriteStep(frequency: $0, start: $1) }
+    let at = steps.withUnsafeBufferPointer { encode(symbols, count, $0, into: raw, room) }
     out.append(varint: UInt64(room - at))
     out.append(UnsafeRawBufferPointer(start: raw + at, count: room - at))
     return out
   }
 
+  /// What a step takes from its symbol. f × (x div f) and what is left give f × 2048 / f and more of a state, so that
+  /// only the quotient is needed; and that is a product with the rounded-up 2^64 / f, exact for states of 32 bits
+  /// (Giesen, "rANS with static probability distributions").
+  private struct WriteStep {
+    /// States from here on give a word first.
+    let limit: UInt64
+    let reciprocal: UInt64
+    let bias: UInt32
+    /// 2048 - f.
+    let complement: UInt32
+
+    init(frequency: UInt32, start: UInt32) {
+      // The step brings x to 2^16 × frequency / 2048 and more: what is above goes out before.
+      limit = UInt64(frequency) << UInt64(32 - scaleBits)
+      complement = UInt32(scale) - frequency
+      // 2^64 has 65 bits: one less makes the quotient x - 1, which the bias makes up for.
+      reciprocal = frequency > 1 ? UInt64.max / UInt64(frequency) + 1 : .max
+      bias = frequency > 1 ? start : start + UInt32(scale) - 1
+    }
+  }
+
   /// Fills the end of `raw` and says where it begins.
   private static func encode(
-    _ symbols: UnsafePointer<UInt8>, _ count: Int, _ frequencies: UnsafeBufferPointer<UInt32>,
-    _ starts: UnsafeBufferPointer<UInt32>, into raw: UnsafeMutableRawPointer, _ room: Int
+    _ symbols: UnsafePointer<UInt8>, _ count: Int, _ steps: UnsafeBufferPointer<WriteStep>,
+    into raw: UnsafeMutableRawPointer, _ room: Int
   ) -> Int {
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: laneCount) { states in
-      for lane in 0..<laneCount { states[lane] = lowest }
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: laneCount) { held in
+      guard let states = held.baseAddress, let steps = steps.baseAddress else { return room }
+      states.initialize(repeating: lowest, count: laneCount)
       var at = room
-      for i in stride(from: count - 1, through: 0, by: -1) {
-        let symbol = Int(symbols[i])
-        let frequency = frequencies[symbol]
-        var x = states[i & (laneCount - 1)]
-        // The step brings x to 2^16 × frequency / 2048 and more: what is above goes out before.
-        if UInt64(x) >= UInt64(frequency) << UInt64(32 - scaleBits) {
-          at -= 2
-          raw.storeBytes(of: UInt16(truncatingIfNeeded: x).littleEndian, toByteOffset: at, as: UInt16.self)
-          x >>= 16
-        }
-        let (quotient, rest) = x.quotientAndRemainder(dividingBy: frequency)
-        states[i & (laneCount - 1)] = quotient << UInt32(scaleBits) + rest + starts[symbol]
+      var i = count
+      while i > 0 {
+        i &-= 1
+        let step = steps[Int(symbols[i])]
+        var x = states[i & (laneCount &- 1)]
+        // Written in any case, and kept where the state gives a word: a jump would be guessed wrong too often.
+        raw.storeBytes(of: UInt16(truncatingIfNeeded: x).littleEndian, toByteOffset: at &- 2, as: UInt16.self)
+        let isHigh = UInt64(x) >= step.limit
+        at = isHigh ? at &- 2 : at
+        x = isHigh ? x &>> 16 : x
+        let quotient = UInt32(truncatingIfNeeded: UInt64(x).multipliedFullWidth(by: step.reciprocal).high)
+        states[i & (laneCount &- 1)] = x &+ step.bias &+ quotient &* step.complement
       }
       at -= laneCount * 4
       for lane in 0..<laneCount {
@@ -113,9 +134,7 @@ enum NibbleEntropy {
 
   /// Frequencies that sum to the scale; what occurs has at least 1.
   private static func normalized(_ symbols: UnsafePointer<UInt8>, _ count: Int) -> [UInt32] {
-    var histogram = [UInt32](repeating: 0, count: symbolCount)
-    histogram.withUnsafeMutableBufferPointer { for i in 0..<count { $0[Int(symbols[i] & 15)] &+= 1 } }
-    var frequencies = histogram.map { held -> UInt32 in
+    var frequencies = histogram(symbols, count).map { held -> UInt32 in
       held == 0 ? 0 : max(1, UInt32((Double(held) * Double(scale) / Double(count)).rounded()))
     }
     // The most frequent one feels a difference least.
@@ -131,6 +150,29 @@ enum NibbleEntropy {
       }
     }
     return frequencies
+  }
+
+  /// Counted in four places: neighbours are often the same, and would wait for each other.
+  private static func histogram(_ symbols: UnsafePointer<UInt8>, _ count: Int) -> [UInt32] {
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: symbolCount * 4) { held in
+      guard let counts = held.baseAddress else { return [] }
+      counts.initialize(repeating: 0, count: symbolCount * 4)
+      var i = 0
+      while i &+ 4 <= count {
+        counts[Int(symbols[i] & 15)] &+= 1
+        counts[Int(symbols[i &+ 1] & 15) &+ symbolCount] &+= 1
+        counts[Int(symbols[i &+ 2] & 15) &+ symbolCount &* 2] &+= 1
+        counts[Int(symbols[i &+ 3] & 15) &+ symbolCount &* 3] &+= 1
+        i &+= 4
+      }
+      while i < count {
+        counts[Int(symbols[i] & 15)] &+= 1
+        i &+= 1
+      }
+      return (0..<symbolCount).map {
+        counts[$0] + counts[$0 + symbolCount] + counts[$0 + symbolCount * 2] + counts[$0 + symbolCount * 3]
+      }
+    }
   }
 
   // MARK: Reading

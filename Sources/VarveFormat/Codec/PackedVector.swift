@@ -10,6 +10,7 @@
 // residual = value - reference (mod 2^64), zigzag or not. Without zigzag the reference is the least value; with it
 // a value from the middle, so that a jump to either side is an exception and not a wide vector.
 
+import CVarve
 import VarveCore
 
 package enum PackedVector {
@@ -25,15 +26,9 @@ package enum PackedVector {
   /// The narrowest way to write `count` ≤ 1,024 words.
   static func plan(_ words: UnsafePointer<UInt64>, count: Int) -> Plan {
     guard count > 0 else { return Plan(byteCount: 0) }
-    var least = Int64.max
-    var greatest = Int64.min
-    for i in 0..<count {
-      let value = Int64(bitPattern: words[i])
-      least = min(least, value)
-      greatest = max(greatest, value)
-    }
-    let spread = UInt64(bitPattern: greatest &- least)
-    let lowest = UInt64(bitPattern: least)
+    let range = cvarve_range_of(words, count, 1)
+    let spread = range.greatest &- range.least
+    let lowest = range.least
     // A vector of a bit or two a value has little to gain, and most are that narrow.
     if spread < 4 {
       let width = 64 - spread.leadingZeroBitCount
@@ -74,15 +69,8 @@ package enum PackedVector {
     _ words: UnsafePointer<UInt64>, _ count: Int, reference: UInt64, isZigzag: Bool
   ) -> Plan {
     let headerByteCount = 2 + ByteWriter.varintByteCount(Zigzag.encode(reference))
-    return withUnsafeTemporaryAllocation(of: Int32.self, capacity: 65) { histogram in
-      histogram.initialize(repeating: 0)
-      if isZigzag {
-        for i in 0..<count {
-          histogram[64 &- residual(words[i], reference, true).leadingZeroBitCount] &+= 1
-        }
-      } else {
-        for i in 0..<count { histogram[64 &- (words[i] &- reference).leadingZeroBitCount] &+= 1 }
-      }
+    return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 65) { histogram in
+      cvarve_count_widths(words, count, reference, isZigzag ? 1 : 0, histogram.baseAddress)
       var widest = 64
       while widest > 0 && histogram[widest] == 0 { widest -= 1 }
       var best = Plan(

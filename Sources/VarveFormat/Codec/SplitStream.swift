@@ -79,21 +79,12 @@ enum SplitStream {
   /// Appends reference, symbols, low bits and exceptions; the head with `shift` and the bases stands before.
   static func append(_ words: UnsafePointer<UInt64>, count: Int, plan: Plan, to out: inout ByteWriter) {
     let symbols = Buffer<UInt8>(capacity: count)
-    let low = Buffer<UInt64>(capacity: count)
-    let exceptions = Buffer<UInt64>()
-    let shift = UInt64(plan.shift)
-    let mask = (1 as UInt64) &<< shift &- 1
-    for i in 0..<count {
-      let u = words[i] &- plan.reference
-      let symbol = u &>> shift
-      if symbol < UInt64(escape) {
-        symbols.base[i] = UInt8(truncatingIfNeeded: symbol)
-        low.base[i] = u & mask
-      } else {
-        symbols.base[i] = escape
-        low.base[i] = 0
-        exceptions.append(Zigzag.encode(u))
-      }
+    let low = Buffer<UInt64>(capacity: plan.shift > 0 ? count : 0)
+    let escapes = cvarve_split_words(words, count, plan.reference, UInt32(plan.shift), symbols.base, low.base)
+    let exceptions = Buffer<UInt64>(capacity: escapes)
+    if escapes > 0 {
+      let held = symbols.base
+      for i in 0..<count where held[i] == escape { exceptions.append(Zigzag.encode(words[i] &- plan.reference)) }
     }
     out.append(zigzag: Int64(bitPattern: plan.reference))
     out.append(varint: UInt64(exceptions.count))

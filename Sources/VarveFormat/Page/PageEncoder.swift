@@ -81,7 +81,9 @@ package enum PageEncoder {
   ) -> [UInt8] {
     precondition(times.count <= Limits.rowBlockRowCount, "a page holds one row block's rows")
     let words = Buffer<UInt64>(capacity: times.count)
-    for time in times { words.append(UInt64(bitPattern: time)) }
+    words.count = times.count
+    let base = words.base
+    for i in 0..<times.count { base[i] = UInt64(bitPattern: times[i]) }
     var written = ByteWriter()
     var codec = IntegerCodec.encode(words.span, effort: effort, to: &written)
     var body = written.bytes
@@ -108,9 +110,13 @@ package enum PageEncoder {
   private static func compacted(_ column: FieldColumn) -> Buffer<UInt64> {
     guard let states = column.states else { return column.words }
     let values = Buffer<UInt64>(capacity: column.count)
-    for row in 0..<column.count where states.base[row] == CellState.value.rawValue {
-      values.append(column.words.base[row])
+    let (held, words, kept) = (states.base, column.words.base, values.base)
+    var count = 0
+    for row in 0..<column.count {
+      kept[count] = words[row]
+      count &+= held[row] == CellState.value.rawValue ? 1 : 0
     }
+    values.count = count
     return values
   }
 
@@ -128,7 +134,8 @@ package enum PageEncoder {
         return false
       }
       var different: UInt64 = 0
-      for i in 0..<values.count { different |= back.base[i] ^ values.base[i] }
+      let (read, written) = (back.base, values.base)
+      for i in 0..<values.count { different |= read[i] ^ written[i] }
       return different == 0
     }
   }

@@ -1,6 +1,7 @@
 // What the index says of a page's values, so that pages are skipped, and whole pages aggregated, unread.
 // FORMAT.md, "Zone maps".
 
+import CVarve
 import VarveCore
 
 /// Statistics of one field page.
@@ -38,43 +39,18 @@ package struct ZoneMap: Sendable, Hashable {
     switch type {
     case .text: break
     case .float64: scanDoubles(base, values.count)
-    case .int64, .timestamp, .bool: scanSigned(base, values.count)
-    case .uint64: scanUnsigned(base, values.count)
+    case .int64, .timestamp, .bool: scanIntegers(base, values.count, isSigned: true)
+    case .uint64: scanIntegers(base, values.count, isSigned: false)
     }
   }
 
-  private mutating func scanSigned(_ base: UnsafePointer<UInt64>, _ count: Int) {
-    var least = Int64.max
-    var greatest = Int64.min
-    // Halves, so that no sum of 2^31 words overflows: the high one signed, the low one not.
-    var high: Int64 = 0
-    var low: UInt64 = 0
-    for i in 0..<count {
-      let value = Int64(bitPattern: base[i])
-      least = min(least, value)
-      greatest = max(greatest, value)
-      high &+= value >> 32
-      low &+= base[i] & 0xFFFF_FFFF
-    }
-    minimum = UInt64(bitPattern: least)
-    maximum = UInt64(bitPattern: greatest)
-    integerSum = Int128(high) << 32 + Int128(low)
-  }
-
-  private mutating func scanUnsigned(_ base: UnsafePointer<UInt64>, _ count: Int) {
-    var least = UInt64.max
-    var greatest = UInt64.min
-    var high: UInt64 = 0
-    var low: UInt64 = 0
-    for i in 0..<count {
-      least = min(least, base[i])
-      greatest = max(greatest, base[i])
-      high &+= base[i] >> 32
-      low &+= base[i] & 0xFFFF_FFFF
-    }
-    minimum = least
-    maximum = greatest
-    integerSum = Int128(high) << 32 + Int128(low)
+  private mutating func scanIntegers(_ base: UnsafePointer<UInt64>, _ count: Int, isSigned: Bool) {
+    let range = cvarve_range_of(base, count, isSigned ? 1 : 0)
+    minimum = range.least
+    maximum = range.greatest
+    // Inverting a sign adds 2^63.
+    let added = isSigned ? Int128(count) << 63 : 0
+    integerSum = Int128(range.high) << 32 + Int128(range.low) - added
   }
 
   private mutating func scanDoubles(_ base: UnsafePointer<UInt64>, _ count: Int) {

@@ -1,0 +1,26 @@
+// Loops over words that writing a page stands on.
+#ifndef CVARVE_WORDS_H
+#define CVARVE_WORDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// The extremes, and the sum in halves: of word >> 32, with the sign bit inverted where words are signed, and of the
+/// low 32 bits.
+typedef struct {
+  uint64_t least, greatest, high, low;
+} cvarve_range;
+
+/// Of `count` words, at most 2^31. Without words the extremes are the wrong way round.
+cvarve_range cvarve_range_of(const uint64_t *words, size_t count, int is_signed);
+
+/// Counts how many of at most 65,535 residuals, word - reference (mod 2^64) and zigzag or not, are 0 … 64 bits wide.
+void cvarve_count_widths(
+    const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, uint32_t *counts);
+
+/// Cuts every u = word - reference (mod 2^64) into the symbol u >> shift and, for `shift` > 0, its `shift` < 64 low
+/// bits; symbols from 15 on become 15 with low bits 0. Answers how many those are. Without a shift `low` is untouched.
+size_t cvarve_split_words(
+    const uint64_t *words, size_t count, uint64_t reference, unsigned shift, uint8_t *symbols, uint64_t *low);
+
+#endif
