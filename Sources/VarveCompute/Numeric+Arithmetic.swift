@@ -79,8 +79,11 @@ extension Numeric {
   static func divisionScale(
     _ a: WideInteger, _ aScale: Int, _ b: WideInteger, _ bScale: Int
   ) -> Int {
-    let x = leading(a, scale: aScale)
-    let y = leading(b, scale: bScale)
+    divisionScale(leading(a, scale: aScale), aScale, leading(b, scale: bScale), bScale)
+  }
+  static func divisionScale(
+    _ x: (weight: Int, digit: Int), _ aScale: Int, _ y: (weight: Int, digit: Int), _ bScale: Int
+  ) -> Int {
     var weight = x.weight - y.weight
     if x.digit <= y.digit { weight -= 1 }
     return min(max(16 - weight * 4, aScale, bScale, 0), 1000)
@@ -88,6 +91,10 @@ extension Numeric {
 
   package static func dividing(_ a: Numeric, _ b: Numeric) throws -> Numeric {
     if b.mantissa == 0 { throw SQLError.divisionByZero }
+    return try narrowQuotient(a, b) ?? wideQuotient(a, b)
+  }
+
+  static func wideQuotient(_ a: Numeric, _ b: Numeric) throws -> Numeric {
     let scale = divisionScale(a.wide, a.scale, b.wide, b.scale)
     return try quotient(
       negative: a.isNegative != b.isNegative, a.wide, a.scale, b.wide, b.scale, scale: scale)

@@ -189,4 +189,31 @@ import VarveCore
       #expect(next * next > WideInteger(a.magnitude), "seed \(seed)")
     }
   }
+
+  @Test func narrowQuotientsAreTheWideOnes() throws {
+    let seed = UInt64.random(in: 0 ... .max)
+    var random = SeededGenerator(seed: seed)
+    func number() -> Numeric {
+      let magnitude = Int128(UInt64.random(in: 0 ... .max, using: &random) >> UInt64.random(in: 0...63, using: &random))
+      let isNegative = Bool.random(using: &random)
+      return Numeric(mantissa: isNegative ? -magnitude : magnitude, scale: Int.random(in: 0...20, using: &random))
+    }
+    var narrow = 0
+    for i in 0..<20_000 {
+      var (a, b) = (number(), number())
+      // What averages of integers divide.
+      if i % 2 == 0 { (a.scale, b.scale) = (0, 0) }
+      // Quotients at a tie, and powers of ten, whose digits are counted right at their ends.
+      if i % 5 == 0 { b.mantissa = 2 * Numeric.powers[Int.random(in: 0...18, using: &random)] }
+      if i % 7 == 0 { a.mantissa = Numeric.powers[Int.random(in: 0...19, using: &random)] - Int128(i % 2) }
+      if b.mantissa == 0 { continue }
+      guard let quotient = Numeric.narrowQuotient(a, b) else { continue }
+      narrow += 1
+      let wide = try Numeric.wideQuotient(a, b)
+      #expect(quotient.mantissa == wide.mantissa && quotient.scale == wide.scale, "seed \(seed): \(a) / \(b)")
+    }
+    #expect(narrow > 5_000, "seed \(seed)")
+    let average = try #require(Numeric.narrowQuotient(Numeric(Int64(18_007)), Numeric(Int64(360))))
+    #expect(average.mantissa == 500_194_444_444_444_444 && average.scale == 16)
+  }
 }
