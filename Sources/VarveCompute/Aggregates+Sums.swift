@@ -1,5 +1,4 @@
-// count, sum and avg: states a group, mergeable. Sums of integers are exact; doubles sum in eight lanes where a
-// run of rows shares its group.
+// count, sum and avg of all but doubles: states a group, mergeable. Sums are exact.
 
 import VarveCore
 
@@ -21,6 +20,11 @@ struct AggregateInput {
       self.column = Column(type: column.type, count: rows.count, storage: column.storage).materialized()
       self.rows = 0..<rows.count
     }
+  }
+  /// Of segments, which ascend.
+  init(_ column: Column, segments: UnsafeBufferPointer<GroupSegment>) {
+    precondition(segments.last.map { $0.rows.upperBound <= column.count } ?? true, "rows of the argument")
+    self.init(column)
   }
   /// Rows of the range that are not NULL.
   var valueCount: Int {
@@ -77,13 +81,26 @@ final class CountAggregate: PartialAggregate {
         ?? Int64(AggregateInput(arguments[0], rows: range).valueCount))
   }
 
+  func update(_ arguments: [Column], segments: UnsafeBufferPointer<GroupSegment>) {
+    guard ofRows || arguments.isEmpty else {
+      for segment in segments { update(arguments, rows: segment.rows, group: Int(segment.group)) }
+      return
+    }
+    let counts = counts.base
+    for segment in segments { counts[Int(segment.group)] &+= Int64(segment.rows.count) }
+  }
+
   var neededStatistics: SummaryStatistics { SummaryStatistics(.count) }
 
-  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) {
-    let words = ofRows ? partials.rowCounts : partials.words(.count, column)
-    var count: UInt64 = 0
-    for row in range { count &+= words.base[row] }
-    counts[group] &+= Int64(bitPattern: count)
+  func take(_ partials: PartialBatch, column: Int?, segments: UnsafeBufferPointer<GroupSegment>) {
+    let buffer = ofRows ? partials.rowCounts : partials.words(.count, column)
+    defer { withExtendedLifetime(buffer) {} }
+    let (words, counts) = (buffer.base, counts.base)
+    for segment in segments {
+      var count: UInt64 = 0
+      for row in segment.rows { count &+= words[row] }
+      counts[Int(segment.group)] &+= Int64(bitPattern: count)
+    }
   }
 
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
@@ -135,40 +152,59 @@ final class IntegerSumAggregate: PartialAggregate {
   func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
     let input = AggregateInput(arguments[0], rows: range)
     let buffer = input.column.wordBuffer
-    defer { withExtendedLifetime(buffer) {} }
-    let words = buffer.base
+    defer { withExtendedLifetime((buffer, input)) {} }
+    add(buffer.base, input.column.nulls?.base, input.rows, group)
+  }
+
+  func update(_ arguments: [Column], segments: UnsafeBufferPointer<GroupSegment>) {
+    let input = AggregateInput(arguments[0], segments: segments)
+    let buffer = input.column.wordBuffer
+    defer { withExtendedLifetime((buffer, input)) {} }
+    let (words, nulls) = (buffer.base, input.column.nulls?.base)
+    for segment in segments { add(words, nulls, segment.rows, Int(segment.group)) }
+  }
+
+  @inline(__always) private func add(
+    _ words: UnsafePointer<UInt64>, _ nulls: UnsafePointer<UInt8>?, _ rows: Range<Int>, _ group: Int
+  ) {
     // High and low halves apart, in loops that vectorise; ranges stay below 2^31 rows.
     var high: Int64 = 0
     var low: UInt64 = 0
-    if let nulls = input.column.nulls {
-      for i in input.rows {
-        let word = words[i] & (UInt64(nulls.base[i]) &- 1)
+    var missing = 0
+    if let nulls {
+      for i in rows {
+        let word = words[i] & (UInt64(nulls[i]) &- 1)
         high &+= Int64(bitPattern: word) &>> 32
         low &+= word & 0xFFFF_FFFF
+        missing &+= Int(nulls[i])
       }
     } else {
-      for i in input.rows {
+      for i in rows {
         high &+= Int64(bitPattern: words[i]) &>> 32
         low &+= words[i] & 0xFFFF_FFFF
       }
     }
     sums[group] &+= Int128(high) << 32 + Int128(low)
-    counts[group] &+= Int64(input.valueCount)
+    counts[group] &+= Int64(rows.count - missing)
   }
 
   var neededStatistics: SummaryStatistics { SummaryStatistics(.count, .sum) }
 
-  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) {
-    let words = partials.words(.sum, column)
-    let valueCounts = partials.words(.count, column)
-    var sum: Int128 = 0
-    var count: UInt64 = 0
-    for row in range {
-      sum &+= Int128(Int64(bitPattern: words.base[row]))
-      count &+= valueCounts.base[row]
+  func take(_ partials: PartialBatch, column: Int?, segments: UnsafeBufferPointer<GroupSegment>) {
+    let (sumBuffer, countBuffer) = (partials.words(.sum, column), partials.words(.count, column))
+    defer { withExtendedLifetime((sumBuffer, countBuffer)) {} }
+    let (words, valueCounts) = (sumBuffer.base, countBuffer.base)
+    let (sums, counts) = (sums.base, counts.base)
+    for segment in segments {
+      var sum: Int128 = 0
+      var count: UInt64 = 0
+      for row in segment.rows {
+        sum &+= Int128(Int64(bitPattern: words[row]))
+        count &+= valueCounts[row]
+      }
+      sums[Int(segment.group)] &+= sum
+      counts[Int(segment.group)] &+= Int64(bitPattern: count)
     }
-    sums[group] &+= sum
-    counts[group] &+= Int64(bitPattern: count)
   }
 
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
@@ -194,141 +230,6 @@ final class IntegerSumAggregate: PartialAggregate {
       case .average:
         try builder.append(
           .numeric(Numeric.dividing(Numeric(checking: sums[i], scale: 0), Numeric(counts[i]))))
-      }
-    }
-    return builder.finish()
-  }
-}
-
-/// sum and avg of floats.
-final class FloatSumAggregate: PartialAggregate {
-  private let type: SQLType
-  private let average: Bool
-  private let sums = Buffer<Double>()
-  private let counts = Buffer<Int64>()
-
-  /// `type`: of the result.
-  init(_ type: SQLType, average: Bool) {
-    self.type = type
-    self.average = average
-  }
-
-  func resize(to count: Int) {
-    if count > counts.count {
-      sums.append(repeating: 0, count: count - sums.count)
-      counts.append(repeating: 0, count: count - counts.count)
-    }
-  }
-
-  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) throws {
-    let input = AggregateInput(arguments[0])
-    let words = input.column.wordBuffer
-    let sums = sums.base
-    let counts = counts.base
-    var overflow = false
-    if let nulls = input.column.nulls {
-      for (i, group) in groups.enumerated() where nulls.base[i] == 0 {
-        let value = Double(bitPattern: words.base[i])
-        let sum = sums[Int(group)] + value
-        overflow = overflow || (sum.isInfinite && value.isFinite && sums[Int(group)].isFinite)
-        sums[Int(group)] = sum
-        counts[Int(group)] &+= 1
-      }
-    } else {
-      for (i, group) in groups.enumerated() {
-        let value = Double(bitPattern: words.base[i])
-        let sum = sums[Int(group)] + value
-        overflow = overflow || (sum.isInfinite && value.isFinite && sums[Int(group)].isFinite)
-        sums[Int(group)] = sum
-        counts[Int(group)] &+= 1
-      }
-    }
-    if overflow { throw SQLError.outOfRange(.float8) }
-  }
-
-  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) throws {
-    let input = AggregateInput(arguments[0], rows: range)
-    let buffer = input.column.wordBuffer
-    defer { withExtendedLifetime(buffer) {} }
-    let words = buffer.base
-    var sum = 0.0
-    if let nulls = input.column.nulls {
-      for i in input.rows where nulls.base[i] == 0 { sum += Double(bitPattern: words[i]) }
-    } else {
-      sum = FloatSumAggregate.sum(words + input.rows.lowerBound, input.rows.count)
-    }
-    let before = sums[group]
-    let total = before + sum
-    if total.isInfinite, before.isFinite {
-      let excused = input.rows.contains {
-        !input.column.isNull(at: $0) && !Double(bitPattern: words[$0]).isFinite
-      }
-      if !excused { throw SQLError.outOfRange(.float8) }
-    }
-    sums[group] = total
-    counts[group] &+= Int64(input.valueCount)
-  }
-
-  /// Eight partial sums: one chain of additions would wait for itself.
-  static func sum(_ words: UnsafePointer<UInt64>, _ count: Int) -> Double {
-    var lanes = SIMD8<Double>(repeating: 0)
-    var more = SIMD8<Double>(repeating: 0)
-    let raw = UnsafeRawPointer(words)
-    var i = 0
-    while i + 16 <= count {
-      lanes += raw.loadUnaligned(fromByteOffset: i * 8, as: SIMD8<Double>.self)
-      more += raw.loadUnaligned(fromByteOffset: i * 8 + 64, as: SIMD8<Double>.self)
-      i += 16
-    }
-    var sum = (lanes + more).sum()
-    while i < count {
-      sum += Double(bitPattern: words[i])
-      i += 1
-    }
-    return sum
-  }
-
-  var neededStatistics: SummaryStatistics { SummaryStatistics(.count, .sum) }
-
-  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) throws {
-    let words = partials.words(.sum, column)
-    let valueCounts = partials.words(.count, column)
-    var total = sums[group]
-    var count: UInt64 = 0
-    var overflow = false
-    for row in range {
-      let sum = Double(bitPattern: words.base[row])
-      let next = total + sum
-      // A partial sum is infinite only if one of its values is.
-      overflow = overflow || (next.isInfinite && sum.isFinite && total.isFinite)
-      total = next
-      count &+= valueCounts.base[row]
-    }
-    if overflow { throw SQLError.outOfRange(.float8) }
-    sums[group] = total
-    counts[group] &+= Int64(bitPattern: count)
-  }
-
-  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws {
-    guard let other = other as? FloatSumAggregate else { preconditionFailure("states of one aggregate merge") }
-    for (i, group) in groups.enumerated() {
-      let sum = sums[Int(group)] + other.sums[i]
-      if sum.isInfinite, sums[Int(group)].isFinite, other.sums[i].isFinite { throw SQLError.outOfRange(.float8) }
-      sums[Int(group)] = sum
-      counts[Int(group)] &+= other.counts[i]
-    }
-  }
-
-  func result() throws -> Column {
-    var builder = ColumnBuilder(type, capacity: counts.count)
-    for i in 0..<counts.count {
-      if counts[i] == 0 {
-        builder.appendNull()
-      } else {
-        let value = average ? sums[i] / Double(counts[i]) : sums[i]
-        let narrow = FloatKernels.narrow(value, type)
-        if narrow.isInfinite, value.isFinite { throw SQLError.outOfRange(.float4) }
-        builder.append(narrow)
       }
     }
     return builder.finish()
@@ -373,13 +274,15 @@ final class DatumSumAggregate: PartialAggregate {
   }
   var neededStatistics: SummaryStatistics { SummaryStatistics(.count, .sum) }
 
-  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) throws {
+  func take(_ partials: PartialBatch, column: Int?, segments: UnsafeBufferPointer<GroupSegment>) throws {
     precondition(type == .numeric, "partial sums are numbers")
     let words = partials.words(.sum, column)
     let valueCounts = partials.words(.count, column)
-    for row in range where valueCounts.base[row] > 0 {
-      let sum = Numeric(Int64(bitPattern: words.base[row]))
-      try add(.numeric(sum), group, count: Int64(bitPattern: valueCounts.base[row]))
+    for segment in segments {
+      for row in segment.rows where valueCounts.base[row] > 0 {
+        let sum = Numeric(Int64(bitPattern: words.base[row]))
+        try add(.numeric(sum), Int(segment.group), count: Int64(bitPattern: valueCounts.base[row]))
+      }
     }
   }
 

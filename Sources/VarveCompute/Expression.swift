@@ -59,6 +59,24 @@ package struct ScalarFunction: Sendable {
   }
 }
 
+/// Rows that stand together and share their group.
+package struct GroupSegment: BitwiseCopyable, Sendable {
+  package let start: UInt32
+  package let end: UInt32
+  package let group: UInt32
+  /// Where the order of rows matters and their values do not decide it: of equal ranks the rows taken later stand
+  /// behind.
+  package let rank: UInt32
+
+  package init(rows: Range<Int>, group: UInt32, rank: UInt32) {
+    start = UInt32(rows.lowerBound)
+    end = UInt32(rows.upperBound)
+    self.group = group
+    self.rank = rank
+  }
+  var rows: Range<Int> { Int(start)..<Int(end) }
+}
+
 /// The states of one aggregate over many groups. One thread.
 package protocol GroupedAggregate: AnyObject {
   /// Makes states for groups `0..<count`; existing ones stay.
@@ -67,25 +85,27 @@ package protocol GroupedAggregate: AnyObject {
   func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) throws
   /// Takes rows `range` of the arguments into one group: the fast way when a run of rows shares its group.
   func update(_ arguments: [Column], rows range: Range<Int>, group: Int) throws
+  /// Takes each segment's rows into its group. Segments ascend and do not overlap.
+  func update(_ arguments: [Column], segments: UnsafeBufferPointer<GroupSegment>) throws
   /// Takes the states of `other`, which are of the same aggregate: its group g goes into `groups[g]`.
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws
   /// A row a group.
   func result() throws -> Column
 }
 
+extension GroupedAggregate {
+  package func update(_ arguments: [Column], segments: UnsafeBufferPointer<GroupSegment>) throws {
+    for segment in segments { try update(arguments, rows: segment.rows, group: Int(segment.group)) }
+  }
+}
+
 /// An aggregate that can take what rows come to in place of the rows.
 package protocol PartialAggregate: GroupedAggregate {
   /// What it has to know of its argument.
   var neededStatistics: SummaryStatistics { get }
-  /// Takes partials `range` into one group. `column` is the argument's among the columns of the batch; nil: there is
-  /// no argument.
-  func take(_ partials: PartialBatch, column: Int?, rows range: Range<Int>, group: Int) throws
-}
-
-/// An aggregate for which the order of rows matters where their values do not decide. `rank` is the place of the rows
-/// that are taken next; of equal ranks the rows taken later stand behind.
-package protocol RankedAggregate: AnyObject {
-  var rank: UInt32 { get set }
+  /// Takes each segment's partials into its group. `column` is the argument's among the columns of the batch; nil:
+  /// there is no argument.
+  func take(_ partials: PartialBatch, column: Int?, segments: UnsafeBufferPointer<GroupSegment>) throws
 }
 
 package struct AggregateFunction: Sendable {

@@ -110,6 +110,14 @@ import VarveCore
           let ranged = function.makeStates()
           try ranged.resize(to: 3)
           for g in 0..<3 { try ranged.update(columns, rows: (g * 111)..<((g + 1) * 111), group: g) }
+          let segmented = function.makeStates()
+          try segmented.resize(to: 3)
+          // Of all lengths, also none; each group in several.
+          let cuts = [0, 0, 1, 8, 60, 111, 200, 222, 230, 333]
+          let segments = zip(cuts, cuts.dropFirst()).map {
+            GroupSegment(rows: $0..<$1, group: UInt32(min($0 / 111, 2)), rank: 7)
+          }
+          try segments.withUnsafeBufferPointer { try segmented.update(columns, segments: $0) }
           let merged = function.makeStates()
           try merged.resize(to: 3)
           let half = function.makeStates()
@@ -123,11 +131,12 @@ import VarveCore
             let a = try Support.text(grouped.result(), g, context)
             let b = try Support.text(ranged.result(), g, context)
             let c = try Support.text(merged.result(), g, context)
-            if type == .float8, name == "stddev", let x = Double(a), let y = Double(c) {
-              #expect(abs(x - y) < 1e-9 * x, "seed \(seed)")
+            let d = try Support.text(segmented.result(), g, context)
+            if type == .float8, name == "stddev", let x = Double(a), let y = Double(c), let z = Double(d) {
+              #expect(abs(x - y) < 1e-9 * x && abs(x - z) < 1e-9 * x, "seed \(seed)")
               #expect(a == b)
             } else {
-              #expect(a == b && a == c, "seed \(seed) \(name)(\(type.name)) nulls \(nullShare)")
+              #expect(a == b && a == c && a == d, "seed \(seed) \(name)(\(type.name)) nulls \(nullShare)")
             }
           }
         }

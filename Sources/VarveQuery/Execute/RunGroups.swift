@@ -24,54 +24,36 @@ struct RunKeys: Sendable {
 }
 
 struct RunGroups {
-  /// Rows of one series and group that stand together.
-  private struct Segment {
-    let series: SeriesID
-    let rows: Range<Int>
-    let group: Int
-    init(_ series: SeriesID, _ rows: Range<Int>, _ group: Int) {
-      self.series = series
-      self.rows = rows
-      self.group = group
-    }
-  }
-  private struct Key: Hashable {
-    let tags: UInt32
-    let bucket: UInt64
-  }
   private let keys: RunKeys
   private let types: [SQLType]
   private let tagColumns: [Int]
-  /// Codes of the tags of each combination, one after the other.
   private var combinations: [[UInt32]: UInt32] = [:]
-  private var combinationCodes: [[UInt32]] = []
   private var combinationOfSeries: [SeriesID: UInt32] = [:]
+  /// Of each tag its code in each combination.
+  private let combinationCodes: [Buffer<UInt32>]
   private var dictionaries: [TextDictionary?]
-  private var groups: [Key: Int] = [:]
-  private var groupTags = Buffer<UInt32>()
-  private var groupBuckets = Buffer<UInt64>()
-  var count: Int { groupTags.count }
+  private var table = RunGroupTable()
+  /// Of the batch at hand.
+  private let segments = Buffer<GroupSegment>()
+  /// Start of any bucket of a fixed width: the others are whole widths away.
+  private var anchor: Int64?
+  var count: Int { table.count }
 
   init(_ keys: RunKeys, types: [SQLType]) {
     self.keys = keys
     self.types = types
     tagColumns = keys.parts.compactMap { if case .tag(let column) = $0 { column } else { nil } }
+    combinationCodes = tagColumns.map { _ in Buffer() }
     dictionaries = Array(repeating: nil, count: tagColumns.count)
   }
 
   mutating func update(
     _ batch: QueryBatch, _ runs: [SeriesRun], _ states: [AggregateState], _ context: ExecutionContext
   ) throws {
-    let segments = try segments(batch, runs, context)
+    try findSegments(batch, runs, context)
     for state in states {
       try state.resize(count, context.memory)
-      let arguments = try state.arguments(batch, context)
-      let target = state.states
-      let ranked = target as? any RankedAggregate
-      for segment in segments {
-        ranked?.rank = segment.series.rawValue
-        try target.update(arguments, rows: segment.rows, group: segment.group)
-      }
+      try state.states.update(state.arguments(batch, context), segments: segments.span)
     }
   }
 
@@ -81,73 +63,92 @@ struct RunGroups {
     _ partials: PartialBatch, _ batch: QueryBatch, _ arguments: [Int?], _ states: [AggregateState],
     _ context: ExecutionContext
   ) throws {
-    let segments = try segments(batch, partials.runs, context)
+    try findSegments(batch, partials.runs, context)
     for (state, argument) in zip(states, arguments) {
       try state.resize(count, context.memory)
       guard let target = state.states as? any PartialAggregate else {
         preconditionFailure("a partial plan has aggregates that take partials")
       }
-      let ranked = target as? any RankedAggregate
-      for segment in segments {
-        ranked?.rank = segment.series.rawValue
-        try target.take(partials, column: argument, rows: segment.rows, group: segment.group)
-      }
+      try target.take(partials, column: argument, segments: segments.span)
     }
   }
 
-  private mutating func segments(_ batch: QueryBatch, _ runs: [SeriesRun], _ context: ExecutionContext) throws
-    -> [Segment]
-  {
-    var result: [Segment] = []
-    result.reserveCapacity(runs.count)
+  private mutating func findSegments(_ batch: QueryBatch, _ runs: [SeriesRun], _ context: ExecutionContext) throws {
+    segments.count = 0
+    let known = table.count
     var start = 0
-    var buckets: Buffer<UInt64>?
-    if let time = keys.time, keys.fixedWidth == nil {
-      buckets = try context.evaluate(time, batch).wordBuffer
-    }
-    for run in runs {
-      let end = start + run.count
-      let tags = combination(run.series, batch, start)
-      if let buckets {
-        var row = start
-        while row < end {
-          let bucket = buckets[row]
-          var next = row + 1
-          while next < end, buckets[next] == bucket { next += 1 }
-          result.append(Segment(run.series, row..<next, try group(tags, bucket, context)))
-          row = next
+    if let time = keys.time, let (width, column) = keys.fixedWidth {
+      let times = batch.columns[column].wordBuffer
+      for run in runs {
+        let rows = start..<(start + run.count)
+        let tags = combination(run.series, batch, start)
+        try cut(run.series, tags, rows, times, width) { row in
+          let bucket = try context.evaluate(time, batch.slice(row..<(row + 1)))
+          guard !bucket.isNull(at: 0) else { preconditionFailure("a bucket of a time is not NULL") }
+          return Int64(bitPattern: bucket.wordBuffer[0])
         }
-      } else if let time = keys.time, let (width, column) = keys.fixedWidth {
-        let times = batch.columns[column].wordBuffer
-        var row = start
-        var bucket: Int64?
-        while row < end {
-          let at = Int64(bitPattern: times[row])
-          // The first bucket of a run is asked for; the ones behind it are whole widths away.
-          if let last = bucket {
-            let (distance, overflow) = at.subtractingReportingOverflow(last)
-            bucket = overflow ? nil : last + distance / width * width
-          }
-          let lower: Int64
-          if let bucket {
-            lower = bucket
-          } else {
-            let first = try context.evaluate(time, batch.slice(row..<(row + 1)))
-            guard !first.isNull(at: 0) else { preconditionFailure("a bucket of a time is not NULL") }
-            lower = Int64(bitPattern: first.wordBuffer[0])
-          }
-          bucket = lower
-          let (limit, overflow) = lower.addingReportingOverflow(width)
-          let next = overflow ? end : Self.firstRow(times, row + 1, end, notBefore: limit)
-          result.append(Segment(run.series, row..<next, try group(tags, UInt64(bitPattern: lower), context)))
-          row = next
-        }
-      } else {
-        result.append(Segment(run.series, start..<end, try group(tags, 0, context)))
+        start = rows.upperBound
       }
-      start = end
+    } else {
+      let buckets = try keys.time.map { try context.evaluate($0, batch).wordBuffer }
+      for run in runs {
+        let rows = start..<(start + run.count)
+        cut(run.series, combination(run.series, batch, start), rows, buckets)
+        start = rows.upperBound
+      }
     }
-    return result
+    try context.memory.charge((table.count - known) * RunGroupTable.byteCountPerGroup)
+  }
+
+  /// Where the value changes; without values the run is one segment.
+  private mutating func cut(_ series: SeriesID, _ tags: UInt32, _ rows: Range<Int>, _ buckets: Buffer<UInt64>?) {
+    guard let buckets else { return append(series, rows, tags, 0) }
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let bucket = buckets[row]
+      var next = row + 1
+      while next < rows.upperBound, buckets[next] == bucket { next += 1 }
+      append(series, row..<next, tags, bucket)
+      row = next
+    }
+  }
+
+  /// At whole widths from the anchor. `bucketOf` says the first bucket of all, and those that cannot be computed.
+  private mutating func cut(
+    _ series: SeriesID, _ tags: UInt32, _ rows: Range<Int>, _ times: Buffer<UInt64>, _ width: Int64,
+    _ bucketOf: (Int) throws -> Int64
+  ) throws {
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let at = Int64(bitPattern: times[row])
+      let lower: Int64
+      if let known = anchor.flatMap({ Self.bucket(at, width, $0) }) {
+        lower = known
+      } else {
+        lower = try bucketOf(row)
+        if Self.isFinite(lower) { anchor = lower }
+      }
+      let (limit, overflow) = lower.addingReportingOverflow(width)
+      let next = overflow ? rows.upperBound : Self.firstRow(times, row + 1, rows.upperBound, notBefore: limit)
+      append(series, row..<next, tags, UInt64(bitPattern: lower))
+      row = next
+    }
+  }
+
+  /// Nil if it is infinite or not computed within a word.
+  @inline(__always) private static func bucket(_ time: Int64, _ width: Int64, _ anchor: Int64) -> Int64? {
+    let (distance, isFar) = time.subtractingReportingOverflow(anchor)
+    let rest = distance % width
+    let (lower, isBefore) = time.subtractingReportingOverflow(rest < 0 ? rest + width : rest)
+    return isFar || isBefore || !isFinite(time) || !isFinite(lower) ? nil : lower
+  }
+
+  @inline(__always) private static func isFinite(_ time: Int64) -> Bool { time != .min && time != .max }
+
+  @inline(__always) private mutating func append(
+    _ series: SeriesID, _ rows: Range<Int>, _ tags: UInt32, _ bucket: UInt64
+  ) {
+    segments.append(GroupSegment(rows: rows, group: table.group(tags, bucket), rank: series.rawValue))
   }
 
   /// By doubling steps, then halving: short and long segments are both found quickly.
@@ -178,24 +179,13 @@ struct RunGroups {
       if dictionaries[index] == nil { dictionaries[index] = dictionary }
       codes.append(tag.isNull(at: row) ? .max : words[row])
     }
-    let id = combinations[codes] ?? UInt32(combinationCodes.count)
-    if Int(id) == combinationCodes.count {
+    let id = combinations[codes] ?? UInt32(combinations.count)
+    if combinations[codes] == nil {
       combinations[codes] = id
-      combinationCodes.append(codes)
+      for (index, code) in codes.enumerated() { combinationCodes[index].append(code) }
     }
     combinationOfSeries[series] = id
     return id
-  }
-
-  private mutating func group(_ tags: UInt32, _ bucket: UInt64, _ context: ExecutionContext) throws -> Int {
-    let key = Key(tags: tags, bucket: bucket)
-    if let known = groups[key] { return known }
-    let group = groupTags.count
-    groups[key] = group
-    groupTags.append(tags)
-    groupBuckets.append(bucket)
-    try context.memory.charge(64)
-    return group
   }
 
   /// The key columns, a row a group.
@@ -203,15 +193,16 @@ struct RunGroups {
     var tag = 0
     return keys.parts.enumerated().map { index, part in
       switch part {
-      case .time: return Column(type: types[index], count: count, storage: .words(groupBuckets))
+      case .time: return Column(type: types[index], count: count, storage: .words(table.buckets))
       case .tag:
         defer { tag += 1 }
         guard let dictionary = dictionaries[tag] else { return .null(.text, count: count) }
         let codes = Buffer<UInt32>(capacity: count)
         let nulls = Buffer<UInt8>(capacity: count)
         var hasNulls = false
-        for combination in groupTags.span {
-          let code = combinationCodes[Int(combination)][tag]
+        let combinationCodes = combinationCodes[tag]
+        for combination in table.tags.span {
+          let code = combinationCodes[Int(combination)]
           nulls.append(code == .max ? 1 : 0)
           codes.append(code == .max ? 0 : code)
           hasNulls = hasNulls || code == .max
