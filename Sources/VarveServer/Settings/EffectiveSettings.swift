@@ -31,6 +31,9 @@ package struct EffectiveSettings: Sendable {
         entries[setting.name] = fileEntries[setting.name] ?? Entry(value: setting.defaultValue, source: "default")
       }
     }
+    if entries[Setting.pageCache.name]?.source == "default", case .byteCount(let memory) = self[.memory].value {
+      entries[Setting.pageCache.name] = Entry(value: .byteCount(memory / 8), source: "an eighth of memory")
+    }
     let known = Set(Setting.all.map(\.environmentVariable) + [Self.fileVariable])
     unknownVariables = environment.keys.filter {
       $0.hasPrefix("VARVE_") && !$0.hasPrefix("VARVE_TEST_") && !known.contains($0)

@@ -63,7 +63,7 @@ package struct Setting: Sendable {
     "Rows are written to chunk files when they take this much memory; at most a quarter of --memory.")
   package static let pageCache = Setting(
     "page-cache", .byteCount(minimum: 0), "BYTES", default: String(MemoryInformation.usableByteCount() / 16),
-    "Memory for pages of chunk files that were read; at most a quarter of --memory; by default a sixteenth of the machine's; 0 keeps none."
+    "Memory for pages of chunk files that were read; at most a quarter of --memory; by default an eighth of it; 0 keeps none."
   )
   package static let compaction = Setting(
     "compaction", .choice(["on", "off"]), "on|off", default: "on",

@@ -53,6 +53,13 @@ private func refusal(_ body: () throws -> Void) -> String {
     for setting in Setting.all { #expect(second[setting].source.contains(" line "), "\(setting.name)") }
   }
 
+  @Test func thePageCacheIsAShareOfTheMemoryUnlessItIsSaid() throws {
+    let shared = try settings(flags: ["memory": "1GB"])
+    #expect(shared[.pageCache].value == .byteCount(128 << 20) && shared[.pageCache].source == "an eighth of memory")
+    let said = try settings(flags: ["memory": "1GB"], environment: ["VARVE_PAGE_CACHE": "0"])
+    #expect(said[.pageCache].value == .byteCount(0) && said[.pageCache].source == "VARVE_PAGE_CACHE")
+  }
+
   @Test func anUnknownKeyIsNamedWithItsLine() throws {
     let message = refusal { _ = try settings(file: "# my server\n\nhttps = \"127.0.0.1:1\"\n") }
     #expect(message.contains("line 3") && message.contains("'https'"), "\(message)")
