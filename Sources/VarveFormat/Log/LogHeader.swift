@@ -29,7 +29,7 @@ package struct LogHeader: Sendable, Equatable {
   }
 
   package static let byteCount = 64
-  /// What is written. Version 2 brought deletions, and levels of chunks.
+  /// What is written; from 1 on all are read.
   package static let version: UInt32 = 2
 
   package let kind: Kind

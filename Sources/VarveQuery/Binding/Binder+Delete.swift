@@ -59,8 +59,8 @@ extension Binder {
     let node = Self.scan(narrowed)
     if let condition = node.residual.first {
       let reference = Self.firstColumn(of: condition) { column in
-        guard let name = table.columns.first(where: { $0.name.isSameName(as: column) }) else { return false }
-        return !name.isTag
+        guard let known = table.columns.first(where: { $0.name.isSameName(as: column) }) else { return false }
+        return !known.isTag
       }
       throw source.unsupported(
         reference.map { "DELETE by the field \($0.name)" } ?? "this condition of a DELETE",
