@@ -5,12 +5,15 @@
 // thread, stay in the head, and are read by queries, always without a copy.
 
 /// Growable memory for trivially copyable elements; always keeps 64 readable bytes behind its end.
-package final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
+///
+/// A package type's `@inlinable` members are inlined into other modules only if the type is `@usableFromInline` itself:
+/// without it each access is a call of a generic function.
+@usableFromInline package final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   @usableFromInline package struct Header {
     @usableFromInline var base: UnsafeMutablePointer<Element>
     @usableFromInline var capacity: Int
     @usableFromInline var count: Int
-    init(base: UnsafeMutablePointer<Element>, capacity: Int, count: Int) {
+    @usableFromInline init(base: UnsafeMutablePointer<Element>, capacity: Int, count: Int) {
       self.base = base
       self.capacity = capacity
       self.count = count
@@ -31,7 +34,7 @@ package final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
 
   @inlinable package convenience init() { self.init(capacity: 0) }
 
-  package init(capacity: Int) {
+  @inlinable package init(capacity: Int) {
     header = .allocate(capacity: 1)
     header.initialize(
       to: Header(base: .allocate(capacity: capacity + Self.slack), capacity: capacity, count: 0))
@@ -43,7 +46,7 @@ package final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   }
 
   /// `count` copies of `element`.
-  package convenience init(repeating element: Element, count: Int) {
+  @inlinable package convenience init(repeating element: Element, count: Int) {
     self.init(capacity: count)
     base.initialize(repeating: element, count: count)
     self.count = count

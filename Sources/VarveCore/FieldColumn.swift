@@ -2,13 +2,13 @@
 ///
 /// A word holds the bit pattern of a double, an integer, 0 or 1 for a boolean, nanoseconds for a time stamp, or
 /// a `TextRef` into `text`. Words of rows without a value are 0.
-package struct FieldColumn: Sendable {
+@usableFromInline package struct FieldColumn: Sendable {
   package let type: FieldType
-  package let words: Buffer<UInt64>
+  @usableFromInline package let words: Buffer<UInt64>
   /// The bytes that `TextRef`s point into; UTF-8. Only for `.text`.
-  package let text: Buffer<UInt8>?
+  @usableFromInline package let text: Buffer<UInt8>?
   /// A `CellState` a row; nil when every row has a value, which is the common case and costs nothing.
-  package var states: Buffer<UInt8>?
+  @usableFromInline package var states: Buffer<UInt8>?
 
   package init(type: FieldType, words: Buffer<UInt64>, text: Buffer<UInt8>? = nil, states: Buffer<UInt8>? = nil) {
     precondition((type == .text) == (text != nil), "a text column, and only a text column, carries text bytes")

@@ -23,7 +23,7 @@ package enum FieldType: UInt8, Sendable, CaseIterable {
 /// What one cell of a batch, head block or page says. The raw value is written to files: never renumber.
 ///
 /// *Absent* lets older rows of the same identity show through; *null* (an explicit NULL in INSERT) hides them.
-package enum CellState: UInt8, Sendable {
+@usableFromInline package enum CellState: UInt8, Sendable {
   case absent = 0
   case value = 1
   case null = 2

@@ -3,8 +3,8 @@
 // Two lines name the same series exactly if their keys are equal. The empty key is the series without tags.
 
 /// A tag set in canonical form. Names are unique; values are not empty (an empty tag is an absent tag).
-package struct SeriesKey: Hashable, Sendable {
-  package let bytes: [UInt8]
+@usableFromInline package struct SeriesKey: Hashable, Sendable {
+  @usableFromInline package let bytes: [UInt8]
 
   /// Takes canonical bytes as they are.
   @inlinable package init(canonical bytes: [UInt8]) { self.bytes = bytes }

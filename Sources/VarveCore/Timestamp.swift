@@ -1,6 +1,6 @@
 /// Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds. Covers 1677-09-21 to 2262-04-11.
-package struct Timestamp: Hashable, Comparable, Sendable, RawRepresentable {
-  package let rawValue: Int64
+@usableFromInline package struct Timestamp: Hashable, Comparable, Sendable, RawRepresentable {
+  @usableFromInline package let rawValue: Int64
   @inlinable package init(rawValue: Int64) { self.rawValue = rawValue }
   @inlinable package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
   package static let min = Timestamp(rawValue: .min)
@@ -9,9 +9,9 @@ package struct Timestamp: Hashable, Comparable, Sendable, RawRepresentable {
 
 /// A range of time stamps with both ends included, so that the last nanosecond of `Int64` can be in one.
 /// An empty range has `lower > upper`.
-package struct TimeRange: Hashable, Sendable {
-  package var lower: Int64
-  package var upper: Int64
+@usableFromInline package struct TimeRange: Hashable, Sendable {
+  @usableFromInline package var lower: Int64
+  @usableFromInline package var upper: Int64
   @inlinable package init(lower: Int64, upper: Int64) {
     self.lower = lower
     self.upper = upper

@@ -37,8 +37,8 @@ package struct ResultColumn: Equatable, Sendable {
 }
 
 /// Appends backend messages to its buffer. Used by one thread at a time.
-package struct BackendWriter {
-  package let buffer: Buffer<UInt8>
+@usableFromInline package struct BackendWriter {
+  @usableFromInline package let buffer: Buffer<UInt8>
 
   package init(_ buffer: Buffer<UInt8> = Buffer()) { self.buffer = buffer }
 

@@ -1,7 +1,7 @@
 // What an ErrorResponse or a NoticeResponse says ("Error and Notice Message Fields" of PostgreSQL's protocol).
 
 /// An error or notice in the words of the wire.
-package struct PostgresError: Error, Equatable, Sendable {
+@usableFromInline package struct PostgresError: Error, Equatable, Sendable {
   package enum Severity: String, Sendable {
     case error = "ERROR"
     case fatal = "FATAL"

@@ -1,6 +1,6 @@
 // The bounds of one PostgreSQL connection. Exceeding one gives an error that names the limit.
 
-package enum PostgresLimits {
+@usableFromInline package enum PostgresLimits {
   /// A startup packet, as PostgreSQL's MAX_STARTUP_PACKET_LENGTH.
   package static let startupPacketByteCount = 10_000
   /// A message that carries text or values: Query, Parse, Bind, FunctionCall, CopyData.
@@ -8,7 +8,7 @@ package enum PostgresLimits {
   /// A message that carries only names or numbers, as PostgreSQL's PQ_SMALL_MESSAGE_LIMIT.
   package static let smallMessageByteCount = 10_000
   /// One row on its way to the client, as PostgreSQL's MaxAllocSize.
-  package static let rowByteCount = 1024 * 1024 * 1024 - 1
+  @usableFromInline package static let rowByteCount = 1024 * 1024 * 1024 - 1
   /// Columns of one result: what the 16-bit count of RowDescription can say.
   package static let resultColumns = 32_767
   /// Named prepared statements of one connection.
