@@ -1,6 +1,6 @@
 // What aggregates cost that summaries can answer, and the same from rows: SQL in process, without sockets, one thread.
 //
-//   aggregate-benchmark DIRECTORY [--hosts N] [--days N] [--repeat N]
+//   aggregate-benchmark DIRECTORY [--hosts N] [--days N] [--repeat N] [--only TEXT]
 //
 // The database is made in DIRECTORY when it is not there: a table shaped like TSBS's `cpu`, ten integer fields in a
 // random walk between 0 and 100, a row every 10 s a host.
@@ -12,6 +12,8 @@ import VarveQuery
 
 let start: Int64 = 1_451_606_400_000_000_000
 let second: Int64 = 1_000_000_000
+/// What the names of measurements to make contain.
+let only = CommandLine.arguments.drop { $0 != "--only" }.dropFirst().first ?? ""
 
 /// The same walk in every run.
 struct SplitMix: RandomNumberGenerator {
@@ -70,6 +72,7 @@ func run(_ session: QuerySession, _ sql: String) throws -> Int {
 }
 
 func measure(_ name: String, _ session: QuerySession, _ repeats: Int, _ sql: String) throws {
+  guard only.isEmpty || name.contains(only) else { return }
   var walls: [Double] = []
   var rows = 0
   for _ in 0..<repeats {
@@ -90,10 +93,13 @@ while let word = words.popFirst() {
   case "--hosts": hosts = Int(words.popFirst() ?? "") ?? hosts
   case "--days": days = Int(words.popFirst() ?? "") ?? days
   case "--repeat": repeats = Int(words.popFirst() ?? "") ?? repeats
+  case "--only": words = words.dropFirst()
   default: directory = word
   }
 }
-guard !directory.isEmpty else { fatalError("usage: aggregate-benchmark DIRECTORY [--hosts N] [--days N] [--repeat N]") }
+guard !directory.isEmpty else {
+  fatalError("usage: aggregate-benchmark DIRECTORY [--hosts N] [--days N] [--repeat N] [--only TEXT]")
+}
 let database = try await Database.open(directory)
 let session = database.makeSession()
 if try run(session, "SELECT 1 FROM information_schema.tables WHERE table_name = 'cpu'") == 0 {
