@@ -124,19 +124,31 @@ enum SummaryResiduals {
 
   /// Turns stored words into values where they stand. Extremes and sums need first and last.
   static func restore(_ column: SummaryColumn, counts: Buffer<UInt64>) {
-    guard let first = column[.first]?.base, let last = column[.last]?.base else { return }
+    guard let firsts = column[.first], let lasts = column[.last] else { return }
+    let (first, last) = (firsts.base, lasts.base)
+    restoreEnds(first, last, counts)
+    if let sums = column[.sum] {
+      for row in 0..<counts.count where counts.base[row] > 0 {
+        sums.base[row] = sums.base[row] &+ expected(counts.base[row], first[row], last[row] &- first[row])
+      }
+    }
+    if let minima = column[.minimum] {
+      for row in 0..<counts.count where counts.base[row] > 0 { minima.base[row] = first[row] &- minima.base[row] }
+    }
+    if let maxima = column[.maximum] {
+      for row in 0..<counts.count where counts.base[row] > 0 { maxima.base[row] = maxima.base[row] &+ first[row] }
+    }
+    withExtendedLifetime((firsts, lasts)) {}
+  }
+
+  private static func restoreEnds(
+    _ first: UnsafeMutablePointer<UInt64>, _ last: UnsafeMutablePointer<UInt64>, _ counts: Buffer<UInt64>
+  ) {
     var before: UInt64 = 0
     for row in 0..<counts.count where counts.base[row] > 0 {
-      let step = last[row]
-      let value = first[row] &+ before
-      first[row] = value
-      before = value &+ step
+      first[row] = first[row] &+ before
+      before = first[row] &+ last[row]
       last[row] = before
-      if let sum = column[.sum] { sum.base[row] = sum.base[row] &+ expected(counts.base[row], value, step) }
-    }
-    for row in 0..<counts.count where counts.base[row] > 0 {
-      if let minimum = column[.minimum] { minimum.base[row] = first[row] &- minimum.base[row] }
-      if let maximum = column[.maximum] { maximum.base[row] = maximum.base[row] &+ first[row] }
     }
   }
 
