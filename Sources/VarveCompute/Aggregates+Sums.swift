@@ -216,23 +216,25 @@ final class IntegerSumAggregate: PartialAggregate {
   }
 
   func result() throws -> Column {
-    var builder = ColumnBuilder(mode == .int8 ? .int8 : .numeric, capacity: counts.count)
+    if mode == .int8 {
+      var builder = ColumnBuilder(.int8, capacity: counts.count)
+      for i in 0..<counts.count {
+        guard let value = Int64(exactly: sums[i]) else { throw SQLError.outOfRange(.int8) }
+        if counts[i] == 0 { builder.appendNull() } else { builder.append(value) }
+      }
+      return builder.finish()
+    }
+    var data: [Datum] = []
+    data.reserveCapacity(counts.count)
     for i in 0..<counts.count {
       if counts[i] == 0 {
-        builder.appendNull()
-        continue
-      }
-      switch mode {
-      case .int8:
-        guard let value = Int64(exactly: sums[i]) else { throw SQLError.outOfRange(.int8) }
-        builder.append(value)
-      case .numeric: try builder.append(.numeric(Numeric(checking: sums[i], scale: 0)))
-      case .average:
-        try builder.append(
-          .numeric(Numeric.dividing(Numeric(checking: sums[i], scale: 0), Numeric(counts[i]))))
+        data.append(.null)
+      } else {
+        let sum = try Numeric(checking: sums[i], scale: 0)
+        data.append(.numeric(mode == .average ? try Numeric.dividing(sum, Numeric(counts[i])) : sum))
       }
     }
-    return builder.finish()
+    return Column(type: .numeric, count: data.count, storage: .data(data))
   }
 }
 
