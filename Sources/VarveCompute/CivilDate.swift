@@ -2,11 +2,11 @@
 // low-level date algorithms"). Total for every Int64 day count that a timestamp, date or interval can lead to
 // (callers stay within ±2^40 days).
 
-package struct CivilDate: Equatable, Sendable {
+@usableFromInline package struct CivilDate: Equatable, Sendable {
   /// Astronomical: year 0 is 1 BC.
-  package var year: Int
-  package var month: Int
-  package var day: Int
+  @usableFromInline package var year: Int
+  @usableFromInline package var month: Int
+  @usableFromInline package var day: Int
 
   @inlinable package init(year: Int, month: Int, day: Int) {
     self.year = year

@@ -27,7 +27,7 @@ package struct ZoneMap: Sendable, Hashable {
   package init() {}
 
   /// Whether `minimum` and `maximum` say something.
-  @inlinable package func hasRange(_ type: FieldType) -> Bool { type != .text && valueCount > nanCount }
+  package func hasRange(_ type: FieldType) -> Bool { type != .text && valueCount > nanCount }
 
   /// Over words without gaps.
   package init(type: FieldType, values: UnsafeBufferPointer<UInt64>, nullCount: Int) {
