@@ -143,6 +143,7 @@ import Varve
   @Test func theMemoryBudgetDecidesWhenRowsAreSealed() async throws {
     var options = Database.Options()
     options.memoryBudgetByteCount = 1 << 20
+    options.compaction = false
     let database = try await Database.open(scratch.database, options: options)
     // The least head is 4 MiB: thirty times a hundred texts of 4 KiB are three of those.
     let text = String(repeating: "x", count: 4096)
