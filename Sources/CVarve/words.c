@@ -31,6 +31,22 @@ ALWAYS_INLINE uint64_t residual(uint64_t word, uint64_t reference, int is_zigzag
 
 ALWAYS_INLINE unsigned width(uint64_t value) { return value ? 64 - (unsigned)__builtin_clzll(value) : 0; }
 
+ALWAYS_INLINE void count_widest(
+    const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, unsigned width, uint32_t *counts) {
+  // Residuals are below 2^63: compared as signed they need no sign inverted.
+  int64_t first = (int64_t)1 << (width - 1), second = first >> 1, third = first >> 2;
+  uint64_t from_first = 0, from_second = 0, from_third = 0;
+  for (size_t i = 0; i < count; i++) {
+    int64_t value = (int64_t)residual(words[i], reference, is_zigzag);
+    from_first += value >= first;
+    from_second += value >= second;
+    from_third += value >= third;
+  }
+  counts[0] = (uint32_t)(from_third - from_second);
+  counts[1] = (uint32_t)(from_second - from_first);
+  counts[2] = (uint32_t)from_first;
+}
+
 // Eight counters a width: neighbours often have the same one, and would wait for each other.
 ALWAYS_INLINE void count_widths(
     const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, uint32_t *counts) {
@@ -79,6 +95,12 @@ AVX2 static void count_widths_by_avx2(
   else count_widths(words, count, reference, 0, counts);
 }
 
+AVX2 static void count_widest_by_avx2(
+    const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, unsigned width, uint32_t *counts) {
+  if (is_zigzag) count_widest(words, count, reference, 1, width, counts);
+  else count_widest(words, count, reference, 0, width, counts);
+}
+
 AVX2 static size_t split_by_avx2(
     const uint64_t *words, size_t count, uint64_t reference, unsigned shift, uint8_t *symbols, uint64_t *low) {
   return split(words, count, reference, shift, symbols, low);
@@ -102,6 +124,17 @@ void cvarve_count_widths(
   }
 #endif
   count_widths(words, count, reference, is_zigzag, counts);
+}
+
+void cvarve_count_widest(
+    const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, unsigned width, uint32_t *counts) {
+#if defined(__x86_64__)
+  if (HAS_AVX2) {
+    count_widest_by_avx2(words, count, reference, is_zigzag, width, counts);
+    return;
+  }
+#endif
+  count_widest(words, count, reference, is_zigzag, width, counts);
 }
 
 size_t cvarve_split_words(

@@ -18,6 +18,11 @@ cvarve_range cvarve_range_of(const uint64_t *words, size_t count, int is_signed)
 void cvarve_count_widths(
     const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, uint32_t *counts);
 
+/// Counts how many of such residuals are width - 2, width - 1 and `width` bits wide. None is wider than `width`, which is
+/// 3 … 63.
+void cvarve_count_widest(
+    const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, unsigned width, uint32_t *counts);
+
 /// Cuts every u = word - reference (mod 2^64) into the symbol u >> shift and, for `shift` > 0, its `shift` < 64 low
 /// bits; symbols from 15 on become 15 with low bits 0. Answers how many those are. Without a shift `low` is untouched.
 size_t cvarve_split_words(

@@ -37,9 +37,9 @@ package enum PackedVector {
         byteCount: 2 + ByteWriter.varintByteCount(Zigzag.encode(lowest))
           + BitPacking.byteCount(count: count, width: width))
     }
-    let plain = plan(words, count, reference: lowest, isZigzag: false)
+    let plain = plan(words, count, range, reference: lowest, isZigzag: false)
     let middle = median(words, count)
-    let both = plan(words, count, reference: middle, isZigzag: true)
+    let both = plan(words, count, range, reference: middle, isZigzag: true)
     return both.byteCount < plain.byteCount ? both : plain
   }
 
@@ -65,14 +65,36 @@ package enum PackedVector {
     return isZigzag ? Zigzag.encode(distance) : distance
   }
 
+  /// How many residuals have each width, from the widest one's down to where more than an eighth of them would be
+  /// exceptions; what is narrower may not be counted. Gives the widest one's.
+  private static func countWidths(
+    _ words: UnsafePointer<UInt64>, _ count: Int, _ range: cvarve_range, _ reference: UInt64, _ isZigzag: Bool,
+    _ histogram: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    // Distances that are not so far wrap around nowhere: the ends of the range are the farthest.
+    if range.greatest &- range.least < 1 << 62 {
+      let farthest =
+        residual(range.greatest, reference, isZigzag) | residual(range.least, reference, isZigzag)
+      let widest = 64 - farthest.leadingZeroBitCount
+      if widest >= 3 {
+        // Nearly always this is far enough down.
+        cvarve_count_widest(words, count, reference, isZigzag ? 1 : 0, UInt32(widest), histogram + (widest - 2))
+        if Int(histogram[widest] + histogram[widest - 1] + histogram[widest - 2]) * 8 > count { return widest }
+      }
+    }
+    cvarve_count_widths(words, count, reference, isZigzag ? 1 : 0, histogram)
+    var widest = 64
+    while widest > 0 && histogram[widest] == 0 { widest -= 1 }
+    return widest
+  }
+
   private static func plan(
-    _ words: UnsafePointer<UInt64>, _ count: Int, reference: UInt64, isZigzag: Bool
+    _ words: UnsafePointer<UInt64>, _ count: Int, _ range: cvarve_range, reference: UInt64, isZigzag: Bool
   ) -> Plan {
     let headerByteCount = 2 + ByteWriter.varintByteCount(Zigzag.encode(reference))
-    return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 65) { histogram in
-      cvarve_count_widths(words, count, reference, isZigzag ? 1 : 0, histogram.baseAddress)
-      var widest = 64
-      while widest > 0 && histogram[widest] == 0 { widest -= 1 }
+    return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 65) { held in
+      guard let histogram = held.baseAddress else { return Plan() }
+      let widest = countWidths(words, count, range, reference, isZigzag, histogram)
       var best = Plan(
         reference: reference, isZigzag: isZigzag, width: widest, exceptionCount: 0,
         byteCount: headerByteCount + BitPacking.byteCount(count: count, width: widest))

@@ -43,23 +43,23 @@ package final class FieldColumnBuilder {
     if type == .text { appendText(source, row) } else { words.append(source.words[row]) }
   }
 
-  /// The rows that `order` names, in that order.
-  package func append(_ source: FieldColumn, order: UnsafeBufferPointer<UInt32>) {
+  /// The rows that `order` names, in that order; `start` is the number of the source's first row there.
+  package func append(_ source: FieldColumn, order: UnsafeBufferPointer<UInt32>, start: Int = 0) {
     if let sourceStates = source.states {
       let own = makeStates()
       own.reserve(order.count)
-      for row in order { own.append(sourceStates[Int(row)]) }
+      for row in order { own.append(sourceStates[Int(row) - start]) }
     } else {
       states?.append(repeating: CellState.value.rawValue, count: order.count)
     }
     if type == .text {
-      for row in order { appendText(source, Int(row)) }
+      for row in order { appendText(source, Int(row) - start) }
       return
     }
     words.reserve(order.count)
-    let from = source.words.span
+    let from = source.words.base
     let to = words.base + words.count
-    for i in 0..<order.count { to[i] = from[Int(order[i])] }
+    for i in 0..<order.count { to[i] = from[Int(order[i]) &- start] }
     words.count += order.count
   }
 

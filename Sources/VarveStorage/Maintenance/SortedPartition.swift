@@ -20,9 +20,7 @@ struct SortedPartition {
   init(_ blocks: [HeadBlock], _ table: TableSchema) {
     let fields = Self.fields(of: blocks, table)
     let selection = RowSelection(series: .all, time: .all, fields: fields)
-    // One long block sorts much faster than many short ones merge. The copy is as large as the partition's rows in memory,
-    // and goes when its chunk is written.
-    let rows = HeadBlock.joined(blocks)
+    let rows = HeadRows(blocks)
     self.init(
       HeadBlockSource(rows, selection), fields,
       summaryStep: SummaryStep.choose(
@@ -50,14 +48,11 @@ struct SortedPartition {
         rowCount: rowCount, seriesCount: seriesCount, time: time, partitionNanoseconds: table.partitionNanoseconds))
   }
 
-  private static func seriesCount(_ rows: HeadBlock) -> Int {
-    let order = rows.sortedOrder()
-    var count = 0
-    var last: UInt32?
-    for row in order.span where rows.series.base[Int(row)] != last {
-      last = rows.series.base[Int(row)]
-      count += 1
-    }
+  private static func seriesCount(_ rows: HeadRows) -> Int {
+    let (order, series) = (rows.order.base, rows.series.base)
+    var count = rows.rowCount > 0 ? 1 : 0
+    for place in stride(from: 1, to: rows.rowCount, by: 1)
+    where series[Int(order[place])] != series[Int(order[place - 1])] { count += 1 }
     return count
   }
 

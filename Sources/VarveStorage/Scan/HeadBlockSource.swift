@@ -1,55 +1,93 @@
-// Rows of one head block. The block's sorted order is searched for each wanted series, so that one series of many
-// costs what that series has.
+// Rows of head blocks. Their sorted order is searched for each wanted series, so that one series of many costs what
+// that series has.
 
 import VarveCore
 
 final class HeadBlockSource: RowSource {
-  private let block: HeadBlock
+  private let rows: HeadRows
   private let selection: RowSelection
   private let order: Buffer<UInt32>
-  private let fields: [FieldColumn?]
+  /// Of each block.
+  private let fields: [[FieldColumn?]]
+  /// Whether all rows of a wanted series are wanted.
+  private let takesWholeSeries: Bool
   /// Next place in `order`.
   private var position = 0
   /// Next wanted series, when they are listed.
   private var wanted = 0
 
-  init(_ block: HeadBlock, _ selection: RowSelection) {
-    self.block = block
+  convenience init(_ block: HeadBlock, _ selection: RowSelection) { self.init(HeadRows([block]), selection) }
+
+  init(_ rows: HeadRows, _ selection: RowSelection) {
+    self.rows = rows
     self.selection = selection
-    order = block.sortedOrder()
-    fields = selection.fields.map { block.field($0.id) }
+    order = rows.order
+    fields = rows.columns(selection.fields.map(\.id))
+    takesWholeSeries =
+      selection.exclusions.isEmpty && selection.time.lower <= rows.timeRange.lower
+      && selection.time.upper >= rows.timeRange.upper
+  }
+
+  /// Rows that are taken from the order, and their times.
+  private struct Taken {
+    let rows: Buffer<UInt32>
+    let times: Buffer<Int64>
+    /// Whether an identity is that of the row before too.
+    var repeats = false
+
+    init(capacity: Int) {
+      rows = Buffer(capacity: capacity)
+      times = Buffer(capacity: capacity)
+    }
   }
 
   func next() throws -> ScanBatch? {
     var runs: [SeriesRun] = []
-    let rows = Buffer<UInt32>(capacity: min(order.count, ScanLimits.batchRowCount))
-    /// Rows of `rows` whose identity the row before has too.
-    var repeats = false
-    while rows.count < ScanLimits.batchRowCount, let run = nextRun() {
-      var kept = 0
-      var previous: Int64?
-      var place = run.lowerBound
-      let series = SeriesID(rawValue: block.series.base[Int(order.base[run.lowerBound])])
-      // The next range of time that is excluded; times ascend, and so do these.
-      var excluded = selection.exclusions.isEmpty ? [][...] : selection.exclusions.ranges(of: series)[...]
-      while place < run.upperBound {
-        let row = order.base[place]
-        let time = block.times.base[Int(row)]
-        place += 1
-        guard time >= selection.time.lower else { continue }
-        guard time <= selection.time.upper else { break }
-        while let range = excluded.first, range.upper < time { excluded.removeFirst() }
-        if let range = excluded.first, range.lower <= time { continue }
-        if time == previous { repeats = true } else { kept += 1 }
-        previous = time
-        rows.append(row)
-      }
-      if kept > 0 {
-        runs.append(SeriesRun(series: series, count: kept))
-      }
+    var taken = Taken(capacity: min(order.count, ScanLimits.batchRowCount))
+    while taken.rows.count < ScanLimits.batchRowCount, let run = nextRun() {
+      let kept = takesWholeSeries ? takeAll(run, &taken) : takeSome(run, &taken)
+      guard kept > 0 else { continue }
+      runs.append(SeriesRun(series: SeriesID(rawValue: rows.series.base[Int(order.base[run.lowerBound])]), count: kept))
     }
-    guard rows.count > 0 else { return nil }
-    return repeats ? mergingRepeats(runs, rows) : gathered(runs, rows)
+    guard taken.rows.count > 0 else { return nil }
+    return taken.repeats ? mergingRepeats(runs, taken) : gathered(runs, taken)
+  }
+
+  /// The rows of a series; how many identities they have.
+  private func takeAll(_ run: Range<Int>, _ taken: inout Taken) -> Int {
+    let stretch = UnsafeBufferPointer(start: order.base + run.lowerBound, count: run.count)
+    taken.rows.append(stretch)
+    taken.times.reserve(run.count)
+    let from = rows.times.base
+    let times = taken.times.base + taken.times.count
+    for place in 0..<stretch.count { times[place] = from[Int(stretch[place])] }
+    taken.times.count += run.count
+    var same = 0
+    for place in stride(from: 1, to: stretch.count, by: 1) { same &+= times[place] == times[place &- 1] ? 1 : 0 }
+    if same > 0 { taken.repeats = true }
+    return run.count - same
+  }
+
+  /// The same, of those rows that are selected.
+  private func takeSome(_ run: Range<Int>, _ taken: inout Taken) -> Int {
+    var kept = 0
+    var previous: Int64?
+    let series = SeriesID(rawValue: rows.series.base[Int(order.base[run.lowerBound])])
+    // The next range of time that is excluded; times ascend, and so do these.
+    var excluded = selection.exclusions.isEmpty ? [][...] : selection.exclusions.ranges(of: series)[...]
+    for place in run {
+      let row = order.base[place]
+      let time = rows.times.base[Int(row)]
+      guard time >= selection.time.lower else { continue }
+      guard time <= selection.time.upper else { break }
+      while let range = excluded.first, range.upper < time { excluded.removeFirst() }
+      if let range = excluded.first, range.lower <= time { continue }
+      if time == previous { taken.repeats = true } else { kept += 1 }
+      previous = time
+      taken.rows.append(row)
+      taken.times.append(time)
+    }
+    return kept
   }
 
   /// Places in `order` of the next series that is wanted.
@@ -62,7 +100,7 @@ final class HeadBlockSource: RowSource {
       guard let found = findWanted(list) else { return nil }
       start = found
     }
-    let series = block.series.base[Int(order.base[start])]
+    let series = rows.series.base[Int(order.base[start])]
     let end = lowerBound(UInt64(series) + 1, from: start)
     position = end
     return start..<end
@@ -73,7 +111,7 @@ final class HeadBlockSource: RowSource {
       let target = list[wanted].rawValue
       let place = lowerBound(UInt64(target), from: position)
       guard place < order.count else { return nil }
-      let found = block.series.base[Int(order.base[place])]
+      let found = rows.series.base[Int(order.base[place])]
       if found == target {
         wanted += 1
         return place
@@ -89,53 +127,69 @@ final class HeadBlockSource: RowSource {
   private func lowerBound(_ series: UInt64, from start: Int) -> Int {
     var low = start
     var step = 1
-    while low + step < order.count, UInt64(block.series.base[Int(order.base[low + step])]) < series {
+    while low + step < order.count, UInt64(rows.series.base[Int(order.base[low + step])]) < series {
       low += step
       step *= 2
     }
     var high = min(low + step, order.count)
     while low < high {
       let middle = (low + high) / 2
-      if UInt64(block.series.base[Int(order.base[middle])]) < series { low = middle + 1 } else { high = middle }
+      if UInt64(rows.series.base[Int(order.base[middle])]) < series { low = middle + 1 } else { high = middle }
     }
     return low
   }
 
-  private func gathered(_ runs: [SeriesRun], _ rows: Buffer<UInt32>) -> ScanBatch {
-    let times = Buffer<Int64>(capacity: rows.count)
-    for row in rows.span { times.append(block.times.base[Int(row)]) }
-    let columns = zip(selection.fields, fields).map { field, column in
-      let builder = FieldColumnBuilder(type: field.type, capacity: rows.count)
-      if let column { builder.append(column, order: rows.span) } else { builder.appendAbsent(rows.count) }
+  private func gathered(_ runs: [SeriesRun], _ taken: Taken) -> ScanBatch {
+    let span = taken.rows.span
+    let stretches = rows.stretches(of: span)
+    let columns = selection.fields.enumerated().map { index, field in
+      let builder = FieldColumnBuilder(type: field.type, capacity: span.count)
+      for stretch in stretches {
+        if let column = fields[stretch.block][index] {
+          builder.append(column, order: UnsafeBufferPointer(rebasing: span[stretch.places]), start: stretch.start)
+        } else {
+          builder.appendAbsent(stretch.places.count)
+        }
+      }
       return builder.finish()
     }
-    return ScanBatch(runs: runs, times: times, fields: columns)
+    return ScanBatch(runs: runs, times: taken.times, fields: columns)
   }
 
   /// As `gathered`, where identities repeat: the last write of each field counts.
-  private func mergingRepeats(_ runs: [SeriesRun], _ rows: Buffer<UInt32>) -> ScanBatch {
-    let times = Buffer<Int64>(capacity: rows.count)
+  private func mergingRepeats(_ runs: [SeriesRun], _ taken: Taken) -> ScanBatch {
+    let count = taken.rows.count
+    var cells: [(block: Int, row: Int)] = []
+    cells.reserveCapacity(count)
+    for stretch in rows.stretches(of: taken.rows.span) {
+      for place in stretch.places { cells.append((stretch.block, Int(taken.rows[place]) - stretch.start)) }
+    }
+    let times = Buffer<Int64>(capacity: count)
     var groups: [Range<Int>] = []
     var start = 0
-    while start < rows.count {
-      let row = Int(rows.base[start])
+    while start < count {
+      let series = rows.series.base[Int(taken.rows[start])]
       var end = start + 1
-      while end < rows.count, block.times.base[Int(rows.base[end])] == block.times.base[row],
-        block.series.base[Int(rows.base[end])] == block.series.base[row]
-      { end += 1 }
+      while end < count, taken.times[end] == taken.times[start], rows.series.base[Int(taken.rows[end])] == series {
+        end += 1
+      }
       groups.append(start..<end)
-      times.append(block.times.base[row])
+      times.append(taken.times[start])
       start = end
     }
-    let columns = zip(selection.fields, fields).map { field, column in
+    let columns = selection.fields.enumerated().map { index, field in
       let builder = FieldColumnBuilder(type: field.type, capacity: groups.count)
-      guard let column else {
-        builder.appendAbsent(groups.count)
-        return builder.finish()
-      }
       for group in groups {
-        let last = group.last { column.state(Int(rows.base[$0])) != .absent } ?? group.lowerBound
-        builder.append(column, row: Int(rows.base[last]))
+        let last = group.last { place in
+          let column = fields[cells[place].block][index]
+          return column.map { $0.state(cells[place].row) != .absent } ?? false
+        }
+        let cell = cells[last ?? group.lowerBound]
+        if let column = fields[cell.block][index] {
+          builder.append(column, row: cell.row)
+        } else {
+          builder.appendAbsent(1)
+        }
       }
       return builder.finish()
     }

@@ -1,0 +1,76 @@
+// Rows of head blocks, one block after the other, as if they were one. One order over many short blocks is found much
+// faster than their rows merge; for it series and times are copied. Values stay where they are.
+
+import VarveCore
+
+struct HeadRows {
+  let series: Buffer<UInt32>
+  let times: Buffer<Int64>
+  let timeRange: TimeRange
+  /// Rows by (series, time), later writes of one identity later.
+  let order: Buffer<UInt32>
+  private let blocks: [HeadBlock]
+  /// The row that each block begins with; the number of rows at the end.
+  private let starts: [Int]
+
+  /// Of one block at least.
+  init(_ blocks: [HeadBlock]) {
+    self.blocks = blocks
+    if blocks.count == 1 {
+      let block = blocks[0]
+      (series, times, timeRange, order) = (block.series, block.times, block.timeRange, block.sortedOrder())
+      starts = [0, block.rowCount]
+      return
+    }
+    let count = blocks.reduce(0) { $0 + $1.rowCount }
+    series = Buffer<UInt32>(capacity: count)
+    times = Buffer<Int64>(capacity: count)
+    var starts = [0]
+    for block in blocks {
+      series.append(contentsOf: block.series)
+      times.append(contentsOf: block.times)
+      starts.append(times.count)
+    }
+    self.starts = starts
+    timeRange = TimeRange(
+      lower: blocks.map(\.timeRange.lower).min() ?? .max, upper: blocks.map(\.timeRange.upper).max() ?? .min)
+    order = RowOrder.sorted(series: series.span, times: times.span)
+  }
+
+  var rowCount: Int { times.count }
+
+  /// The fields of each block; nil where it has none of that id.
+  func columns(_ ids: [ColumnID]) -> [[FieldColumn?]] { blocks.map { block in ids.map { block.field($0) } } }
+
+  /// Neighbours in a list of rows that lie in one block.
+  struct Stretch {
+    var block: Int
+    /// The block's first row.
+    var start: Int
+    var places: Range<Int>
+  }
+
+  /// Cuts a list of rows into stretches. Rows of a series mostly ascend, so that they are long.
+  func stretches(of rows: UnsafeBufferPointer<UInt32>) -> [Stretch] {
+    var stretches: [Stretch] = []
+    var place = 0
+    while place < rows.count {
+      let block = block(of: Int(rows[place]))
+      let (lower, upper) = (UInt32(starts[block]), UInt32(starts[block + 1]))
+      var end = place + 1
+      while end < rows.count, rows[end] >= lower, rows[end] < upper { end += 1 }
+      stretches.append(Stretch(block: block, start: starts[block], places: place..<end))
+      place = end
+    }
+    return stretches
+  }
+
+  private func block(of row: Int) -> Int {
+    var (low, high) = (0, blocks.count - 1)
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if starts[middle] <= row { low = middle } else { high = middle - 1 }
+    }
+    return low
+  }
+}
