@@ -24,6 +24,16 @@ ALWAYS_INLINE cvarve_range range(const uint64_t *words, size_t count, uint64_t f
   return (cvarve_range){(uint64_t)least ^ flip, (uint64_t)greatest ^ flip, high, low};
 }
 
+ALWAYS_INLINE cvarve_shape shape(const uint64_t *words, size_t count) {
+  uint64_t step = words[1] - words[0], changes = 0, unsteady = 0;
+  for (size_t i = 1; i < count; i++) {
+    uint64_t difference = words[i] - words[i - 1];
+    changes += difference != 0;
+    unsteady |= difference ^ step;
+  }
+  return (cvarve_shape){changes, unsteady};
+}
+
 ALWAYS_INLINE uint64_t residual(uint64_t word, uint64_t reference, int is_zigzag) {
   uint64_t distance = word - reference;
   return is_zigzag ? distance << 1 ^ (uint64_t)((int64_t)distance >> 63) : distance;
@@ -89,6 +99,8 @@ AVX2 static cvarve_range range_by_avx2(const uint64_t *words, size_t count, uint
   return range(words, count, flip);
 }
 
+AVX2 static cvarve_shape shape_by_avx2(const uint64_t *words, size_t count) { return shape(words, count); }
+
 AVX2 static void count_widths_by_avx2(
     const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, uint32_t *counts) {
   if (is_zigzag) count_widths(words, count, reference, 1, counts);
@@ -113,6 +125,13 @@ cvarve_range cvarve_range_of(const uint64_t *words, size_t count, int is_signed)
   if (HAS_AVX2) return range_by_avx2(words, count, flip);
 #endif
   return range(words, count, flip);
+}
+
+cvarve_shape cvarve_shape_of(const uint64_t *words, size_t count) {
+#if defined(__x86_64__)
+  if (HAS_AVX2) return shape_by_avx2(words, count);
+#endif
+  return shape(words, count);
 }
 
 void cvarve_count_widths(

@@ -24,6 +24,29 @@ import VarveStorage
     #expect(try Model.reading(store) == model)
   }
 
+  /// Blocks that are each less than half as long as the one before stay apart in the head.
+  @Test(arguments: 1...8) func blocksThatOverlapAreSealedAsOne(seed: Int) throws {
+    var random = SeededRandom(seed: UInt64(seed))
+    let store = try Store.open(Run.options(SimulatedFileSystem(), ManualClock()))
+    var model = Model()
+    let timeCount = seed.isMultiple(of: 2) ? 40 : 100_000
+    for count in [12_000, 5_900, 800, 390, 190, 90, 40, 15, 5] {
+      var rows: [ModelRow] = []
+      let name = ["v", "w"].randomElement(using: &random) ?? "v"
+      for _ in 0..<count {
+        let time = Int64(random.next() % UInt64(timeCount))
+        rows.append(
+          ModelRow(
+            table: "t", identity: Identity(tags: ["h": "h\(random.next() % 20)"], time: time),
+            fields: [name: .double(Double(random.next() % 1000).bitPattern)]))
+      }
+      _ = try store.commit([.write(batches(rows))])[0].get()
+      for row in rows { model.write(row) }
+    }
+    try store.sealAll()
+    #expect(try Model.reading(store) == model, "seed \(seed)")
+  }
+
   /// A range condition may deliver too much, never too little: whatever the values are, NaN and infinities too.
   @Test(arguments: 1...8) func zoneMapsRuleOutNoRowThatPasses(seed: Int) throws {
     var random = SeededRandom(seed: UInt64(seed))

@@ -14,6 +14,15 @@ typedef struct {
 /// Of `count` words, at most 2^31. Without words the extremes are the wrong way round.
 cvarve_range cvarve_range_of(const uint64_t *words, size_t count, int is_signed);
 
+/// How many words differ from the one before, and the bits in which differences from the one before differ from the
+/// first such difference.
+typedef struct {
+  uint64_t changes, unsteady;
+} cvarve_shape;
+
+/// Of `count` words, at least two.
+cvarve_shape cvarve_shape_of(const uint64_t *words, size_t count);
+
 /// Counts how many of at most 65,535 residuals, word - reference (mod 2^64) and zigzag or not, are 0 … 64 bits wide.
 void cvarve_count_widths(
     const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, uint32_t *counts);

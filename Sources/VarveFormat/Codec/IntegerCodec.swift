@@ -1,6 +1,7 @@
 // Streams of 64-bit words as integers: FORMAT.md, "Codecs". All arithmetic is modulo 2^64, so every word
 // comes back whatever the sign or type; signedness only decides what is small.
 
+import CVarve
 import VarveCore
 
 package enum IntegerCodec {
@@ -41,7 +42,7 @@ package enum IntegerCodec {
     }
 
     let first = Differences(base, count)
-    var second = first
+    var second: Differences?
     var codec = ValueCodec.packed
     let plainSize = sampleSize(base, count)
     var size = plainSize
@@ -50,21 +51,22 @@ package enum IntegerCodec {
     // Differences of a bit or two are noise: theirs are wider.
     var secondSize = Int.max
     if deltaSize > count / 3 {
-      second = Differences(first.words.base, count)
-      secondSize = sampleSize(second.words.base, count)
+      secondSize = sampleSize(differencesOf: first.words.base, count)
       if secondSize < size { (codec, size) = (.deltaOfDelta, secondSize) }
     }
+    // What packs far wider is not what an entropy stage makes smaller.
+    let near = size + size / 2
+    let isSplit = effort == .smallest && nesting != .withinSplit
+    if codec == .deltaOfDelta || isSplit && secondSize <= near { second = Differences(first.words.base, count) }
+    defer { withExtendedLifetime((first, second)) {} }
 
     var best = ByteWriter(reserving: size + 64)
-    switch codec {
-    case .delta:
-      best.append(zigzag: Int64(bitPattern: first.base))
-      appendVectors(first.words.base, count, to: &best)
-    case .deltaOfDelta:
-      best.append(zigzag: Int64(bitPattern: first.base))
+    if codec != .packed { best.append(zigzag: Int64(bitPattern: first.base)) }
+    if codec == .deltaOfDelta, let second {
       best.append(zigzag: Int64(bitPattern: second.base))
       appendVectors(second.words.base, count, to: &best)
-    default: appendVectors(base, count, to: &best)
+    } else {
+      appendVectors(codec == .packed ? base : UnsafePointer(first.words.base), count, to: &best)
     }
 
     // A run costs at least its length and value: with few of them a closer look is worth its time.
@@ -73,12 +75,10 @@ package enum IntegerCodec {
       appendRuns(base, count, runCount: shape.runCount, effort: effort, to: &runs)
       if runs.count < best.count { (codec, best) = (.runs, runs) }
     }
-    if effort == .smallest && nesting != .withinSplit {
+    if isSplit {
       var split = ByteWriter(reserving: size + 64)
-      // What packs far wider is not what an entropy stage makes smaller.
-      let near = size + size / 2
       let orders = [(0, plainSize), (1, deltaSize), (2, secondSize)].filter { $0.1 <= near }.map(\.0)
-      if appendSplit(words, first, second, orders, below: best.count, to: &split), split.count < best.count {
+      if appendSplit(words, first, second ?? first, orders, below: best.count, to: &split), split.count < best.count {
         (codec, best) = (.split, split)
       }
     }
@@ -99,15 +99,8 @@ package enum IntegerCodec {
 
   private static func shape(_ base: UnsafePointer<UInt64>, _ count: Int) -> (runCount: Int, isArithmetic: Bool) {
     guard count > 1 else { return (1, true) }
-    let step = base[1] &- base[0]
-    var changes = 0
-    var unsteady: UInt64 = 0
-    for i in 1..<count {
-      let difference = base[i] &- base[i &- 1]
-      changes &+= difference == 0 ? 0 : 1
-      unsteady |= difference ^ step
-    }
-    return (changes + 1, unsteady == 0)
+    let shape = cvarve_shape_of(base, count)
+    return (Int(shape.changes) + 1, shape.unsteady == 0)
   }
 
   /// Differences from the word before. The first is made equal to the second by a base of its own, so that the
@@ -142,6 +135,24 @@ package enum IntegerCodec {
     let sampled =
       PackedVector.plan(base, count: size).byteCount + PackedVector.plan(base + middle, count: size).byteCount
     return sampled * count / (2 * size)
+  }
+
+  /// The same of the words' differences, of which no more is made than is looked at.
+  private static func sampleSize(differencesOf base: UnsafePointer<UInt64>, _ count: Int) -> Int {
+    let size = BitPacking.vectorValueCount
+    guard count > 2 * size else {
+      let differences = Differences(base, count)
+      return withExtendedLifetime(differences) { sampleSize(differences.words.base, count) }
+    }
+    return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: size) { held in
+      guard let words = held.baseAddress else { return Int.max }
+      for k in 1..<size { words[k] = base[k] &- base[k &- 1] }
+      words[0] = words[1]
+      let start = PackedVector.plan(words, count: size).byteCount
+      let middle = base + count / 2 / size * size
+      for k in 0..<size { words[k] = middle[k] &- middle[k &- 1] }
+      return (start + PackedVector.plan(words, count: size).byteCount) * count / (2 * size)
+    }
   }
 
   /// A split stream of the words or of their differences, whichever of `orders` a sample finds smallest; false, and

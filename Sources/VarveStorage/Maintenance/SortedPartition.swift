@@ -22,7 +22,7 @@ struct SortedPartition {
     let selection = RowSelection(series: .all, time: .all, fields: fields)
     let rows = HeadRows(blocks)
     self.init(
-      HeadBlockSource(rows, selection), fields,
+      HeadBlockSource(rows, selection, batchesAtOnce: Self.batchesAtOnce(fields.count)), fields,
       summaryStep: SummaryStep.choose(
         rowCount: rows.rowCount, seriesCount: Self.seriesCount(rows), time: rows.timeRange,
         partitionNanoseconds: table.partitionNanoseconds))
@@ -47,6 +47,9 @@ struct SortedPartition {
       summaryStep: SummaryStep.choose(
         rowCount: rowCount, seriesCount: seriesCount, time: time, partitionNanoseconds: table.partitionNanoseconds))
   }
+
+  /// Eight values of eight bytes are a line of memory; batches of very many fields are held one at a time.
+  private static func batchesAtOnce(_ fieldCount: Int) -> Int { min(8, max(1, 256 / max(1, fieldCount))) }
 
   private static func seriesCount(_ rows: HeadRows) -> Int {
     let (order, series) = (rows.order.base, rows.series.base)

@@ -15,10 +15,16 @@ final class HeadBlockSource: RowSource {
   private var position = 0
   /// Next wanted series, when they are listed.
   private var wanted = 0
+  private let batchesAtOnce: Int
+  /// Batches that are gathered and not delivered yet, the next one last.
+  private var ready: [ScanBatch] = []
 
   convenience init(_ block: HeadBlock, _ selection: RowSelection) { self.init(HeadRows([block]), selection) }
 
-  init(_ rows: HeadRows, _ selection: RowSelection) {
+  /// Gathers `batchesAtOnce` before it delivers the first. Rows of many series often come interleaved: then a line of
+  /// memory holds values of several batches, and is brought near once for all of them.
+  init(_ rows: HeadRows, _ selection: RowSelection, batchesAtOnce: Int = 1) {
+    self.batchesAtOnce = batchesAtOnce
     self.rows = rows
     self.selection = selection
     order = rows.order
@@ -28,8 +34,9 @@ final class HeadBlockSource: RowSource {
       && selection.time.upper >= rows.timeRange.upper
   }
 
-  /// Rows that are taken from the order, and their times.
+  /// Rows of a batch, as they are taken from the order, and their times.
   private struct Taken {
+    var runs: [SeriesRun] = []
     let rows: Buffer<UInt32>
     let times: Buffer<Int64>
     /// Whether an identity is that of the row before too.
@@ -42,15 +49,26 @@ final class HeadBlockSource: RowSource {
   }
 
   func next() throws -> ScanBatch? {
-    var runs: [SeriesRun] = []
+    if let batch = ready.popLast() { return batch }
+    var batches: [Taken] = []
+    while batches.count < batchesAtOnce, let taken = take() { batches.append(taken) }
+    if batches.contains(where: \.repeats) {
+      for taken in batches.reversed() { ready.append(taken.repeats ? mergingRepeats(taken) : gathered([taken])[0]) }
+    } else {
+      ready = gathered(batches).reversed()
+    }
+    return ready.popLast()
+  }
+
+  private func take() -> Taken? {
     var taken = Taken(capacity: min(order.count, ScanLimits.batchRowCount))
     while taken.rows.count < ScanLimits.batchRowCount, let run = nextRun() {
       let kept = takesWholeSeries ? takeAll(run, &taken) : takeSome(run, &taken)
       guard kept > 0 else { continue }
-      runs.append(SeriesRun(series: SeriesID(rawValue: rows.series.base[Int(order.base[run.lowerBound])]), count: kept))
+      let series = SeriesID(rawValue: rows.series.base[Int(order.base[run.lowerBound])])
+      taken.runs.append(SeriesRun(series: series, count: kept))
     }
-    guard taken.rows.count > 0 else { return nil }
-    return taken.repeats ? mergingRepeats(runs, taken) : gathered(runs, taken)
+    return taken.rows.count > 0 ? taken : nil
   }
 
   /// The rows of a series; how many identities they have.
@@ -139,25 +157,31 @@ final class HeadBlockSource: RowSource {
     return low
   }
 
-  private func gathered(_ runs: [SeriesRun], _ taken: Taken) -> ScanBatch {
-    let span = taken.rows.span
-    let stretches = rows.stretches(of: span)
-    let columns = selection.fields.enumerated().map { index, field in
-      let builder = FieldColumnBuilder(type: field.type, capacity: span.count)
-      for stretch in stretches {
-        if let column = fields[stretch.block][index] {
-          builder.append(column, order: UnsafeBufferPointer(rebasing: span[stretch.places]), start: stretch.start)
-        } else {
-          builder.appendAbsent(stretch.places.count)
+  /// Block by block for all batches together.
+  private func gathered(_ batches: [Taken]) -> [ScanBatch] {
+    let stretches = batches.map { rows.stretches(of: $0.rows.span) }
+    let most = stretches.map(\.count).max() ?? 0
+    var columns = [[FieldColumn]](repeating: [], count: batches.count)
+    for (index, field) in selection.fields.enumerated() {
+      let builders = batches.map { FieldColumnBuilder(type: field.type, capacity: $0.rows.count) }
+      for k in 0..<most {
+        for (batch, builder) in builders.enumerated() where k < stretches[batch].count {
+          let stretch = stretches[batch][k]
+          guard let column = fields[stretch.block][index] else {
+            builder.appendAbsent(stretch.places.count)
+            continue
+          }
+          let order = UnsafeBufferPointer(rebasing: batches[batch].rows.span[stretch.places])
+          builder.append(column, order: order, start: stretch.start)
         }
       }
-      return builder.finish()
+      for (batch, builder) in builders.enumerated() { columns[batch].append(builder.finish()) }
     }
-    return ScanBatch(runs: runs, times: taken.times, fields: columns)
+    return zip(batches, columns).map { ScanBatch(runs: $0.runs, times: $0.times, fields: $1) }
   }
 
   /// As `gathered`, where identities repeat: the last write of each field counts.
-  private func mergingRepeats(_ runs: [SeriesRun], _ taken: Taken) -> ScanBatch {
+  private func mergingRepeats(_ taken: Taken) -> ScanBatch {
     let count = taken.rows.count
     var cells: [(block: Int, row: Int)] = []
     cells.reserveCapacity(count)
@@ -193,6 +217,6 @@ final class HeadBlockSource: RowSource {
       }
       return builder.finish()
     }
-    return ScanBatch(runs: runs, times: times, fields: columns)
+    return ScanBatch(runs: taken.runs, times: times, fields: columns)
   }
 }
