@@ -27,8 +27,8 @@ cvarve_shape cvarve_shape_of(const uint64_t *words, size_t count);
 void cvarve_count_widths(
     const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, uint32_t *counts);
 
-/// Counts how many of such residuals are width - 2, width - 1 and `width` bits wide. None is wider than `width`, which is
-/// 3 … 63.
+/// Counts how many of such residuals are width - 2, width - 1 and `width` bits wide. None is wider than `width`, which
+/// is 3 … 63.
 void cvarve_count_widest(
     const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, unsigned width, uint32_t *counts);
 
