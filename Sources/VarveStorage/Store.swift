@@ -25,8 +25,10 @@ package final class Store: @unchecked Sendable {
     var sealingSequence = Sequence.zero
     /// Rows since.
     var active: Head
-    /// Monotonic time of the active head's first row.
+    /// Monotonic time of the first commit that the next seal will declare flushed. It may have left no row: the log that
+    /// holds it is let go by a seal all the same.
     var activeSince: Int64?
+    var logByteCount = 0
     var failure: VarveError?
   }
 
@@ -77,6 +79,8 @@ package final class Store: @unchecked Sendable {
     reserve = ReserveFile(options, paths)
     self.workingCatalog = published.catalog
     self.loggedSeries = Dictionary(uniqueKeysWithValues: published.catalog.tables.keys.map { ($0, series[$0].count) })
+    var published = published
+    published.logByteCount = log?.byteCount ?? 0
     self.published = Mutex(published)
     self.log = log
     self.manifest = manifest
@@ -117,7 +121,7 @@ package final class Store: @unchecked Sendable {
 
   package var maintenanceStatistics: MaintenanceStatistics { maintenance.withLock { $0.statistics } }
 
-  package var logByteCount: Int { log?.byteCount ?? 0 }
+  package var logByteCount: Int { published.withLock { $0.logByteCount } }
 
   func fail(_ error: VarveError) {
     published.withLock { $0.failure = $0.failure ?? error }

@@ -66,6 +66,64 @@ import VarveStorage
     #expect(try times(0) == Array(4..<10))
   }
 
+  /// What leaves no row in memory is in the log all the same, and only a seal lets go of that: also when all of it was
+  /// there before the store was opened.
+  @Test(arguments: [false, true]) func deletesAloneLetTheLogGoInTime(isReopened: Bool) throws {
+    let (disk, clock) = (SimulatedFileSystem(), ManualClock())
+    var options = Run.options(disk, clock)
+    var store = try Store.open(options)
+    func commit(_ rows: [ModelRow]) throws {
+      _ = try store.commit([.write(batches(rows))])[0].get()
+      let delete = Request.delete(ModelDelete(table: "t", host: nil, time: .all), then: []).forStore(store)
+      _ = try store.commit([delete])[0].get()
+    }
+    try commit([row(0, 1)])
+    try store.sealAll()
+    #expect(!store.shouldFreeze)
+    for number in 0..<8 {
+      try commit((0..<20).map { row(0, $0) })
+      clock.advance(nanoseconds: Int64(options.sealAgeMilliseconds) * 1_000_000 / 8)
+      #expect(store.shouldFreeze == (number == 7))
+    }
+    if isReopened {
+      options.fileSystem = disk.afterCrash(.everything, seed: 1)
+      store = try Store.open(options)
+      #expect(!store.shouldFreeze)
+      clock.advance(nanoseconds: Int64(options.sealAgeMilliseconds) * 1_000_000)
+      #expect(store.shouldFreeze)
+    }
+    try store.sealAll()
+    #expect(!store.shouldFreeze)
+    #expect(try times(0, in: store).isEmpty)
+  }
+
+  /// One commit deletes much: of some series and of all, at times that overlap, in blocks that it leaves alone too.
+  @Test(arguments: 1...seedCount) func manyDeletesOfOneCommitTakeWhatEachWould(seed: Int) throws {
+    var random = SeededRandom(seed: UInt64(seed))
+    var left = Set<Identity>()
+    for number in 0..<4 {
+      let first = Int64(number) * 250
+      let rows = (0..<750).map { _ in
+        row(Int.random(in: 0..<20, using: &random), Int64.random(in: first..<(first + 300), using: &random))
+      }
+      try write(rows)
+      left.formUnion(rows.map(\.identity))
+    }
+    let deletes = (0..<40).map { number in
+      let first = Int64.random(in: 0..<900, using: &random)
+      let time = TimeRange(lower: first, upper: first + Int64.random(in: 0..<80, using: &random))
+      return ModelDelete(
+        table: "t", host: number % 10 == 0 ? nil : "h\(Int.random(in: 0..<12, using: &random))", time: time)
+    }
+    let snapshot = store.snapshot()
+    _ = try store.commit([.delete(deletes.map { $0.forStore(snapshot) }, then: [])])[0].get()
+    for each in deletes {
+      left = left.filter { !(each.time.contains($0.time) && (each.host == nil || $0.tags["host"] == each.host)) }
+    }
+    #expect(try Set((Model.reading(store).tables["t"] ?? [:]).keys) == left, "seed \(seed)")
+    #expect(try Set((Model.reading(reopened()).tables["t"] ?? [:]).keys) == left, "seed \(seed)")
+  }
+
   /// The commits before the delete are flushed, its own not, then its own too.
   @Test func deletesOutliveTheLogThatBroughtThem() throws {
     try write((0..<6).map { row(0, $0) })

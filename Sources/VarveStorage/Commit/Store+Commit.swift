@@ -156,10 +156,12 @@ extension Store {
     let now = options.clock.monotonicNanoseconds()
     var removed: [ChunkHandle] = []
     // Copying what is left takes its time: outside of the lock, since nobody else changes the head.
-    let remaining = group.deletions.isEmpty ? nil : head(without: group.deletions)
+    let remaining = group.deletions.isEmpty ? nil : heads(without: group.deletions, sequence)
+    let logByteCount = log?.byteCount ?? 0
     published.withLock { state in
       state.catalog = workingCatalog
-      if let remaining { state.apply(group.deletions, sequence: sequence, active: remaining) }
+      state.logByteCount = logByteCount
+      if let remaining { (state.active, state.tombstones) = remaining }
       for rows in group.rows where workingCatalog.tables[rows.partition.table] != nil {
         state.active.append(rows.block, to: rows.partition)
       }
@@ -170,7 +172,7 @@ extension Store {
         state.chunks.remove(table: table)
         state.tombstones.remove(table: table)
       }
-      if state.activeSince == nil, !state.active.isEmpty { state.activeSince = now }
+      state.activeSince = state.activeSince ?? now
       state.sequence = sequence
     }
     // Snapshots may still read what goes now; what no snapshot has needs no descriptor.
@@ -184,10 +186,11 @@ extension Store {
     removeFiles(of: removed)
   }
 
-  private func head(without deletions: [Deletion]) -> Head {
-    var head = published.withLock { $0.active }
-    for deletion in deletions { head.remove(deletion) }
-    return head
+  /// The active head without the rows that go, and what is to be read past in everything older.
+  private func heads(without deletions: [Deletion], _ sequence: Sequence) -> (active: Head, TombstoneSet) {
+    var active = published.withLock { $0.active }
+    active.remove(deletions)
+    return (active, tombstones(with: deletions, sequence: sequence))
   }
 
   private func announce(_ group: ResolvedGroup, _ sequence: Sequence) {
@@ -202,6 +205,7 @@ extension Store {
 
   private func refuse(_ error: any Error, _ requests: [CommitRequest]) -> [CommitOutcome] {
     let error = asVarveError(error)
+    publishLogSize()
     // Without room or descriptors nothing was written, and the same request may succeed later. Anything else is for
     // good.
     if !error.isWant { fail(error) }

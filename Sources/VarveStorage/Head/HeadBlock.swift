@@ -13,6 +13,7 @@ package final class HeadBlock: Sendable {
   /// In order of column id, each with a word a row.
   package let fields: [(id: ColumnID, column: FieldColumn)]
   package let timeRange: TimeRange
+  package let seriesRange: ClosedRange<UInt32>
   package let byteCount: Int
   private let order = Mutex<Buffer<UInt32>?>(nil)
 
@@ -28,6 +29,12 @@ package final class HeadBlock: Sendable {
       upper = max(upper, t)
     }
     timeRange = TimeRange(lower: lower, upper: upper)
+    var (first, last) = (UInt32.max, UInt32.min)
+    for id in series.span {
+      first = min(first, id)
+      last = max(last, id)
+    }
+    seriesRange = first...last
     // Used bytes, plus the sort order that a reader will add.
     var bytes = times.count * 16 + 200
     for field in fields {

@@ -219,11 +219,9 @@ extension Store {
       maintenance.statistics.compactionReadByteCount += compacted.inputByteCount
       maintenance.statistics.compactionWrittenByteCount += compacted.outputs.reduce(0) { $0 + $1.byteCount }
     }
-    return published.withLock { state in
-      let removed = state.chunks.replace(compacted.inputs, with: added, in: compacted.partition)
-      state.dropUnneededTombstones()
-      return removed
-    }
+    var removed: [ChunkHandle] = []
+    publishChunks { removed = $0.replace(compacted.inputs, with: added, in: compacted.partition) }
+    return removed
   }
 
   // MARK: - All at once
@@ -265,6 +263,7 @@ extension Store {
       }
       try log.release(before: log.end, keepingSpares: 0)
       try log.removeSpares()
+      publishLogSize()
     } catch {
       let error = asVarveError(error)
       if !error.isWant { fail(error) }

@@ -53,6 +53,7 @@ extension Store {
       return FrozenState(
         catalog: state.catalog, sequence: state.sequence, logStart: log.end, series: loggedSeries, indexes: series.all)
     }
+    publishLogSize()
     return true
   }
 
@@ -114,6 +115,7 @@ extension Store {
     } catch {
       options.log(.warning, "cannot remove files that are no longer needed; the next start does: \(error)")
     }
+    publishLogSize()
     reserve.restore()
   }
 
@@ -143,12 +145,9 @@ extension Store {
 
   private func publish(_ sealed: SealedChunks) {
     maintenance.withLock { $0.statistics.sealedByteCount += sealed.chunks.reduce(0) { $0 + $1.byteCount } }
-    published.withLock { state in
-      for chunk in sealed.chunks where state.catalog.tables[chunk.table] != nil {
-        state.chunks.add(handle(chunk))
-      }
-      state.sealing = nil
-      state.dropUnneededTombstones()
+    let catalog = published.withLock { $0.catalog }
+    publishChunks(endingSeal: true) { chunks in
+      for chunk in sealed.chunks where catalog.tables[chunk.table] != nil { chunks.add(handle(chunk)) }
     }
   }
 }

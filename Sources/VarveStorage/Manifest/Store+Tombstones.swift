@@ -28,29 +28,37 @@ extension Store {
   }
 }
 
-extension Store.Published {
-  /// Rows leave the heads as the deletion says, and chunks are read past it from now on. `active` is the active head
-  /// without the rows: made outside of the lock.
-  mutating func apply(_ deletions: [Deletion], sequence: Sequence, active: Head) {
-    self.active = active
-    if active.isEmpty { activeSince = nil }
-    for deletion in deletions {
-      let tombstone = Tombstone(deletion, sequence: sequence)
-      if isNeeded(tombstone) { tombstones.add(tombstone) }
+extension Store {
+  /// The tombstones with those of a commit's deletions that something may need: chunks, and the head being sealed, whose
+  /// rows are read past them. Made without the lock: the committing thread, whose call this is, alone changes any of it.
+  func tombstones(with deletions: [Deletion], sequence: Sequence) -> TombstoneSet {
+    var (state, added) = (published.withLock { $0 }, TombstoneSet())
+    for deletion in deletions { added.add(Tombstone(deletion, sequence: sequence)) }
+    for tombstone in added.needed(by: state.chunks, sealing: state.sealing, state.sealingSequence).all {
+      state.tombstones.add(tombstone)
     }
+    return state.tombstones
   }
 
-  /// Forgets tombstones that nothing is left for.
-  mutating func dropUnneededTombstones() {
-    for table in tombstones.byTable.keys { tombstones.keep(in: table, isNeeded) }
+  /// Publishes what the chunks become, without the tombstones that nothing is left for then. Likewise.
+  func publishChunks(endingSeal: Bool = false, _ change: (inout ChunkSet) -> Void) {
+    // Held to the end: what goes is released without the lock.
+    let before = published.withLock { $0 }
+    var state = before
+    change(&state.chunks)
+    if endingSeal { state.sealing = nil }
+    state.tombstones = state.tombstones.needed(by: state.chunks, sealing: state.sealing, state.sealingSequence)
+    published.withLock { current in
+      current.chunks = state.chunks
+      current.tombstones = state.tombstones
+      current.sealing = state.sealing
+    }
+    withExtendedLifetime(before) {}
   }
 
-  private func isNeeded(_ tombstone: Tombstone) -> Bool {
-    let table = tombstone.deletion.table
-    if let sealing, tombstone.sequence > sealingSequence, sealing.partitions.keys.contains(where: { $0.table == table })
-    {
-      return true
-    }
-    return chunks.chunks(of: table).contains { tombstone.mayCover($0.metadata) }
+  /// Lets everybody know how large the log is. Likewise.
+  func publishLogSize() {
+    let byteCount = log?.byteCount ?? 0
+    published.withLock { $0.logByteCount = byteCount }
   }
 }

@@ -13,9 +13,20 @@ struct TombstoneSet: Sendable {
 
   mutating func remove(table: TableID) { byTable[table] = nil }
 
-  mutating func keep(in table: TableID, _ isNeeded: (Tombstone) -> Bool) {
-    let kept = of(table).filter(isNeeded)
-    byTable[table] = kept.isEmpty ? nil : kept
+  /// Those that any of the chunks may hold rows of, or the head that is being sealed, which has the commits up to
+  /// `sealingSequence`. Looks at each with each: nothing to be done under a lock.
+  func needed(by chunks: ChunkSet, sealing: Head? = nil, _ sealingSequence: Sequence = .zero) -> TombstoneSet {
+    let sealed = Set((sealing?.partitions ?? [:]).keys.map(\.table))
+    var kept = TombstoneSet()
+    for (table, tombstones) in byTable {
+      let metadata = chunks.chunks(of: table).map(\.metadata)
+      let isSealed = sealed.contains(table)
+      let needed = tombstones.filter { each in
+        (isSealed && each.sequence > sealingSequence) || metadata.contains { each.mayCover($0) }
+      }
+      if !needed.isEmpty { kept.byTable[table] = needed }
+    }
+    return kept
   }
 
   func of(_ table: TableID) -> [Tombstone] { byTable[table] ?? [] }
@@ -25,17 +36,13 @@ struct TombstoneSet: Sendable {
   /// What must not be read of the chunk.
   func exclusions(for chunk: ChunkMetadata) -> Exclusions {
     guard let tombstones = byTable[chunk.table] else { return .none }
-    var exclusions = Exclusions()
-    for each in tombstones where each.mayCover(chunk) { exclusions.add(each.deletion.time, of: each.deletion.series) }
-    return exclusions
+    return Exclusions(tombstones.filter { $0.mayCover(chunk) }.map(\.deletion))
   }
 
   /// What must not be read of rows that commits up to `last` brought.
   func exclusions(in table: TableID, behind last: Sequence) -> Exclusions {
     guard let tombstones = byTable[table] else { return .none }
-    var exclusions = Exclusions()
-    for each in tombstones where each.sequence > last { exclusions.add(each.deletion.time, of: each.deletion.series) }
-    return exclusions
+    return Exclusions(tombstones.filter { $0.sequence > last }.map(\.deletion))
   }
 
   /// How many there are in a table, and of how many ranges of series.

@@ -90,7 +90,7 @@ struct LoadedState {
       }
     }
     for each in record.series { try series.apply(each, catalog: catalog) }
-    for deletion in record.deletions { try apply(deletion, number) }
+    try apply(record.deletions.filter { catalog.tables[$0.table] != nil }, number)
     for rows in record.rows {
       guard let table = catalog.tables[rows.table] else { continue }
       try check(rows, table)
@@ -104,18 +104,20 @@ struct LoadedState {
     sequence = number
   }
 
-  private mutating func apply(_ deletion: Deletion, _ number: Sequence) throws {
-    guard catalog.tables[deletion.table] != nil else { return }
-    guard let last = deletion.series.ranges.last,
-      deletion.series.isAll || last.upperBound < UInt32(series[deletion.table].count)
-    else {
-      throw VarveError(.corruption, "a record deletes from series that table \(deletion.table.rawValue) does not have")
+  private mutating func apply(_ deletions: [Deletion], _ number: Sequence) throws {
+    guard !deletions.isEmpty else { return }
+    var added = TombstoneSet()
+    for deletion in deletions {
+      guard let last = deletion.series.ranges.last,
+        deletion.series.isAll || last.upperBound < UInt32(series[deletion.table].count)
+      else {
+        throw VarveError(
+          .corruption, "a record deletes from series that table \(deletion.table.rawValue) does not have")
+      }
+      added.add(Tombstone(deletion, sequence: number))
     }
-    head.remove(deletion)
-    let tombstone = Tombstone(deletion, sequence: number)
-    if chunks.chunks(of: deletion.table).contains(where: { tombstone.mayCover($0.metadata) }) {
-      tombstones.add(tombstone)
-    }
+    head.remove(deletions)
+    for tombstone in added.needed(by: chunks).all { tombstones.add(tombstone) }
   }
 
   private func check(_ rows: RowsRecord, _ table: TableSchema) throws {
@@ -135,7 +137,7 @@ struct LoadedState {
   ) -> Store {
     let published = Store.Published(
       catalog: catalog, sequence: sequence, chunks: chunks, tombstones: tombstones, sealing: nil, active: head,
-      activeSince: head.isEmpty ? nil : options.clock.monotonicNanoseconds(), failure: nil)
+      activeSince: sequence > self.manifest.flushed ? options.clock.monotonicNanoseconds() : nil, failure: nil)
     return Store(
       options: options, paths: paths, ids: ids, series: series, caches: caches, lock: lock, published: published,
       log: log, manifest: manifest, seriesFile: seriesFile, savedSeries: savedSeries, flushed: self.manifest.flushed)

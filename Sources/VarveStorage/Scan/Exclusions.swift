@@ -21,14 +21,23 @@ struct Exclusions: Sendable {
 
   var isEmpty: Bool { ofAll.isEmpty && ofSome.isEmpty }
 
-  mutating func add(_ time: TimeRange, of series: SeriesRanges = .all) {
-    guard !time.isEmpty, !series.isEmpty else { return }
-    if series.isAll {
-      ofAll = Self.united(ofAll + [time])
-    } else {
-      ofSome.append(OfSeries(series: series, time: time))
+  init() {}
+
+  /// What the deletions cover.
+  init(_ deletions: [Deletion]) {
+    var times: [TimeRange] = []
+    for each in deletions where !each.time.isEmpty && !each.series.isEmpty {
+      if each.series.isAll {
+        times.append(each.time)
+      } else {
+        ofSome.append(OfSeries(series: each.series, time: each.time))
+      }
     }
+    ofAll = Self.united(times)
   }
+
+  /// These times of all series, too.
+  mutating func add(_ times: [TimeRange]) { ofAll = Self.united(ofAll + times.filter { !$0.isEmpty }) }
 
   /// What is excluded of one series: ascending, disjoint.
   func ranges(of series: SeriesID) -> [TimeRange] {

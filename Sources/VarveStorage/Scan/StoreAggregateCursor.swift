@@ -67,7 +67,7 @@ final class StoreAggregateCursor: AggregateCursor {
     var result = partition
     result.chunks = zip(partition.chunks, summaries).map { chunk, summaries in
       var exclusions = chunk.exclusions
-      for range in summaries?.covered ?? [] { exclusions.add(range) }
+      exclusions.add(summaries?.covered ?? [])
       return ScanPlan.Chunk(handle: chunk.handle, exclusions: exclusions)
     }
     return result
