@@ -44,6 +44,7 @@ package final class Store: @unchecked Sendable {
     var statistics = MaintenanceStatistics()
     /// Damaged: compacting them is not tried again and again.
     var unreadableChunks = Set<FileID>()
+    var postponements = Postponements()
   }
   let maintenance = Mutex(Maintenance())
   private let lock: (any FileLock)?

@@ -65,6 +65,18 @@ import VarveSimulator
     try store.close()
   }
 
+  /// What was not written while somebody else went first is not made up for in one go.
+  @Test func aStallEarnsASecondAtMost() {
+    let clock = ManualClock()
+    let pacer = Pacer(clock, bytesPerSecond: 1000)
+    #expect(pacer.delayNanoseconds(behind: 500) == 500_000_000)
+    clock.advance(nanoseconds: 500_000_000)
+    #expect(pacer.delayNanoseconds(behind: 500) == 500_000_000)
+    clock.advance(nanoseconds: 60_000_000_000)
+    #expect(pacer.delayNanoseconds(behind: 1000) == 0)
+    #expect(pacer.delayNanoseconds(behind: 1000) == 1_000_000_000)
+  }
+
   /// At a byte a second a compaction would outlive everybody.
   @Test(.timeLimit(.minutes(2))) func closingWaitsForNoCompaction() throws {
     let (store, pipeline) = try open { $0.compactionBytesPerSecond = 1 }

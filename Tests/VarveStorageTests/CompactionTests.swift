@@ -174,7 +174,7 @@ import VarveSimulator
     let written = try store.write(task)
     #expect(try !store.install(written))
     #expect(!disk.paths.contains { $0.hasSuffix(".chunk") })
-    #expect(store.failure == nil)
+    #expect(store.failure == nil && store.maintenanceStatistics.compactionFailures == 0)
   }
 
   @Test func aDamagedChunkIsNamedOnceAndTheRestGoesOn() throws {
@@ -190,6 +190,79 @@ import VarveSimulator
     #expect(store.pickFullCompaction(of: table.id) == nil)
     #expect(store.maintenanceStatistics.compactionFailures == 1 && store.failure == nil)
     try seal([row(5, 1 << 50, ["v": .integer(1)])])
+  }
+
+  /// One partition that cannot be compacted holds up no other, and gets its turn again.
+  @Test func whatFailsIsPutOffAndTheRestGoesOn() throws {
+    let clock = ManualClock()
+    let store = try Store.open(Run.options(disk.restart(), clock))
+    for day in 0..<3 { try seal([row(0, Int64(day) * 86_400_000_000_000, ["v": .integer(1)])], store) }
+    let first = try #require(store.pickCompaction()).partition
+    let error = VarveError(.inputOutput, "read: Input/output error")
+    #expect(store.postpone(first, error))
+    let second = try #require(store.pickCompaction()).partition
+    #expect(second != first)
+    #expect(store.postpone(second, VarveError(.diskFull, "no room")))
+    let third = try #require(store.pickCompaction()).partition
+    #expect(![first, second].contains(third))
+    // Want of room is told once for all.
+    #expect(!store.postpone(third, VarveError(.diskFull, "no room")) && store.pickCompaction() == nil)
+    let table = try #require(store.snapshot().table(named: "t")).id
+    #expect(store.pickFullCompaction(of: table)?.partition == first, "who asks is not put off")
+    clock.advance(nanoseconds: 30_000_000_000)
+    #expect(store.pickCompaction()?.partition == first)
+    #expect(!store.postpone(first, error))
+    clock.advance(nanoseconds: 30_000_000_000)
+    #expect(store.pickCompaction()?.partition == second, "the longer for each time")
+  }
+
+  /// Damage of a chunk is passed by; that of the manifest would be met again for ever.
+  @Test func whatEndsTheStoreEndsTheCompaction() throws {
+    try seal([row(0, 1, ["v": .integer(1)])])
+    let damage = VarveError(.corruption, "the manifest is damaged")
+    var tries = 0
+    let error = #expect(throws: VarveError.self) {
+      try store.compactWhole(nil, pace: { _ in }) { _ in
+        tries += 1
+        if tries > 3 { throw VarveError(.cancelled, "again and again") }
+        store.fail(damage)
+        throw damage
+      }
+    }
+    #expect(error?.code == .corruption && tries == 1)
+  }
+
+  /// A merge must not take the room that sealing needs; one that makes room needs none.
+  @Test func whatTheDiskHasNoRoomForIsNotBegun() throws {
+    try seal(
+      (0..<3000).map { row($0 % 3, Int64($0), ["v": .integer(Int64(bitPattern: UInt64($0) &* 0x9E37_79B9_7F4A_7C15))]) }
+    )
+    let used = disk.paths.reduce(0) { $0 + (disk.contents($1)?.count ?? 0) }
+    let needed = chunks()[0].byteCount + 2 * store.options.segmentByteCount
+    disk.set(capacity: used + needed - 1)
+    let paths = disk.paths
+    #expect(#expect(throws: VarveError.self) { try store.compactAll() }?.code == .diskFull)
+    #expect(disk.paths == paths && store.maintenanceStatistics.compactionFailures == 1)
+    disk.set(capacity: used + needed)
+    let task = try #require(store.pickCompaction())
+    try store.discard(store.write(task))
+    disk.set(capacity: used + needed - 1)
+    try delete(nil)
+    try store.compactAll()
+    #expect(chunks().isEmpty)
+  }
+
+  /// What no snapshot holds needs no descriptor when it goes.
+  @Test func inputsThatNobodyReadsAreNotOpenedAgain() throws {
+    for number in 0..<3 { try seal([row(number, 1, ["v": .integer(1)])]) }
+    let table = try #require(store.snapshot().table(named: "t")).id
+    disk.startTrace()
+    let pick = { store.pickFullCompaction(of: table) }
+    #expect(try store.compactOnce(pick, pace: { _ in }, install: { try store.install($0) })?.isInstalled == true)
+    let calls = disk.trace
+    let edit = try #require(calls.lastIndex { $0.contains(".manifest") })
+    #expect(!calls[edit...].contains { $0.hasPrefix("open") && $0.hasSuffix(".chunk") })
+    #expect(calls[edit...].filter { $0.hasPrefix("remove") && $0.hasSuffix(".chunk") }.count == 3)
   }
 
   /// Nothing of a compaction is left when it ends early, and the same one succeeds later.

@@ -38,6 +38,20 @@ import VarveStorage
 
   // MARK: - Descriptors
 
+  /// A snapshot that holds a chunk beyond its name needs a descriptor; without one it says what was wanting.
+  @Test func aSnapshotWithoutADescriptorSaysSo() throws {
+    let files = ScarceFiles(SimulatedFileSystem())
+    let store = try open(files)
+    _ = try write(1, store).get()
+    try store.sealAll()
+    let before = store.snapshot()
+    files.isExhausted = true
+    _ = try store.commit([.dropTable("t")])[0].get()
+    files.isExhausted = false
+    let error = #expect(throws: VarveError.self) { try rowCount(before) }
+    #expect(error?.code == .overloaded)
+  }
+
   @Test func writersGoOnOnceThereAreDescriptorsAgain() throws {
     let disk = SimulatedFileSystem()
     let files = ScarceFiles(disk)

@@ -17,6 +17,8 @@ final class ChunkHandle: Sendable {
     weak var file: (any File)?
     /// Open until the handle goes.
     var pinned: (any File)?
+    /// Why the file could not be pinned.
+    var pinFailure: VarveError?
   }
   private let opened = Mutex(Opened())
 
@@ -29,8 +31,10 @@ final class ChunkHandle: Sendable {
 
   /// The open file. Whoever reads much keeps it, and with it the descriptor.
   func hold() throws -> any File {
-    if let file = opened.withLock({ $0.file }) { return file }
-    let file = try open()
+    let (known, pinFailure) = opened.withLock { ($0.file, $0.pinFailure) }
+    if let known { return known }
+    let file: any File
+    do { file = try open() } catch { throw pinFailure ?? error }
     return opened.withLock { state in
       // Another thread may have been faster.
       if let first = state.file { return first }
@@ -40,10 +44,15 @@ final class ChunkHandle: Sendable {
   }
 
   /// Keeps the file open, so that snapshots can read it after its name is gone. Where it cannot be opened now, their
-  /// reads will fail and say so.
+  /// reads will fail once it is gone, and say why.
   func pin() {
-    guard opened.withLock({ $0.pinned == nil }), let file = try? hold() else { return }
-    opened.withLock { $0.pinned = file }
+    guard opened.withLock({ $0.pinned == nil }) else { return }
+    do {
+      let file = try hold()
+      opened.withLock { $0.pinned = file }
+    } catch {
+      opened.withLock { $0.pinFailure = asVarveError(error) }
+    }
   }
 
   /// Header, index and footer, verified. Whoever uses them more than once keeps them: the cache may not.

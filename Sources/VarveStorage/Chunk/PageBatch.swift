@@ -22,7 +22,7 @@ final class PageBatch: PageSource {
 
   private let cache: PageCache
   private let id: FileID
-  /// Whether what is read is kept for others: reading everything once is no reason to.
+  /// Whether what is read is kept for others, and counts as used: reading everything once is no reason to.
   private let keepsPages: Bool
 
   private var pages: [PageReference] = []
@@ -47,7 +47,7 @@ final class PageBatch: PageSource {
   func read(_ pages: [PageReference], from file: () throws -> any File) throws {
     self.pages = pages
     cached.removeAll(keepingCapacity: true)
-    cache.find(pages, of: id, appendingTo: &cached)
+    cache.find(pages, of: id, isUse: keepsPages, appendingTo: &cached)
     layOutMisses()
     if !stretches.isEmpty { try readStretches(try file()) }
   }

@@ -44,14 +44,17 @@ package final class PageCache: Sendable {
     state = Mutex(State(queues: queues))
   }
 
-  /// Appends to `found`, for each of the pages, its bytes if they are here.
-  package func find(_ pages: [PageReference], of file: FileID, appendingTo found: inout [Buffer<UInt8>?]) {
+  /// Appends to `found`, for each of the pages, its bytes if they are here. `isUse`: whether that counts, and is a reason
+  /// to keep them.
+  package func find(
+    _ pages: [PageReference], of file: FileID, isUse: Bool = true, appendingTo found: inout [Buffer<UInt8>?]
+  ) {
     for start in stride(from: 0, to: pages.count, by: Self.lookupsPerLock) {
       let end = min(start + Self.lookupsPerLock, pages.count)
       state.withLock { state in
         for page in pages[start..<end] {
-          let bytes = state.queues.find(file, page.offset)
-          if bytes == nil { state.misses += 1 } else { state.hits += 1 }
+          let bytes = state.queues.find(file, page.offset, isUse: isUse)
+          if isUse { if bytes == nil { state.misses += 1 } else { state.hits += 1 } }
           found.append(bytes)
         }
       }

@@ -61,11 +61,12 @@ struct PageQueues {
   /// Bytes of the largest page that is taken in.
   var pageByteLimit: Int { byteLimit / 32 - Self.overheadByteCount }
 
-  mutating func find(_ file: FileID, _ offset: Int) -> Buffer<UInt8>? {
+  /// `isUse`: whether this is a reason to keep the page.
+  mutating func find(_ file: FileID, _ offset: Int, isUse: Bool = true) -> Buffer<UInt8>? {
     guard let place = locate(file.rawValue, offset) else { return nil }
     let number = Int(table[place] - 1)
     guard let page = slots[number].page else { return nil }
-    if slots[number].uses < Self.usesLimit { slots[number].uses += 1 }
+    if isUse, slots[number].uses < Self.usesLimit { slots[number].uses += 1 }
     return page
   }
 

@@ -182,6 +182,7 @@ extension Store {
       series.remove(table)
       loggedSeries[table] = nil
       savedSeries[table] = nil
+      maintenance.withLock { $0.postponements.remove(table: table) }
     }
     removeFiles(of: removed)
   }

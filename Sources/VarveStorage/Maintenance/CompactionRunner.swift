@@ -2,8 +2,8 @@
 // tables when somebody asks for it. It stands back while sealing cannot keep up with ingest, and ends at the next row
 // block when the database closes: what it was writing comes to nothing, and is done again by the next process.
 //
-// What fails for want of room, or of a disk that works, is tried again after a while. A chunk that is damaged is named in
-// the log once, and left alone.
+// What fails for want of room, or of a disk that works, puts its partition off for a while; the others go on. A chunk that
+// is damaged is named in the log once, and left alone.
 
 import VarveCore
 import VarveIO
@@ -28,7 +28,6 @@ final class CompactionRunner: Sendable {
 
   private static let pauseMilliseconds = 50
   private static let idleNanoseconds: Int64 = 1_000_000_000
-  private static let retryNanoseconds: Int64 = 30_000_000_000
 
   private let store: Store
   private let gate = Gate(State())
@@ -100,10 +99,17 @@ final class CompactionRunner: Sendable {
   }
 
   private func step() {
-    guard let task = store.pickCompaction() else { return rest(Self.idleNanoseconds) }
+    var partition: PartitionKey?
     do {
       let pacer = Pacer(store.options.clock, bytesPerSecond: store.options.compactionBytesPerSecond)
-      try perform(task) { try self.pause(for: pacer.delayNanoseconds(behind: $0)) }
+      let pick = {
+        let task = self.store.pickCompaction()
+        partition = task?.partition
+        return task
+      }
+      let done = try store.compactOnce(
+        pick, pace: { try self.pause(for: pacer.delayNanoseconds(behind: $0)) }, install: installed)
+      if done == nil { rest(Self.idleNanoseconds) }
     } catch {
       let error = asVarveError(error)
       switch error.code {
@@ -111,8 +117,8 @@ final class CompactionRunner: Sendable {
       case .corruption, .unsupportedVersion:
         store.options.log(.error, "a chunk cannot be compacted, and is left as it is: \(error)")
       default:
-        store.options.log(.warning, "compaction failed; trying again later: \(error)")
-        rest(Self.retryNanoseconds)
+        guard let partition, store.postpone(partition, error) else { return }
+        store.options.log(.warning, "a compaction failed; it is tried again later, others go on: \(error)")
       }
     }
   }
@@ -124,34 +130,18 @@ final class CompactionRunner: Sendable {
 
   /// As fast as it goes: somebody waits.
   private func compactWhole(_ request: Request) throws {
-    store.retryUnreadableChunks()
-    var damage: VarveError?
-    for table in request.table.map({ [$0] }) ?? store.snapshot().tables().map(\.id) {
-      while let task = store.pickFullCompaction(of: table) {
-        do {
-          try perform(task) { _ in
-            if request.isCancelled.read({ $0 }) { throw VarveError(.cancelled, "the compaction was cancelled") }
-            try self.pause(for: 0)
-          }
-        } catch let error as VarveError where [.corruption, .unsupportedVersion].contains(error.code) {
-          damage = damage ?? error
-        }
-      }
+    let pace = { (_: Int) in
+      if request.isCancelled.read({ $0 }) { throw VarveError(.cancelled, "the compaction was cancelled") }
+      try self.pause(for: 0)
     }
-    if let damage { throw damage }
+    try store.compactWhole(request.table, pace: pace, install: installed)
   }
 
-  private func perform(_ task: CompactionTask, pace: (Int) throws -> Void) throws {
-    let compacted = try store.write(task, pace: pace)
-    switch install(compacted) {
-    case .success(let isInstalled):
-      store.options.log(
-        .info, "compacted \(compacted.description)" + (isInstalled ? "" : ", for nothing: an input has gone since"))
-    case .failure(let error):
-      // Without room nothing names them; after any other failure the manifest may.
-      if error.isWant || error.code == .closed { store.discard(compacted) }
-      throw error
-    }
+  private func installed(_ compacted: CompactedChunks) throws -> Bool {
+    let isInstalled = try install(compacted).get()
+    store.options.log(
+      .info, "compacted \(compacted.description)" + (isInstalled ? "" : ", for nothing: an input has gone since"))
+    return isInstalled
   }
 
   /// Waits as long as the pace wants, and as sealing is behind. Throws when the database closes.
@@ -172,23 +162,26 @@ final class CompactionRunner: Sendable {
   private static var closed: VarveError { VarveError(.closed, "the database is closing") }
 }
 
-/// How long to wait so that bytes are written at a bounded rate.
-private final class Pacer {
+/// How long to wait so that bytes are written at a bounded rate. Time in which less was written, since somebody else had
+/// to go first, is made up for by no more than a second's worth.
+final class Pacer {
+  private static let creditNanoseconds: Int64 = 1_000_000_000
+
   private let clock: any Clock
   private let bytesPerSecond: Int
-  private let start: Int64
-  private var byteCount = 0
+  /// Monotonic time at which what was written would have been, at that rate.
+  private var due: Int64
 
   init(_ clock: any Clock, bytesPerSecond: Int) {
     self.clock = clock
     self.bytesPerSecond = bytesPerSecond
-    start = clock.monotonicNanoseconds()
+    due = clock.monotonicNanoseconds()
   }
 
   /// `written` more bytes have been.
   func delayNanoseconds(behind written: Int) -> Int64 {
-    byteCount += written
-    let due = Double(byteCount) / Double(bytesPerSecond) * 1e9
-    return max(0, Int64(due) - (clock.monotonicNanoseconds() - start))
+    let now = clock.monotonicNanoseconds()
+    due = max(due, now - Self.creditNanoseconds) + Int64(Double(written) / Double(bytesPerSecond) * 1e9)
+    return max(0, due - now)
   }
 }

@@ -7,7 +7,7 @@ package struct MaintenanceStatistics: Sendable, Equatable {
   package internal(set) var compactionReadByteCount = 0
   package internal(set) var compactionWrittenByteCount = 0
   package internal(set) var compactions = 0
-  /// Compactions that ended without a result: damaged or missing input, want of room, a table that was dropped.
+  /// Compactions that failed: damaged or missing input, want of room. Not those whose table was dropped meanwhile.
   package internal(set) var compactionFailures = 0
 
   package init() {}

@@ -44,7 +44,9 @@ extension Store {
 
   /// The next step of compaction that is due; nil if none is.
   package func pickCompaction() -> CompactionTask? {
-    pick { table, state in
+    let time = options.clock.monotonicNanoseconds()
+    let postponed = maintenance.withLock { $0.postponements.partitions(at: time) }
+    return pick(without: postponed) { table, state in
       let now = options.clock.wallNanoseconds()
       return { key, chunks, picker in
         let end = PartitionSplit.range(key.index, width: table.partitionNanoseconds).upper
@@ -64,12 +66,16 @@ extension Store {
 
   private typealias Chooser = (PartitionKey, [ChunkMetadata], CompactionPicker) -> CompactionPicker.Choice?
 
-  private func pick(_ chooser: (TableSchema, Published) -> Chooser?) -> CompactionTask? {
+  private func pick(
+    without postponed: Set<PartitionKey> = [], _ chooser: (TableSchema, Published) -> Chooser?
+  ) -> CompactionTask? {
     let state = published.withLock { $0 }
     let unreadable = maintenance.withLock { $0.unreadableChunks }
     for table in state.catalog.inOrder {
       guard let choose = chooser(table, state), let partitions = state.chunks.byTable[table.id] else { continue }
-      let picker = CompactionPicker(tombstones: state.tombstones.of(table.id)) { !unreadable.contains($0.file) }
+      let picker = CompactionPicker(tombstones: state.tombstones.of(table.id)) {
+        !unreadable.contains($0.file) && !postponed.contains(PartitionKey(table: $0.table, index: $0.partition))
+      }
       for index in partitions.keys.sorted() {
         let key = PartitionKey(table: table.id, index: index)
         let chunks = partitions[index] ?? []
@@ -92,6 +98,7 @@ extension Store {
   package func write(_ task: CompactionTask, pace: (Int) throws -> Void = { _ in }) throws -> CompactedChunks {
     if let failure { throw failure }
     do {
+      try checkRoom(for: task)
       let outputs = try merge(task, pace)
       if !outputs.isEmpty {
         do { try options.fileSystem.syncDirectory(paths.chunks) } catch {
@@ -147,6 +154,24 @@ extension Store {
     return types.sorted { $0.key < $1.key }.map { (id: $0.key, type: $0.value) }
   }
 
+  /// Throws if the disk has no room for all that the task may write, the log's next segment and what a seal needs
+  /// meanwhile.
+  private func checkRoom(for task: CompactionTask) throws {
+    let byteCount = zip(task.inputs, task.exclusions).reduce(0) { sum, input in
+      let chunk = input.0.metadata
+      // What makes room needs none.
+      let isCovered = input.1.cover(chunk.time, series: chunk.firstSeries.rawValue...chunk.lastSeries.rawValue)
+      return isCovered ? sum : sum + chunk.byteCount
+    }
+    guard byteCount > 0 else { return }
+    let needed = byteCount + 2 * options.segmentByteCount
+    let free = try options.fileSystem.freeByteCount(paths.chunks)
+    guard free < needed else { return }
+    throw VarveError(
+      .diskFull, "compacting chunks of \(byteCount) bytes takes \(needed) bytes of room, and \(free) are free",
+      hint: "make room on the disk; chunks that do not fit stay as they are", place: paths.chunks)
+  }
+
   private func note(_ error: VarveError, of task: CompactionTask) {
     if [.closed, .cancelled].contains(error.code) { return }
     let named = task.inputs.filter { error.place?.hasPrefix($0.path) ?? false }
@@ -155,6 +180,12 @@ extension Store {
       guard [.corruption, .unsupportedVersion].contains(error.code) else { return }
       for chunk in named.isEmpty ? task.inputs : named { maintenance.unreadableChunks.insert(chunk.metadata.file) }
     }
+  }
+
+  /// Leaves the partition alone for a while: compacting it failed. Says whether that is news.
+  func postpone(_ partition: PartitionKey, _ error: VarveError) -> Bool {
+    let now = options.clock.monotonicNanoseconds()
+    return maintenance.withLock { $0.postponements.add(partition, error, now: now) }
   }
 
   /// Chunks that could not be read may be tried again: somebody asks for it.
@@ -177,6 +208,7 @@ extension Store {
       try reserve.lend { try manifest.commit(edit(compacted, manifest.state)) }
     } catch {
       let error = asVarveError(error)
+      maintenance.withLock { $0.statistics.compactionFailures += 1 }
       if !error.isWant { fail(error) }
       throw error
     }
@@ -194,7 +226,6 @@ extension Store {
 
   /// Removes chunks that will not be installed.
   package func discard(_ compacted: CompactedChunks) {
-    maintenance.withLock { $0.statistics.compactionFailures += 1 }
     for chunk in compacted.outputs { ChunkFileWriter.discard(chunk.file, options, paths) }
   }
 
@@ -215,6 +246,7 @@ extension Store {
   private func publish(_ compacted: CompactedChunks) -> [ChunkHandle] {
     let added = compacted.outputs.map(handle)
     maintenance.withLock { maintenance in
+      maintenance.postponements.remove(compacted.partition)
       maintenance.statistics.compactions += 1
       maintenance.statistics.compactionReadByteCount += compacted.inputByteCount
       maintenance.statistics.compactionWrittenByteCount += compacted.outputs.reduce(0) { $0 + $1.byteCount }
@@ -222,52 +254,5 @@ extension Store {
     var removed: [ChunkHandle] = []
     publishChunks { removed = $0.replace(compacted.inputs, with: added, in: compacted.partition) }
     return removed
-  }
-
-  // MARK: - All at once
-
-  /// Seals everything, makes each partition of the table (nil: of all tables) one generation of the smallest form, and
-  /// lets go of the log: on the calling thread, for closed directories and tests. Chunks that cannot be read stay as they
-  /// are; the first one's error is thrown at the end.
-  package func compactAll(table: TableID? = nil, pace: (Int) throws -> Void = { _ in }) throws {
-    try sealAll()
-    retryUnreadableChunks()
-    var damage: VarveError?
-    for id in table.map({ [$0] }) ?? published.withLock({ $0.catalog.tables.keys.sorted() }) {
-      while let task = pickFullCompaction(of: id) {
-        do {
-          let compacted = try write(task, pace: pace)
-          do { _ = try install(compacted) } catch {
-            // Without room nothing names them; after any other failure the manifest may.
-            if asVarveError(error).isWant { discard(compacted) }
-            throw error
-          }
-        } catch let error as VarveError where [.corruption, .unsupportedVersion].contains(error.code) {
-          damage = damage ?? error
-        }
-      }
-    }
-    try releaseLog()
-    if let damage { throw damage }
-  }
-
-  /// Where everything is in chunks, no log has to be kept: removes it before the store is closed.
-  package func releaseLog() throws {
-    guard let log, let manifest, sequence == flushed, frozen == nil else { return }
-    do {
-      try log.rotate()
-      if manifest.state.logStart < log.end {
-        var edit = edit(behind: manifest.state)
-        edit.logStart = log.end
-        try manifest.commit(edit)
-      }
-      try log.release(before: log.end, keepingSpares: 0)
-      try log.removeSpares()
-      publishLogSize()
-    } catch {
-      let error = asVarveError(error)
-      if !error.isWant { fail(error) }
-      throw error
-    }
   }
 }

@@ -55,6 +55,15 @@ import VarveStorage
     try store.close()
   }
 
+  @Test func compactionReadsPastTheCacheUnnoticed() throws {
+    let store = try open()
+    _ = try scan(store)
+    let before = store.pageCacheStatistics
+    try store.compactAll()
+    #expect(store.maintenanceStatistics.compactions == 1 && store.pageCacheStatistics == before)
+    try store.close()
+  }
+
   @Test func pagesAskedForInVainAreKeptToo() throws {
     let store = try open()
     let snapshot = store.snapshot()

@@ -1,0 +1,36 @@
+// Partitions whose compaction failed for a reason that may pass, such as want of room or a disk that fails to read: they
+// are left alone for a while, longer each time, and the others go on.
+
+import VarveCore
+import VarveIO
+
+struct Postponements: Sendable {
+  private struct Entry: Sendable {
+    let until: Int64
+    let nanoseconds: Int64
+    let code: VarveError.Code
+  }
+
+  private static let firstNanoseconds: Int64 = 30_000_000_000
+  private static let longestNanoseconds: Int64 = 600_000_000_000
+
+  private var entries: [PartitionKey: Entry] = [:]
+
+  /// Puts the partition off from `now` on. Says whether that is news: want of room is once for all partitions, anything
+  /// else once for each.
+  mutating func add(_ key: PartitionKey, _ error: VarveError, now: Int64) -> Bool {
+    let known = entries[key]
+    let isNews =
+      error.isWant ? !entries.values.contains { $0.code == error.code } : known.map { $0.code != error.code } ?? true
+    let nanoseconds = min(known.map { $0.nanoseconds * 2 } ?? Self.firstNanoseconds, Self.longestNanoseconds)
+    entries[key] = Entry(until: now + nanoseconds, nanoseconds: nanoseconds, code: error.code)
+    return isNews
+  }
+
+  mutating func remove(_ key: PartitionKey) { entries[key] = nil }
+
+  mutating func remove(table: TableID) { entries = entries.filter { $0.key.table != table } }
+
+  /// Those that are put off at `now`.
+  func partitions(at now: Int64) -> Set<PartitionKey> { Set(entries.filter { now < $0.value.until }.keys) }
+}
