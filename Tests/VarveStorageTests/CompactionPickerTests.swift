@@ -31,7 +31,7 @@ import VarveFormat
   private func files(
     _ chunks: [ChunkMetadata], isClosed: Bool = false, tombstones: [Tombstone] = [], unusable: Set<UInt64> = []
   ) -> [UInt64]? {
-    CompactionPicker(tombstones: tombstones) { !unusable.contains($0.file.rawValue) }
+    CompactionPicker(tombstones: tombstones, partitions: [chunks]) { !unusable.contains($0.file.rawValue) }
       .choose(chunks, isClosed: isClosed)?.chunks.map(\.file.rawValue)
   }
 
@@ -52,6 +52,12 @@ import VarveFormat
   @Test func twoThatOverlapMuchAreMerged() {
     #expect(files([chunk(0, hours: 0...3), chunk(1, hours: 3...6)]) == [1, 2])
     #expect(files([chunk(0, hours: 0...9), chunk(1, hours: 9...18)]) == nil)
+    // Not at every seal: what is small beside the older one waits for its like, or for a third.
+    let large = chunk(0, kilobytes: 250, hours: 0...3)
+    #expect(files([large, chunk(1, kilobytes: 60, hours: 3...6)]) == nil)
+    #expect(files([large, chunk(1, kilobytes: 60, hours: 3...6), chunk(2, kilobytes: 50, hours: 5...8)]) == [2, 3])
+    #expect(files([large, chunk(1, kilobytes: 60, hours: 3...6), chunk(2, kilobytes: 10, hours: 5...8)]) == [1, 2, 3])
+    #expect(files([chunk(0, kilobytes: 60, hours: 0...3), chunk(1, kilobytes: 250, hours: 3...6)]) == [1, 2])
   }
 
   @Test func aGenerationIsMergedWhole() {
@@ -77,11 +83,12 @@ import VarveFormat
   /// A merge holds a row block of each of its inputs.
   @Test func moreThanOneMergeHoldsIsMergedInSteps() {
     let many = (0..<100).map { chunk($0, kilobytes: $0 / 10 == 4 ? 1 : 100) }
-    let choice = CompactionPicker(tombstones: []) { _ in true }.chooseWhole(many)
+    let picker = CompactionPicker(tombstones: [], partitions: [many]) { _ in true }
+    let choice = picker.chooseWhole(many)
     #expect(choice?.isFull == false && choice?.chunks.count == 32)
     #expect(choice?.chunks.first.map { $0.file.rawValue <= 41 } == true, "the ten small ones are among them")
     #expect(choice?.chunks.last.map { $0.file.rawValue >= 50 } == true)
-    #expect(CompactionPicker(tombstones: []) { _ in true }.chooseWhole(Array(many.prefix(32)))?.isFull == true)
+    #expect(picker.chooseWhole(Array(many.prefix(32)))?.isFull == true)
   }
 
   @Test func deletesAreMadeReal() {
@@ -90,13 +97,45 @@ import VarveFormat
     #expect(files(two, tombstones: [tombstone(9, hours: 1...1)]) == [2])
     #expect(files(two, tombstones: [tombstone(2, hours: 1...1)]) == nil)
     #expect(files([chunk(0), chunk(1, deletedThrough: 9)], tombstones: [tombstone(9, hours: 1...1)]) == nil)
-    // In part: once the partition is closed, or when there are many.
+    // In part: when there are many.
     let part = TimeRange(lower: 0, upper: 5)
     let some = Tombstone(
       Deletion(table: TableID(rawValue: 1), series: .all, time: part), sequence: Sequence(rawValue: 9))
     #expect(files(two, tombstones: [some]) == nil)
-    #expect(files([chunk(0, level: .full)], isClosed: true, tombstones: [some]) == [1])
     let many = [some] + (0..<Limits.tombstonesPerTable).map { tombstone(UInt64($0 + 10), hours: 40...41) }
     #expect(files(two, tombstones: many) == [1])
+    #expect(files([chunk(0, level: .full)], isClosed: true, tombstones: many) == [1])
+    // Of those that can be made to go, the oldest.
+    let later = Tombstone(
+      Deletion(table: TableID(rawValue: 1), series: .all, time: TimeRange(lower: Self.hour, upper: Self.hour + 5)),
+      sequence: Sequence(rawValue: 9))
+    #expect(files(two, tombstones: [some, later] + many.dropFirst(), unusable: [1]) == [2])
+  }
+
+  /// A closed partition is written anew for its deletes as for its late rows: when they come to something.
+  @Test func aClosedPartitionWaitsForDeletesThatAreWorthIt() {
+    let full = [chunk(0, hours: 0...0, commit: 3, level: .full), chunk(1, hours: 1...9, commit: 3, level: .full)]
+    func some(_ commit: UInt64, series: [UInt32], minutes: Int64) -> Tombstone {
+      Tombstone(
+        Deletion(
+          table: TableID(rawValue: 1), series: SeriesRanges(series.map { SeriesID(rawValue: $0) }),
+          time: TimeRange(lower: 0, upper: minutes * 60_000_000_000 - 1)), sequence: Sequence(rawValue: commit))
+    }
+    // A series of ten, for all of the first chunk's time: a twentieth of the rows.
+    #expect(files(full, isClosed: true, tombstones: [some(9, series: [4], minutes: 60)]) == nil)
+    #expect(files(full, isClosed: true, tombstones: [some(9, series: [4, 6, 77], minutes: 59)]) == nil)
+    #expect(files(full, isClosed: true, tombstones: [some(9, series: [4, 6, 77], minutes: 60)]) == [1, 2])
+    let pair = [some(9, series: [4], minutes: 60), some(10, series: [5], minutes: 60)]
+    #expect(files(full, isClosed: true, tombstones: pair) == [1, 2])
+    // However little each covers, so many cost every scan something.
+    let many = (0..<8).map { some(UInt64($0 + 9), series: [3], minutes: 1) }
+    #expect(files(full, isClosed: true, tombstones: many) == [1, 2])
+    #expect(files(full, isClosed: true, tombstones: Array(many.dropLast())) == nil)
+    // What is gone whole goes alone, at once, and the rest is not touched for it.
+    let late = chunk(2, rows: 1, hours: 3...3, commit: 5, level: .full)
+    #expect(files(full + [late], isClosed: true, tombstones: [tombstone(9, hours: 3...3)]) == [3])
+    // Asked for, all of it becomes real.
+    let picker = CompactionPicker(tombstones: [many[0]], partitions: [full]) { _ in true }
+    #expect(picker.chooseWhole(full)?.isFull == true)
   }
 }

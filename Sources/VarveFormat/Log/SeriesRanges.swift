@@ -42,6 +42,16 @@ package struct SeriesRanges: Sendable, Hashable {
     return index < ranges.count && ranges[index].lowerBound <= range.upperBound
   }
 
+  /// How many ids of `range` are in the set.
+  package func count(in range: ClosedRange<UInt32>) -> Int {
+    var count = 0
+    for own in ranges[firstRange(endingAtOrBehind: range.lowerBound)...] {
+      guard own.lowerBound <= range.upperBound else { break }
+      count += Int(min(own.upperBound, range.upperBound)) - Int(max(own.lowerBound, range.lowerBound)) + 1
+    }
+    return count
+  }
+
   private func firstRange(endingAtOrBehind id: UInt32) -> Int {
     var low = 0
     var high = ranges.count

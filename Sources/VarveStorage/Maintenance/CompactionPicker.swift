@@ -5,11 +5,12 @@
 // older.
 //
 //   partition still open:  generations of like size are merged once there are four of them, so that a row is rewritten
-//                          as often as its generation has grown fourfold; two already if their times overlap much
+//                          as often as its generation has grown fourfold; fewer already if their times overlap much
 //   partition closed:      everything is merged into one generation of the smallest form, once (in steps, if there is
 //                          more than one merge can hold)
-//   deletes:               a generation with a chunk of which nothing is left, and one that keeps an old tombstone where
-//                          there are many, are rewritten alone
+//   deletes:               a chunk of which nothing is left goes at once; a closed partition is written anew when deletes
+//                          cover much of it, or there are many of them; where a table has nearly as many as it may, what
+//                          keeps the oldest is rewritten, however little it covers
 
 import VarveCore
 import VarveFormat
@@ -17,18 +18,36 @@ import VarveFormat
 struct CompactionPicker {
   struct Choice: Equatable {
     var chunks: [ChunkMetadata]
-    /// All of the partition.
+    /// Whether they are written in the smallest form: all of the partition, or what had that form before.
     var isFull: Bool
   }
 
   /// Of the chunks' table.
-  let tombstones: [Tombstone]
+  private let tombstones: [Tombstone]
   /// Chunks that could not be read are left alone, and nothing is merged across them.
-  let isUsable: (ChunkMetadata) -> Bool
+  private let isUsable: (ChunkMetadata) -> Bool
+  /// The oldest tombstone that can be made to go, where there are so many that deletes will be refused.
+  private let urgent: Tombstone?
+
+  /// `partitions` are the table's chunks, of each partition in order of sequence.
+  init(
+    tombstones: [Tombstone], partitions: some Collection<[ChunkMetadata]>, isUsable: @escaping (ChunkMetadata) -> Bool
+  ) {
+    self.tombstones = tombstones
+    self.isUsable = isUsable
+    guard tombstones.count > Limits.tombstonesPerTable / 2 else {
+      urgent = nil
+      return
+    }
+    let usable = partitions.flatMap { Self.generations(of: $0).filter { $0.allSatisfy(isUsable) }.flatMap { $0 } }
+    urgent = tombstones.first { tombstone in usable.contains { tombstone.mayCover($0) } }
+  }
 
   /// Generations of one merge: at most, and for their sizes alone at least.
   private static let fanIn = 10
   private static let likeSizeCount = 4
+  /// Of two that overlap the older is no larger than so many of the newer.
+  private static let likeSizeFactor = 4
   /// Generations of one merge of a whole partition: each holds a row block in memory.
   private static let widestFanIn = 32
   private static let leastTierByteCount = 64 << 10
@@ -74,11 +93,33 @@ struct CompactionPicker {
 
   private func isWorthWhole(_ generations: [[ChunkMetadata]]) -> Bool {
     guard !isWhole(generations) else { return false }
-    if generations.count == 1 || generations.count > Self.lateGenerationCount { return true }
+    if generations.count > Self.lateGenerationCount { return true }
     let all = generations.flatMap { $0 }
+    let rowCount = all.reduce(0) { $0 + $1.rowCount }
     let fresh = all.filter { $0.level != .full }.reduce(0) { $0 + $1.rowCount }
-    return fresh >= all.reduce(0) { $0 + $1.rowCount } / Self.freshFraction || all.contains(where: isTouched)
+    return fresh * Self.freshFraction >= rowCount || areDeletesDue(all, rowCount)
   }
+
+  /// Whether deletes cover as much of a partition as has to be new, or as many touch it as may come late.
+  private func areDeletesDue(_ chunks: [ChunkMetadata], _ rowCount: Int) -> Bool {
+    let touching = tombstones.filter { tombstone in chunks.contains { tombstone.mayCover($0) } }
+    if touching.isEmpty { return false }
+    if touching.count >= Self.lateGenerationCount || urgent.map(touching.contains) ?? false { return true }
+    let covered = chunks.reduce(0.0) { sum, chunk in
+      sum + min(1, touching.reduce(0) { $0 + Self.coveredShare(of: chunk, by: $1) }) * Double(chunk.rowCount)
+    }
+    return covered * Double(Self.freshFraction) >= Double(rowCount)
+  }
+
+  /// As if the chunk's rows were spread evenly over its series and its time.
+  private static func coveredShare(of chunk: ChunkMetadata, by tombstone: Tombstone) -> Double {
+    guard tombstone.mayCover(chunk) else { return 0 }
+    let (first, last) = (chunk.firstSeries.rawValue, chunk.lastSeries.rawValue)
+    let series = Double(tombstone.deletion.series.count(in: first...last)) / (Double(last - first) + 1)
+    return series * length(tombstone.deletion.time.intersection(chunk.time)) / length(chunk.time)
+  }
+
+  private static func length(_ range: TimeRange) -> Double { Double(range.upper) - Double(range.lower) + 1 }
 
   /// All at once; of more than a merge should hold open, first those neighbours that are the least work.
   private static func whole(_ generations: [[ChunkMetadata]]) -> Choice {
@@ -98,14 +139,12 @@ struct CompactionPicker {
   // MARK: - Deletes
 
   private func deleting(_ generations: [[ChunkMetadata]]) -> Choice? {
-    let isCrowded = tombstones.count > Limits.tombstonesPerTable / 2
-    let oldest = isCrowded ? tombstones.first : nil
-    for generation in generations where generation.allSatisfy(isUsable) {
-      if generation.contains(where: { isEmptied($0) || oldest?.mayCover($0) ?? false }) {
-        return Choice(chunks: generation, isFull: false)
-      }
-    }
-    return nil
+    let emptied = generations.flatMap { $0 }.filter { isUsable($0) && isEmptied($0) }
+    // Nothing comes in their place, so nothing has to stay together.
+    if !emptied.isEmpty { return Choice(chunks: Array(emptied.prefix(Self.widestFanIn)), isFull: false) }
+    guard let urgent else { return nil }
+    return generations.first { $0.allSatisfy(isUsable) && $0.contains { urgent.mayCover($0) } }
+      .map { generation in Choice(chunks: generation, isFull: generation.allSatisfy { $0.level == .full }) }
   }
 
   private func isEmptied(_ chunk: ChunkMetadata) -> Bool {
@@ -134,15 +173,18 @@ struct CompactionPicker {
     return overlapping(generations, tiers)
   }
 
+  /// Two of like size; or three, since a scan of them merges row by row, if each is not much larger than the next.
   private func overlapping(_ generations: [[ChunkMetadata]], _ tiers: [Int?]) -> Choice? {
-    for index in generations.indices.dropFirst() {
-      guard let one = tiers[index - 1], let other = tiers[index], abs(one - other) <= 1 else { continue }
-      let (older, newer) = (generations[index - 1], generations[index])
-      if older.contains(where: { a in newer.contains { Self.overlapMuch(a, $0) } }) {
-        return Choice(chunks: older + newer, isFull: false)
-      }
+    let overlapping = generations.indices.dropFirst().filter { index in
+      guard let one = tiers[index - 1], let other = tiers[index], abs(one - other) <= 1 else { return false }
+      return generations[index - 1].contains { a in generations[index].contains { Self.overlapMuch(a, $0) } }
     }
-    return nil
+    let sizes = generations.map(Self.byteCount)
+    if let index = overlapping.first(where: { sizes[$0 - 1] <= Self.likeSizeFactor * sizes[$0] }) {
+      return Choice(chunks: generations[index - 1] + generations[index], isFull: false)
+    }
+    guard let index = zip(overlapping, overlapping.dropFirst()).first(where: { $0 + 1 == $1 })?.0 else { return nil }
+    return Choice(chunks: generations[(index - 1)...(index + 1)].flatMap { $0 }, isFull: false)
   }
 
   /// None is larger than the others together, so that a merge at least doubles what each row is part of.
@@ -169,7 +211,6 @@ struct CompactionPicker {
   /// At least a quarter of the shorter one's time, and any series.
   private static func overlapMuch(_ a: ChunkMetadata, _ b: ChunkMetadata) -> Bool {
     guard a.firstSeries <= b.lastSeries, b.firstSeries <= a.lastSeries, a.time.overlaps(b.time) else { return false }
-    func length(_ range: TimeRange) -> Double { Double(range.upper) - Double(range.lower) + 1 }
     return length(a.time.intersection(b.time)) * 4 >= min(length(a.time), length(b.time))
   }
 }
