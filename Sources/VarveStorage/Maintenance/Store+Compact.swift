@@ -122,11 +122,12 @@ extension Store {
   private func merge(_ task: CompactionTask, _ pace: (Int) throws -> Void) throws -> [ChunkMetadata] {
     let selection = RowSelection(series: .all, time: .all, fields: try Self.fields(of: task))
     let byteLimit = max(ScanLimits.firstReadByteCount, ScanLimits.partitionReadByteCount / task.inputs.count)
-    let sources = zip(task.inputs, task.exclusions).map { chunk, exclusions in
+    let chunks = zip(task.inputs, task.exclusions).map { chunk, exclusions in
       ChunkSource(
         chunk, selection.excluding(exclusions), zones: [], readByteLimit: min(ScanLimits.readByteCount, byteLimit),
         keepsPages: false)
     }
+    let sources = ChainSource.generations(of: zip(task.inputs, chunks).map { ($0.metadata, $1) })
     let source: any RowSource = sources.count == 1 ? sources[0] : try MergeSource(sources, selection)
     let inputs = task.inputs.map(\.metadata)
     guard let first = inputs.map(\.firstSequence).min(), let last = inputs.map(\.lastSequence).max() else {
