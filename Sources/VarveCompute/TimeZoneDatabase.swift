@@ -35,6 +35,7 @@ package final class TimeZoneDatabase: Sendable {
   /// The zone, if there is one of this name. Asked of any text, most of which are none: that is remembered too.
   package func known(_ name: String) -> TimeZone? {
     if unknown.withLock({ $0.contains(name) }) { return nil }
+    // What it throws is that there is none.
     if let zone = try? zone(named: name) { return zone }
     unknown.withLock {
       if $0.count >= Self.keptNames { $0.removeAll() }

@@ -137,7 +137,8 @@ package struct PageHeader: Sendable, Hashable {
     guard header.rowCount <= Limits.rowBlockRowCount, header.valueCount <= header.rowCount,
       header.payloadByteCount == reader.remaining, header.uncompressedByteCount <= payloadByteCountLimit,
       compression != .none || header.uncompressedByteCount == header.payloadByteCount,
-      header.content == .field(.text) || header.uncompressedByteCount <= wordPayloadByteCountLimit(rows: header.rowCount)
+      header.content == .field(.text)
+        || header.uncompressedByteCount <= wordPayloadByteCountLimit(rows: header.rowCount)
     else { throw VarveError(.corruption, "a page's header contradicts itself") }
     return header
   }

@@ -59,7 +59,9 @@ package struct ManifestState: Sendable {
     guard let width = catalog.tables[chunk.table]?.partitionNanoseconds,
       PartitionSplit.index(chunk.time.lower, width: width) == chunk.partition,
       PartitionSplit.index(chunk.time.upper, width: width) == chunk.partition
-    else { throw VarveError(.corruption, "the manifest has chunk \(chunk.file.rawValue) in a partition of other times") }
+    else {
+      throw VarveError(.corruption, "the manifest has chunk \(chunk.file.rawValue) in a partition of other times")
+    }
   }
 
   /// The highest commit that any chunk's rows are known to come after or from. All up to it were durable when that was
