@@ -139,7 +139,7 @@ package final class Store: @unchecked Sendable {
     }
     published.withLock { $0.failure = $0.failure ?? VarveError(.closed, "the database is closed") }
     guard let log, let manifest, !options.readOnly else { return }
-    reserve.rest(besideManifest: manifest.fileByteCount)
+    reserve.rest(forManifest: manifest.nextByteCount)
     try log.sync()
     try log.mark(sequence: sequence)
     try log.sync()

@@ -31,7 +31,7 @@ import VarveFormat
   private func files(
     _ chunks: [ChunkMetadata], isClosed: Bool = false, tombstones: [Tombstone] = [], unusable: Set<UInt64> = []
   ) -> [UInt64]? {
-    CompactionPicker(tombstones: tombstones, partitions: [chunks]) { !unusable.contains($0.file.rawValue) }
+    CompactionPicker(tombstones: tombstones, partitions: [chunks], isReadable: { !unusable.contains($0.file.rawValue) })
       .choose(chunks, isClosed: isClosed)?.chunks.map(\.file.rawValue)
   }
 
@@ -47,6 +47,21 @@ import VarveFormat
     // Nothing is merged across it.
     #expect(files([chunk(0), chunk(1), chunk(2, kilobytes: 5000), chunk(3), chunk(4)]) == nil)
     #expect(files((0..<5).map { chunk($0) }, unusable: [3]) == nil)
+  }
+
+  /// It takes no room, so it comes before whatever does, and though the partition is put off for want of room.
+  @Test func whatIsCoveredWholeGoesFirst() {
+    let full = (0..<10).map { chunk($0, commit: 1, level: .full) }
+    let covering = tombstone(9, hours: 3...3)
+    #expect(files(full, isClosed: true, tombstones: [covering]) == [4])
+    let sealed = (0..<40).map { chunk($0) }
+    #expect(files(sealed, isClosed: true, tombstones: [tombstone(99, hours: 2...4)]) == [3, 4, 5])
+    let postponing = CompactionPicker(
+      tombstones: [covering], partitions: [full], isReadable: { _ in true }, isPostponed: { _ in true })
+    #expect(postponing.choose(full, isClosed: true)?.chunks.map(\.file.rawValue) == [4])
+    #expect(postponing.chooseWhole(full)?.chunks.map(\.file.rawValue) == [4])
+    let rest = full.filter { $0.file.rawValue != 4 }
+    #expect(postponing.choose(rest, isClosed: true) == nil)
   }
 
   @Test func twoThatOverlapMuchAreMerged() {

@@ -49,10 +49,11 @@ struct PendingDelete: Sendable {
     return rowCount
   }
 
-  /// A delete takes all that it covers when it commits. Rows that others wrote since the statement told its number of
-  /// rows must not go unseen with them.
-  func checkUnchanged(_ snapshot: any ReadSnapshot) throws {
-    guard try count(snapshot, check: {}) != rowCount else { return }
+  /// A delete takes all that it covers when it commits. Where the number of rows is no longer what the statement told,
+  /// others wrote meanwhile, and their rows must not go with the rest. Values that were replaced in place, and what
+  /// commits between this look and the delete, do go: a delete follows what it runs beside.
+  func checkUnchanged(_ snapshot: any ReadSnapshot, check: () throws -> Void) throws {
+    guard try count(snapshot, check: check) != rowCount else { return }
     throw SQLError.make(
       "40001", "could not serialize access: rows of \"\(table)\" that the transaction deletes were written meanwhile",
       hint: "Try the transaction again, or DELETE outside of a transaction block.")

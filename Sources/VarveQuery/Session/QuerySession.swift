@@ -155,6 +155,13 @@ package final class QuerySession {
     pendingDeletes = []
   }
 
+  private func checkPendingDeletes() throws {
+    if pendingDeletes.isEmpty { return }
+    let latest = try store.snapshot()
+    let context = context(CatalogView(snapshot: latest, session: state), [])
+    for delete in pendingDeletes { try delete.checkUnchanged(latest) { try context.check() } }
+  }
+
   func writePending() throws {
     if !hasPending { return }
     let (batches, deletes) = (pending, pendingDeletes.map(\.request))
@@ -232,7 +239,7 @@ package final class QuerySession {
       return "ROLLBACK"
     case .inBlock:
       do {
-        for delete in pendingDeletes { try delete.checkUnchanged(store.snapshot()) }
+        try checkPendingDeletes()
         try writePending()
       } catch {
         discardPending()

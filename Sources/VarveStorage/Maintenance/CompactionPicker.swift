@@ -24,16 +24,21 @@ struct CompactionPicker {
 
   /// Of the chunks' table.
   private let tombstones: [Tombstone]
-  /// Chunks that could not be read are left alone, and nothing is merged across them.
+  /// Chunks that could not be read are left alone.
+  private let isReadable: (ChunkMetadata) -> Bool
+  /// So are others, for now, unless they only have to go; and nothing is merged across them.
   private let isUsable: (ChunkMetadata) -> Bool
   /// The oldest tombstone that can be made to go, where there are so many that deletes will be refused.
   private let urgent: Tombstone?
 
   /// `partitions` are the table's chunks, of each partition in order of sequence.
   init(
-    tombstones: [Tombstone], partitions: some Collection<[ChunkMetadata]>, isUsable: @escaping (ChunkMetadata) -> Bool
+    tombstones: [Tombstone], partitions: some Collection<[ChunkMetadata]>,
+    isReadable: @escaping (ChunkMetadata) -> Bool, isPostponed: @escaping (ChunkMetadata) -> Bool = { _ in false }
   ) {
     self.tombstones = tombstones
+    self.isReadable = isReadable
+    let isUsable = { (chunk: ChunkMetadata) in isReadable(chunk) && !isPostponed(chunk) }
     self.isUsable = isUsable
     guard tombstones.count > Limits.tombstonesPerTable / 2 else {
       urgent = nil
@@ -59,6 +64,7 @@ struct CompactionPicker {
 
   /// One step for a partition, whose chunks stand in order of sequence. nil: it is fine as it is.
   func choose(_ chunks: [ChunkMetadata], isClosed: Bool) -> Choice? {
+    if let emptied = emptied(chunks) { return emptied }
     let generations = Self.generations(of: chunks)
     if isClosed, chunks.allSatisfy(isUsable), isWorthWhole(generations) { return Self.whole(generations) }
     return deleting(generations) ?? merging(generations)
@@ -66,6 +72,7 @@ struct CompactionPicker {
 
   /// The step that makes the partition one generation of the smallest form without deleted rows; nil if it is.
   func chooseWhole(_ chunks: [ChunkMetadata]) -> Choice? {
+    if let emptied = emptied(chunks) { return emptied }
     let generations = Self.generations(of: chunks)
     guard !chunks.isEmpty, chunks.allSatisfy(isUsable), !isWhole(generations) else { return nil }
     return Self.whole(generations)
@@ -138,10 +145,13 @@ struct CompactionPicker {
 
   // MARK: - Deletes
 
+  /// Chunks of which nothing is left. Nothing comes in their place, so they need no room, and nothing has to stay together.
+  private func emptied(_ chunks: [ChunkMetadata]) -> Choice? {
+    let emptied = chunks.filter { isReadable($0) && isEmptied($0) }
+    return emptied.isEmpty ? nil : Choice(chunks: Array(emptied.prefix(Self.widestFanIn)), isFull: false)
+  }
+
   private func deleting(_ generations: [[ChunkMetadata]]) -> Choice? {
-    let emptied = generations.flatMap { $0 }.filter { isUsable($0) && isEmptied($0) }
-    // Nothing comes in their place, so nothing has to stay together.
-    if !emptied.isEmpty { return Choice(chunks: Array(emptied.prefix(Self.widestFanIn)), isFull: false) }
     guard let urgent else { return nil }
     return generations.first { $0.allSatisfy(isUsable) && $0.contains { urgent.mayCover($0) } }
       .map { generation in Choice(chunks: generation, isFull: generation.allSatisfy { $0.level == .full }) }

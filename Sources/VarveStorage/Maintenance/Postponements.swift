@@ -19,6 +19,8 @@ struct Postponements: Sendable {
   /// Puts the partition off from `now` on. Says whether that is news: want of room is once for all partitions, anything
   /// else once for each.
   mutating func add(_ key: PartitionKey, _ error: VarveError, now: Int64) -> Bool {
+    // One that was due long ago and never met again says nothing of today.
+    entries = entries.filter { now - $0.value.until <= $0.value.nanoseconds }
     let known = entries[key]
     let isNews =
       error.isWant ? !entries.values.contains { $0.code == error.code } : known.map { $0.code != error.code } ?? true

@@ -74,10 +74,9 @@ extension Store {
     for table in state.catalog.inOrder {
       guard let choose = chooser(table, state), let partitions = state.chunks.byTable[table.id] else { continue }
       let picker = CompactionPicker(
-        tombstones: state.tombstones.of(table.id), partitions: partitions.values.lazy.map { $0.map(\.metadata) }
-      ) {
-        !unreadable.contains($0.file) && !postponed.contains(PartitionKey(table: $0.table, index: $0.partition))
-      }
+        tombstones: state.tombstones.of(table.id), partitions: partitions.values.lazy.map { $0.map(\.metadata) },
+        isReadable: { !unreadable.contains($0.file) },
+        isPostponed: { postponed.contains(PartitionKey(table: $0.table, index: $0.partition)) })
       for index in partitions.keys.sorted() {
         let key = PartitionKey(table: table.id, index: index)
         let chunks = partitions[index] ?? []

@@ -27,7 +27,7 @@ package final class ManifestLog {
   private let capacity: Int
   private var id: FileID
   private var file: any File
-  package private(set) var fileByteCount: Int
+  private var fileByteCount: Int
   private var offset: Int
   private var durable: LogPosition
   private var edits: UInt64
@@ -151,6 +151,17 @@ package final class ManifestLog {
     return wrapped
   }
 
+  /// Room for as many edits again before the next rotation.
+  private static func byteCount(checkpoint: Int, _ capacity: Int) -> Int {
+    max(capacity, LogHeader.byteCount + checkpoint * 2 + RecordFrame.headerByteCount * 4)
+  }
+
+  /// What the next file will take, be it made by a rotation or by the next opening.
+  package var nextByteCount: Int {
+    let payload = state.checkpoint.encodedFrame().count - RecordFrame.headerByteCount
+    return Self.byteCount(checkpoint: RecordFrame.frameByteCount(payload: payload), capacity)
+  }
+
   private static func writeFile(
     paths: StorePaths, files: any FileSystem, clock: any Clock, ids: FileIDs, capacity: Int, state: ManifestState,
     edits: UInt64
@@ -160,8 +171,7 @@ package final class ManifestLog {
     checkpoint.nextFile = max(checkpoint.nextFile, ids.next)
     var frame = checkpoint.encodedFrame()
     let needed = RecordFrame.frameByteCount(payload: frame.count - RecordFrame.headerByteCount)
-    // Room for as many edits again before the next rotation.
-    let byteCount = max(capacity, LogHeader.byteCount + needed * 2 + RecordFrame.headerByteCount * 4)
+    let byteCount = Self.byteCount(checkpoint: needed, capacity)
     let temporary = paths.manifest(id) + ".new"
     if try files.exists(temporary) { try files.remove(temporary) }
     let file = try files.open(temporary, .createNew)

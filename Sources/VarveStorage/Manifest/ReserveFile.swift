@@ -11,7 +11,7 @@ final class ReserveFile {
   private let path: String
   private let directory: String
   private let byteCount: Int
-  /// Where there is no room for all of it, and in a directory at rest: what opening needs for the manifest it begins.
+  /// Where there is no room for all of it, and in a directory at rest: about what opening needs for the manifest it begins.
   private var leastByteCount: Int
   private let files: any FileSystem
   private let log: @Sendable (StoreOptions.LogLevel, String) -> Void
@@ -55,8 +55,8 @@ final class ReserveFile {
     }
   }
 
-  /// For a directory at rest: no more than the next opening needs beside a manifest of this length.
-  func rest(besideManifest manifestByteCount: Int) {
+  /// For a directory at rest: no more than the next opening needs, which is room for a manifest of this length.
+  func rest(forManifest manifestByteCount: Int) {
     isWhole = false
     leastByteCount = min(byteCount, manifestByteCount)
     do {
