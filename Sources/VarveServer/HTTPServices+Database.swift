@@ -97,6 +97,11 @@ extension HTTPServices {
       "varve_compaction_bytes_total", "Bytes of chunk files that compactions read, and wrote in their place.",
       "direction",
       [("read", statistics.compactionReadByteCount), ("written", statistics.compactionWrittenByteCount)])
+    if let amplification = statistics.writeAmplification {
+      text.gauge(
+        "varve_write_amplification", "Bytes of chunk files written by sealing and compaction, for each byte sealed.",
+        amplification)
+    }
     text.counters(
       "varve_compactions_total", "Compactions.", "result",
       [("ok", statistics.compactions), ("error", statistics.compactionFailures)])
@@ -162,6 +167,11 @@ struct MetricsText {
 
   mutating func gauges(_ name: String, _ help: String, _ label: String, _ values: [(String, Int)]) {
     labelled(name, help, "gauge", label, values)
+  }
+
+  mutating func gauge(_ name: String, _ help: String, _ value: Double) {
+    header(name, help, "gauge")
+    text += "\(name) \(value)\n"
   }
 
   mutating func counter(_ name: String, _ help: String, _ value: Int) {

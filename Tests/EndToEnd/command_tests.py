@@ -4,7 +4,7 @@ import json
 import os
 import threading
 
-from support import HOUR, connect, expect, flip
+from support import HOUR, connect, expect, flip, request
 
 
 def test_settings_come_from_flags_then_environment_then_file(context):
@@ -123,6 +123,38 @@ def test_admin_commands_go_through_a_server(context):
         _, error = context.run(command, "--connect", "tcp://127.0.0.1:9009", code=1)
         assert "postgres://HOST:PORT" in error, error
         context.run(command, "--connect", server.url, "--data", server.data, code=64)
+
+
+def test_compaction_makes_deletes_real_and_says_what_it_did(context):
+    server = context.server("--compaction", "off")
+    lines = server.lines()
+    for part in range(3):
+        lines.send("".join(f"cpu,host=h{i % 10} v={i}i {HOUR + (part * 1000 + i) * 10**9}\n" for i in range(1000)))
+        lines.sync(f"t{part}")
+        context.run("flush", "--connect", server.url)
+    query = "SELECT count(*), sum(v), max(v) FROM cpu"
+    with connect(server) as connection:
+        expect(connection.execute("DELETE FROM cpu WHERE host IN ('h1', 'h2')").rowcount, 600)
+        left = connection.execute(query).fetchone()
+        expect(left[0], 2400)
+        expect(connection.execute("SELECT count(*), sum(rows) FROM varve.chunks").fetchone(), (3, 3000))
+    output, _ = context.run("compact", "--connect", server.url, "--table", "cpu")
+    assert "3 chunks" in output and "1 chunks" in output, output
+    with connect(server) as connection:
+        expect(connection.execute(query).fetchone(), left)
+        expect(connection.execute("SELECT rows, level, overlapping FROM varve.chunks").fetchone(), (2400, 2, False))
+    text = request(server.http("/metrics"))[2].decode()
+    assert 'varve_compactions_total{result="ok"} 1' in text and "varve_write_amplification 1." in text, text
+    _, error = context.run("compact", "--data", server.data, code=1)
+    assert "server" in error, error
+    expect(server.stop(), 0)
+    # At rest: no log, and one chunk that holds what is left.
+    context.run("compact", "--data", server.data)
+    expect(os.listdir(os.path.join(server.data, "wal")), [])
+    expect(len(os.listdir(os.path.join(server.data, "chunks"))), 1)
+    context.run("verify", "--data", server.data)
+    output, _ = context.run("sql", "--data", server.data, "--read-only", "--format", "csv", query)
+    expect(output.splitlines()[1], ",".join(str(value) for value in left))
 
 
 def test_verifying_a_server_that_is_written_finds_no_damage(context):
