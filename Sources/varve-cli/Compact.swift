@@ -47,7 +47,11 @@ struct Compact: ParsableCommand {
 
   /// As `CALL compact_chunks()` gives it: the table, chunks before and after, bytes before and after.
   private func show(_ row: [String]) throws {
-    guard row.count == 5 else { return }
-    try StandardStreams.write("\(row[0]): \(row[1]) chunks, \(row[3]) bytes → \(row[2]) chunks, \(row[4]) bytes\n")
+    guard row.count == 5 else {
+      throw VarveError(.unsupported, "the server answers CALL compact_chunks() with \(row.count) columns instead of 5")
+    }
+    func chunks(_ count: String) -> String { count == "1" ? "1 chunk" : "\(count) chunks" }
+    try StandardStreams.write(
+      "\(row[0]): \(chunks(row[1])), \(row[3]) bytes → \(chunks(row[2])), \(row[4]) bytes\n")
   }
 }
