@@ -201,7 +201,7 @@ package enum PageEncoder {
     return payload
   }
 
-  /// Whether the frame gives the bytes back.
+  /// Whether the frame gives the bytes back; one that cannot be read does not.
   private static func isCompressed(_ bytes: [UInt8], _ frame: [UInt8]) -> Bool {
     (try? frame.withUnsafeBytes { try Zstd.decompress($0, byteCount: bytes.count) }) == bytes
   }

@@ -31,9 +31,6 @@ package struct TagColumn: Sendable {
   /// Codes are below this.
   package var codeCount: Int { refs.count }
 
-  /// Series below this may have the tag.
-  package var seriesCount: Int { codes.count }
-
   /// 0 is "no such tag" (NULL).
   package func code(of series: SeriesID) -> UInt32 {
     Int(series.rawValue) < codes.count ? codes[Int(series.rawValue)] : 0

@@ -115,7 +115,9 @@ package final class StoreRepair {
     // A damaged header of a segment that is not needed any more harms nothing but the next open.
     let unneeded = found.badSegments.filter { $0.0 < state.logStart.file }
     moves += unneeded.map { "wal/" + StorePaths.name($0.0, "wal") }
-    report.finished += unneeded.map { "wal/\(StorePaths.name($0.0, "wal")): an emptied segment's header is damaged, moved to quarantine; nothing is lost" }
+    report.finished += unneeded.map {
+      "wal/\(StorePaths.name($0.0, "wal")): an emptied segment's header is damaged, moved to quarantine; nothing is lost"
+    }
     let bad = found.badSegments.filter { $0.0 >= state.logStart.file }
     guard let first = found.damage ?? bad.first?.1 ?? state.lossOfLog(endingAt: loaded.sequence, paths) else {
       return nil
@@ -126,7 +128,8 @@ package final class StoreRepair {
       loaded = try LoadedState(options, paths, state)
       _ = try loaded.salvageLog(upTo: last)
     }
-    let remains = try LogRemains(paths: paths, files: files, from: state.logStart, kept: loaded.sequence, known: state.highestKnownCommit)
+    let remains = try LogRemains(
+      paths: paths, files: files, from: state.logStart, kept: loaded.sequence, known: state.highestKnownCommit)
     let stop = found.damage == nil ? nil : loaded.logEnd.file
     let segments = try files.list(paths.log).compactMap { StorePaths.id(of: $0, suffix: "wal") }.filter { id in
       bad.contains { $0.0 == id } || stop.map { id >= $0 } ?? false
