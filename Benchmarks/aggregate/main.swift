@@ -1,9 +1,10 @@
-// What aggregates cost that summaries can answer, and the same from rows: SQL in process, without sockets, one thread.
+// What aggregates cost from summaries, on pages and from rows: SQL in process, without sockets, one thread.
 //
-//   aggregate-benchmark DIRECTORY [--hosts N] [--days N] [--repeat N] [--only TEXT]
+//   aggregate-benchmark DIRECTORY [--sealed] [--decimals] [--hosts N] [--days N] [--repeat N] [--only TEXT]
 //
 // The database is made in DIRECTORY when it is not there: a table shaped like TSBS's `cpu`, ten integer fields in a
-// random walk between 0 and 100, a row every 10 s a host.
+// random walk between 0 and 100, a row every 10 s a host. `--sealed` leaves it as sealing wrote it, without compaction;
+// with `--decimals` the fields are doubles of two decimals.
 
 import Glibc
 import Varve
@@ -27,7 +28,7 @@ struct SplitMix: RandomNumberGenerator {
 }
 
 /// A chunk a day.
-func fill(_ database: Database, hosts: Int, days: Int) async throws {
+func fill(_ database: Database, hosts: Int, days: Int, isDecimal: Bool) async throws {
   var random = SplitMix(state: 1)
   let series = (0..<hosts).map { SeriesKey(tags: [(name: "hostname", value: "host_\($0)")]) }
   var walk = [[Int64]](repeating: (0..<10).map { _ in .random(in: 0...100, using: &random) }, count: hosts)
@@ -43,12 +44,13 @@ func fill(_ database: Database, hosts: Int, days: Int) async throws {
         for field in 0..<10 {
           let next = walk[host][field] + .random(in: -1...1, using: &random)
           walk[host][field] = min(100, max(0, next))
-          words[field].append(UInt64(bitPattern: walk[host][field]))
+          let number = walk[host][field]
+          words[field].append(isDecimal ? (Double(number) / 100).bitPattern : UInt64(bitPattern: number))
         }
       }
     }
     let fields = words.enumerated().map {
-      PointBatch.Field(name: "usage_\($0)", column: FieldColumn(type: .int64, words: $1))
+      PointBatch.Field(name: "usage_\($0)", column: FieldColumn(type: isDecimal ? .float64 : .int64, words: $1))
     }
     _ = try await database.write([
       PointBatch(table: "cpu", series: series, rowSeries: rowSeries, times: times, fields: fields)
@@ -71,22 +73,33 @@ func run(_ session: QuerySession, _ sql: String) throws -> Int {
   return rows
 }
 
+/// Each way in turn, so that whatever else the machine does meets all of them.
 func measure(_ name: String, _ session: QuerySession, _ repeats: Int, _ sql: String) throws {
   guard only.isEmpty || name.contains(only) else { return }
-  var walls: [Double] = []
+  let ways = [("summaries", "on", "off"), ("pages", "off", "on"), ("rows", "off", "off")]
+  var walls = [[Double]](repeating: [], count: ways.count)
   var rows = 0
   for _ in 0..<repeats {
-    let began = seconds(CLOCK_MONOTONIC)
-    rows = try run(session, sql)
-    walls.append(seconds(CLOCK_MONOTONIC) - began)
+    for (number, (_, summaries, pages)) in ways.enumerated() {
+      try session.set("varve.use_summaries", summaries)
+      try session.set("varve.use_page_aggregates", pages)
+      let began = seconds(CLOCK_MONOTONIC)
+      rows = try run(session, sql)
+      walls[number].append(seconds(CLOCK_MONOTONIC) - began)
+    }
   }
-  walls.sort()
-  func milliseconds(_ value: Double) -> String { "\((value * 1e6).rounded() / 1e3)" }
-  print("\(name): p50 \(milliseconds(walls[walls.count / 2])) ms, least \(milliseconds(walls[0])) ms, \(rows) rows")
+  func milliseconds(_ value: Double) -> String { "\((value * 1e5).rounded() / 1e2)" }
+  let figures = zip(ways, walls).map { way, walls in
+    let sorted = walls.sorted()
+    return "\(way.0) \(milliseconds(sorted[walls.count / 2])) (least \(milliseconds(sorted[0])))"
+  }
+  print("\(name), \(rows) rows, median ms: \(figures.joined(separator: ", "))")
 }
 
 var words = CommandLine.arguments.dropFirst()
 var directory = ""
+var options = Database.Options()
+var isDecimal = false
 var (hosts, days, repeats) = (100, 3, 21)
 while let word = words.popFirst() {
   switch word {
@@ -94,32 +107,37 @@ while let word = words.popFirst() {
   case "--days": days = Int(words.popFirst() ?? "") ?? days
   case "--repeat": repeats = Int(words.popFirst() ?? "") ?? repeats
   case "--only": words = words.dropFirst()
+  case "--sealed": options.compaction = false
+  case "--decimals": isDecimal = true
   default: directory = word
   }
 }
 guard !directory.isEmpty else {
-  fatalError("usage: aggregate-benchmark DIRECTORY [--hosts N] [--days N] [--repeat N] [--only TEXT]")
+  fatalError(
+    "usage: aggregate-benchmark DIRECTORY [--sealed] [--decimals] [--hosts N] [--days N] [--repeat N] [--only TEXT]")
 }
-let database = try await Database.open(directory)
+let database = try await Database.open(directory, options: options)
 let session = database.makeSession()
 if try run(session, "SELECT 1 FROM information_schema.tables WHERE table_name = 'cpu'") == 0 {
-  try await fill(database, hosts: hosts, days: days)
+  try await fill(database, hosts: hosts, days: days, isDecimal: isDecimal)
 }
 let fields = (0..<10).map { "usage_\($0)" }
 let averages = fields.map { "avg(\($0))" }.joined(separator: ", ")
-let hourly = "SELECT hostname, time_bucket('1 hour', time), \(averages) FROM cpu GROUP BY 1, 2"
 let whole = "SELECT \(fields.map { "max(\($0))" }.joined(separator: ", ")) FROM cpu"
-for isOn in ["on", "off"] {
-  try session.set("varve.use_summaries", isOn)
-  let how = isOn == "on" ? "summaries" : "rows"
-  try measure("hourly averages, \(how)", session, repeats, hourly)
+for width in ["1 hour", "30 minutes", "10 minutes", "5 minutes", "1 minute"] {
+  let bucket = "time_bucket('\(width)', time)"
   try measure(
-    "hourly averages of all hosts, \(how)", session, repeats,
-    "SELECT time_bucket('1 hour', time), \(averages) FROM cpu GROUP BY 1")
-  try measure("greatest of everything, \(how)", session, repeats, whole)
+    "ten averages by host and \(width)", session, repeats,
+    "SELECT hostname, \(bucket), \(averages) FROM cpu GROUP BY 1, 2")
+  try measure(
+    "an average by \(width)", session, repeats, "SELECT \(bucket), avg(usage_0) FROM cpu GROUP BY 1")
+  try measure(
+    "two extremes by \(width)", session, repeats,
+    "SELECT \(bucket), min(usage_0), max(usage_0) FROM cpu GROUP BY 1")
 }
 try measure(
-  "averages by minute", session, repeats,
-  "SELECT hostname, time_bucket('1 minute', time), avg(usage_0) FROM cpu GROUP BY 1, 2")
+  "two extremes by host and calendar hour", session, repeats,
+  "SELECT hostname, date_trunc('hour', time, 'Europe/Berlin'), max(usage_0), min(usage_1) FROM cpu GROUP BY 1, 2")
+try measure("greatest of everything", session, repeats, whole)
 session.close()
 try await database.close()

@@ -60,6 +60,13 @@ package struct SummaryColumn: Sendable {
     self.type = type
   }
 
+  /// Of buckets in which no row has a value: all is known.
+  package static func withoutValues(_ column: ColumnID, _ type: FieldType, count: Int) -> SummaryColumn {
+    var result = SummaryColumn(column: column, type: type)
+    for statistic in SummaryStatistic.allCases { result[statistic] = Buffer(repeating: 0, count: count) }
+    return result
+  }
+
   /// Nil where it is not known. Counts that are nil are those of the rows; NaN counts that are nil are 0.
   package subscript(statistic: SummaryStatistic) -> Buffer<UInt64>? {
     get { words[statistic.rawValue] }

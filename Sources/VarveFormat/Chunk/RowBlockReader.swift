@@ -50,6 +50,22 @@ package enum RowBlockReader {
     }
   }
 
+  /// What rows of the page come to: see `PageAggregator`. `bytes` are those of `field.page`.
+  package static func aggregateField(
+    _ bytes: UnsafeRawBufferPointer, field: FieldPage, block: RowBlockEntry, segments: [Range<Int>],
+    wanted: PageAggregates, file: FileID, place: String, isVerified: Bool = false
+  ) throws -> [ZoneMap] {
+    try placed(spot(place, "column \(field.column.rawValue)", block)) {
+      try expectLength(bytes, field.page)
+      let header = try PageHeader.decode(bytes, file: file, offset: field.page.offset, isVerified: isVerified)
+      guard header.content == .field(field.type), header.rowCount == block.rowCount else {
+        throw VarveError(.corruption, "a field's page is not what the index says")
+      }
+      return try PageAggregator.aggregate(
+        bytes, segments: segments, wanted: wanted, isVerified: true, file: file, offset: field.page.offset)
+    }
+  }
+
   private static func expectLength(_ bytes: UnsafeRawBufferPointer, _ page: PageReference) throws {
     guard bytes.count == page.byteCount else {
       throw VarveError(.corruption, "a page has \(bytes.count) bytes instead of \(page.byteCount)")

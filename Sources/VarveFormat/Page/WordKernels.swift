@@ -17,19 +17,20 @@ enum WordKernels {
     }
     zone.last = words[count - 1]
     zone.valueCount += count
-    if isNarrow(words, count, isSigned) {
-      if wanted.contains(.sum) {
-        // 2^14 words within ±2^48 stay within 63 bits.
-        zone.integerSum += Int128(Int64(bitPattern: sum(words, count)))
-      }
-      if wanted.contains(.range) {
-        let (least, greatest) = narrowRange(words, count)
-        merge(least, greatest, isSigned, into: &zone)
-      }
-      return
+    var isNarrow = false
+    if wanted.contains(.sum) {
+      let (sum, beyond) = sum(words, count, isSigned)
+      isNarrow = beyond == 0
+      // 2^14 words within ±2^48 stay within 63 bits.
+      zone.integerSum += isNarrow ? Int128(Int64(bitPattern: sum)) : wideSum(words, count, isSigned)
+    } else if wanted.contains(.range) {
+      isNarrow = beyond(words, count, isSigned) == 0
     }
-    if wanted.contains(.sum) { zone.integerSum += wideSum(words, count, isSigned) }
-    if wanted.contains(.range) {
+    guard wanted.contains(.range) else { return }
+    if isNarrow {
+      let (least, greatest) = narrowRange(words, count)
+      merge(least, greatest, isSigned, into: &zone)
+    } else {
       let flip: UInt64 = isSigned ? 1 << 63 : 0
       var (least, greatest) = (words[0] ^ flip, words[0] ^ flip)
       for i in 1..<max(count, 1) {
@@ -46,18 +47,25 @@ enum WordKernels {
     if greatest ^ flip > zone.maximum ^ flip { zone.maximum = greatest }
   }
 
-  /// Whether all words are within ±2^48; or, unsigned, below.
-  private static func isNarrow(_ words: UnsafePointer<UInt64>, _ count: Int, _ isSigned: Bool) -> Bool {
+  /// 0 if all words are within ±2^48; or, unsigned, below.
+  private static func beyond(_ words: UnsafePointer<UInt64>, _ count: Int, _ isSigned: Bool) -> UInt64 {
     let offset: UInt64 = isSigned ? 1 << 48 : 0
     var beyond: UInt64 = 0
     for i in 0..<count { beyond |= (words[i] &+ offset) &>> 49 }
-    return beyond == 0
+    return beyond
   }
 
-  private static func sum(_ words: UnsafePointer<UInt64>, _ count: Int) -> UInt64 {
-    var sum: UInt64 = 0
-    for i in 0..<count { sum &+= words[i] }
-    return sum
+  /// With `beyond`; where that is not 0, the sum may have overflowed.
+  private static func sum(
+    _ words: UnsafePointer<UInt64>, _ count: Int, _ isSigned: Bool
+  ) -> (sum: UInt64, beyond: UInt64) {
+    let offset: UInt64 = isSigned ? 1 << 48 : 0
+    var (sum, beyond): (UInt64, UInt64) = (0, 0)
+    for i in 0..<count {
+      sum &+= words[i]
+      beyond |= (words[i] &+ offset) &>> 49
+    }
+    return (sum, beyond)
   }
 
   /// Halves, so that no sum of a page's words overflows: the high one signed if the words are, the low one not.

@@ -1,5 +1,6 @@
 // Aggregates over a series scan from what its rows come to: chunks summarise their rows by series and bucket of time,
-// and a query whose groups hold whole buckets need not look at the rows behind.
+// and a query whose groups hold whole buckets need not look at the rows behind; other rows are aggregated on their pages
+// where groups are long.
 
 import VarveCompute
 import VarveCore
@@ -48,65 +49,22 @@ struct PartialPlan: Sendable {
     self.statistics = statistics
   }
 
-  func isOn(_ context: ExecutionContext) -> Bool { context.catalog.session.usesSummaries }
+  func isOn(_ context: ExecutionContext) -> Bool { !Self.sources(context).isEmpty }
+
+  private static func sources(_ context: ExecutionContext) -> AggregateRequest.Sources {
+    let session = context.catalog.session
+    var sources: AggregateRequest.Sources = []
+    if session.usesSummaries { sources.insert(.summaries) }
+    if session.usesPageAggregates { sources.insert(.pages) }
+    return sources
+  }
 
   /// Nil: nothing can match.
   func request(_ context: ExecutionContext) throws -> AggregateRequest? {
     guard let request = try scan.request(context) else { return nil }
-    let groups = try BucketGroups(self, context)
-    return AggregateRequest(scan: request, statistics: statistics) { try groups.isOneGroup($0) }
-  }
-}
-
-/// Tells whether a range of time lies in one group.
-private struct BucketGroups {
-  private static let quietSeconds = 2 * 86_400
-
-  private let plan: PartialPlan
-  private let context: ExecutionContext
-  /// Zones by whose clocks the key may go; nil: not all are known.
-  private let zones: [TimeZone]?
-
-  init(_ plan: PartialPlan, _ context: ExecutionContext) throws {
-    self.plan = plan
-    self.context = context
-    zones = try plan.keys.time.flatMap { try Self.zones(in: $0, context) }
-  }
-
-  func isOneGroup(_ range: TimeRange) throws -> Bool {
-    guard let time = plan.keys.time else { return true }
-    // The key is the time, or a bucket of it by some clock: it does not go back unless that clock is set. A bucket's start
-    // may lie in the hour that a clock leaves out, and clocks may be nested, so none is set some days around either.
-    guard let zones else { return false }
-    let first = Self.second(range.lower) - Self.quietSeconds
-    let last = Self.second(range.upper) + Self.quietSeconds
-    guard zones.allSatisfy({ $0.segment(at: first).until > last }) else { return false }
-    let times = Buffer<UInt64>([UInt64(bitPattern: range.lower), UInt64(bitPattern: range.upper)])
-    let columns = plan.scan.columns.map { column -> Column in
-      column == .time
-        ? Column(type: .timestamptz, count: 2, storage: .words(times)) : .null(column.type, count: 2)
-    }
-    // At the ends of time a bucket's key may be out of range where none of its rows is: then the rows tell.
-    guard let keys = try? context.evaluate(time, QueryBatch(count: 2, columns: columns)) else { return false }
-    return keys.isSame(0, keys, 1)
-  }
-
-  private static func second(_ time: Int64) -> Int { Int(time / 1_000_000_000) - (time % 1_000_000_000 < 0 ? 1 : 0) }
-
-  private static func zones(in key: BoundExpression, _ context: ExecutionContext) throws -> [TimeZone]? {
-    var zones = [try context.evaluation.zones.zone(named: context.evaluation.timeZone)]
-    var pending = [key]
-    while let expression = pending.popLast() {
-      pending += expression.children
-      switch expression {
-      case .constant(.text(let text), _):
-        // A unit of time, or a zone.
-        if let zone = context.evaluation.zones.known(text) { zones.append(zone) }
-      case .parameter(_, .text), .outer(_, .text): return nil
-      default: break
-      }
-    }
-    return zones
+    return AggregateRequest(
+      scan: request, statistics: statistics, groups: try KeyGroups(keys, scan.columns, context),
+      sources: Self.sources(context))
   }
 }
 

@@ -35,13 +35,14 @@ struct RunGroups {
   private var table = RunGroupTable()
   /// Of the batch at hand.
   private let segments = Buffer<GroupSegment>()
-  /// Start of any bucket of a fixed width: the others are whole widths away.
-  private var anchor: Int64?
+  /// Where the key is one of a fixed width.
+  private var buckets: FixedBuckets?
   var count: Int { table.count }
 
   init(_ keys: RunKeys, types: [SQLType]) {
     self.keys = keys
     self.types = types
+    buckets = keys.fixedWidth.map { FixedBuckets(width: $0.nanoseconds) }
     tagColumns = keys.parts.compactMap { if case .tag(let column) = $0 { column } else { nil } }
     combinationCodes = tagColumns.map { _ in Buffer() }
     dictionaries = Array(repeating: nil, count: tagColumns.count)
@@ -77,18 +78,19 @@ struct RunGroups {
     segments.count = 0
     let known = table.count
     var start = 0
-    if let time = keys.time, let (width, column) = keys.fixedWidth {
+    if let time = keys.time, let column = keys.fixedWidth?.timeColumn, var buckets {
       let times = batch.columns[column].wordBuffer
       for run in runs {
         let rows = start..<(start + run.count)
         let tags = combination(run.series, batch, start)
-        try cut(run.series, tags, rows, times, width) { row in
+        try cut(run.series, tags, rows, times, &buckets) { row in
           let bucket = try context.evaluate(time, batch.slice(row..<(row + 1)))
           guard !bucket.isNull(at: 0) else { preconditionFailure("a bucket of a time is not NULL") }
           return Int64(bitPattern: bucket.wordBuffer[0])
         }
         start = rows.upperBound
       }
+      self.buckets = buckets
     } else {
       let buckets = try keys.time.map { try context.evaluate($0, batch).wordBuffer }
       for run in runs {
@@ -113,58 +115,34 @@ struct RunGroups {
     }
   }
 
-  /// At whole widths from the anchor. `bucketOf` says the first bucket of all, and those that cannot be computed.
+  /// Where a bucket of a fixed width ends. `startOf` says where the first bucket of all begins, and those begin that
+  /// cannot be computed.
   private mutating func cut(
-    _ series: SeriesID, _ tags: UInt32, _ rows: Range<Int>, _ times: Buffer<UInt64>, _ width: Int64,
-    _ bucketOf: (Int) throws -> Int64
+    _ series: SeriesID, _ tags: UInt32, _ rows: Range<Int>, _ words: Buffer<UInt64>, _ buckets: inout FixedBuckets,
+    _ startOf: (Int) throws -> Int64
   ) throws {
-    var row = rows.lowerBound
-    while row < rows.upperBound {
-      let at = Int64(bitPattern: times[row])
-      let lower: Int64
-      if let known = anchor.flatMap({ Self.bucket(at, width, $0) }) {
-        lower = known
-      } else {
-        lower = try bucketOf(row)
-        if Self.isFinite(lower) { anchor = lower }
+    try words.span.withMemoryRebound(to: Int64.self) { times in
+      guard let base = times.baseAddress else { return }
+      var row = rows.lowerBound
+      while row < rows.upperBound {
+        let start: Int64
+        if let known = buckets.start(of: times[row]) {
+          start = known
+        } else {
+          start = try startOf(row)
+          buckets.learn(start: start)
+        }
+        let next = buckets.end(of: row..<rows.upperBound, in: base, start: start)
+        append(series, row..<next, tags, UInt64(bitPattern: start))
+        row = next
       }
-      let (limit, overflow) = lower.addingReportingOverflow(width)
-      let next = overflow ? rows.upperBound : Self.firstRow(times, row + 1, rows.upperBound, notBefore: limit)
-      append(series, row..<next, tags, UInt64(bitPattern: lower))
-      row = next
     }
   }
-
-  /// Nil if it is infinite or not computed within a word.
-  @inline(__always) private static func bucket(_ time: Int64, _ width: Int64, _ anchor: Int64) -> Int64? {
-    let (distance, isFar) = time.subtractingReportingOverflow(anchor)
-    let rest = distance % width
-    let (lower, isBefore) = time.subtractingReportingOverflow(rest < 0 ? rest + width : rest)
-    return isFar || isBefore || !isFinite(time) || !isFinite(lower) ? nil : lower
-  }
-
-  @inline(__always) private static func isFinite(_ time: Int64) -> Bool { time != .min && time != .max }
 
   @inline(__always) private mutating func append(
     _ series: SeriesID, _ rows: Range<Int>, _ tags: UInt32, _ bucket: UInt64
   ) {
     segments.append(GroupSegment(rows: rows, group: table.group(tags, bucket), rank: series.rawValue))
-  }
-
-  /// By doubling steps, then halving: short and long segments are both found quickly.
-  private static func firstRow(_ times: Buffer<UInt64>, _ start: Int, _ end: Int, notBefore limit: Int64) -> Int {
-    var low = start
-    var step = 1
-    while low + step <= end, Int64(bitPattern: times[low + step - 1]) < limit {
-      low += step
-      step *= 2
-    }
-    var high = min(low + step, end)
-    while low < high {
-      let middle = (low + high) / 2
-      if Int64(bitPattern: times[middle]) < limit { low = middle + 1 } else { high = middle }
-    }
-    return low
   }
 
   private mutating func combination(_ series: SeriesID, _ batch: QueryBatch, _ row: Int) -> UInt32 {

@@ -136,6 +136,9 @@ final class SeriesScanNode: PlanNode {
     if let actual = context.profile?.statistics(of: self) {
       lines.append(("Row Blocks Read", "\(actual.rowBlocks - actual.rowBlocksPruned) of \(actual.rowBlocks)"))
       lines.append(("Rows Read", "\(actual.rows)"))
+      if actual.rowsAggregatedOnPages > 0 {
+        lines.append(("Rows Aggregated on Pages", "\(actual.rowsAggregatedOnPages)"))
+      }
       if actual.summaryBuckets > 0 { lines.append(("Summary Buckets", "\(actual.summaryBuckets)")) }
     }
     let estimate = try context.snapshot.estimate(request)

@@ -90,6 +90,7 @@ package final class SessionState: Sendable {
     } ?? 0
   }
   var usesSummaries: Bool { setting("varve.use_summaries") != "off" }
+  var usesPageAggregates: Bool { setting("varve.use_page_aggregates") != "off" }
   var queryMemoryByteCount: Int {
     Int(setting("varve.query_memory_limit") ?? "") ?? SettingDefinition.defaultQueryMemory
   }

@@ -108,6 +108,11 @@ struct SettingDefinition: Sendable {
     SettingDefinition(
       name: "varve.use_summaries", kind: .boolean, defaultValue: "on",
       summary: "Whether aggregates use what chunks know of whole buckets of time, in place of rows."),
+    SettingDefinition(
+      name: "varve.use_page_aggregates", kind: .boolean, defaultValue: "on",
+      summary:
+        "Whether rows are aggregated on their pages where groups are long. With both off, sums of doubles are those of rows."
+    ),
   ]
   static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name.lowercased(), $0) })
 

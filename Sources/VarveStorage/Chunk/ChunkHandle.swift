@@ -89,7 +89,7 @@ final class ChunkHandle: Sendable {
     if !selection.exclusions.isEmpty {
       selected.removeAll {
         let block = index.rowBlocks[$0]
-        return selection.exclusions.cover(block.time, series: block.firstSeries.rawValue...block.lastSeries.rawValue)
+        return selection.exclusions.cover(block.time, series: block.seriesBounds)
       }
     }
     if !zones.isEmpty { selected.removeAll { !ZoneTest.mayPass(index.rowBlocks[$0], zones) } }

@@ -1,22 +1,44 @@
-// What an aggregating query asks for, and gets: partial aggregates where summaries can say, rows elsewhere.
+// What an aggregating query asks for, and gets: partial aggregates where summaries or pages can say, rows elsewhere.
 
 import VarveCore
 
+/// How rows fall into groups by their times, whatever their series is. Used by one thread.
+package protocol TimeGroups: AnyObject {
+  /// Whether all rows in a range of time belong to one group.
+  func isOneGroup(_ range: TimeRange) throws -> Bool
+  /// Cuts `rows`, whose times ascend, into stretches that lie in one group each, neighbours perhaps in the same, and
+  /// appends their ends. False, with anything appended, where it is not known how, or where the first stretches promise
+  /// far fewer than `rowCount` rows each.
+  func cut(_ rows: Range<Int>, of times: Buffer<Int64>, appendingTo ends: Buffer<Int>, unlessBelow rowCount: Int) throws
+    -> Bool
+}
+
 package struct AggregateRequest {
-  /// The rows. `zones` skip nothing where summaries are used, so there should be none.
+  /// What may be taken in place of rows.
+  package struct Sources: OptionSet, Sendable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    /// Partial aggregates that chunks hold.
+    package static let summaries = Sources(rawValue: 1)
+    /// Partial aggregates made on chunks' pages.
+    package static let pages = Sources(rawValue: 2)
+  }
+
+  /// The rows. `zones` skip nothing where partial aggregates are used, so there should be none.
   package var scan: ScanRequest
   /// What is wanted of each field of `scan`, in the same order.
   package var statistics: [SummaryStatistics]
-  /// Whether all rows in a range of time belong to one group, whatever their series is.
-  package var isOneGroup: (TimeRange) throws -> Bool
+  package var groups: any TimeGroups
+  package var sources: Sources
 
   package init(
-    scan: ScanRequest, statistics: [SummaryStatistics], isOneGroup: @escaping (TimeRange) throws -> Bool
+    scan: ScanRequest, statistics: [SummaryStatistics], groups: any TimeGroups, sources: Sources
   ) {
     precondition(statistics.count == scan.fields.count, "something is wanted of each field")
     self.scan = scan
     self.statistics = statistics
-    self.isOneGroup = isOneGroup
+    self.groups = groups
+    self.sources = sources
   }
 }
 

@@ -95,6 +95,8 @@ package struct ScanStatistics: Sendable {
   package var rows = 0
   /// Partial aggregates that stood for rows.
   package var summaryBuckets = 0
+  /// Rows that partial aggregates stood for which were made on their pages; not among `rows`.
+  package var rowsAggregatedOnPages = 0
   package init() {}
 
   package mutating func add(_ other: ScanStatistics) {
@@ -110,6 +112,7 @@ package struct ScanStatistics: Sendable {
     headRows += other.headRows
     rows += other.rows
     summaryBuckets += other.summaryBuckets
+    rowsAggregatedOnPages += other.rowsAggregatedOnPages
   }
 }
 

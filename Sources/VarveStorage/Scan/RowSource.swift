@@ -13,12 +13,21 @@ struct RowSelection {
   let series: SeriesSet
   let time: TimeRange
   let fields: [(id: ColumnID, type: FieldType)]
-  /// Of what is asked for, what this source must not deliver. Alone among these it differs between a scan's sources.
+  /// Of what is asked for, what this source must not deliver. Alone among these, with `part`, it differs between a scan's
+  /// sources.
   var exclusions = Exclusions.none
+  /// What a chunk's source delivers.
+  var part = ChunkPart.all
 
   func excluding(_ exclusions: Exclusions) -> RowSelection {
     var selection = self
     selection.exclusions = exclusions
+    return selection
+  }
+
+  func of(_ chunk: ScanPlan.Chunk) -> RowSelection {
+    var selection = excluding(chunk.exclusions)
+    selection.part = chunk.part
     return selection
   }
 }
@@ -31,4 +40,6 @@ enum ScanLimits {
   static let readByteCount = 512 << 10
   /// All chunks of a partition together: each has at least `firstReadByteCount`.
   static let partitionReadByteCount = 16 << 20
+  /// Rows that a partial aggregate must stand for, on average, to be worth more than aggregating decoded rows.
+  static let partialRowCount = 64
 }

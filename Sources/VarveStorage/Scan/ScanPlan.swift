@@ -14,7 +14,8 @@ struct ScanPlan {
   }
   struct Chunk {
     let handle: ChunkHandle
-    let exclusions: Exclusions
+    var exclusions: Exclusions
+    var part = ChunkPart.all
   }
   struct Block {
     let rows: HeadBlock
@@ -57,8 +58,7 @@ struct ScanPlan {
       let wanted = chunks.compactMap { chunk -> Chunk? in
         guard Self.mayHold(chunk.metadata, request) else { return nil }
         let exclusions = state.tombstones.exclusions(for: chunk.metadata)
-        let series = chunk.metadata.firstSeries.rawValue...chunk.metadata.lastSeries.rawValue
-        return exclusions.cover(chunk.metadata.time, series: series)
+        return exclusions.cover(chunk.metadata.time, series: chunk.metadata.seriesBounds)
           ? nil : Chunk(handle: chunk, exclusions: exclusions)
       }
       statistics.chunksPruned += chunks.count - wanted.count

@@ -1,4 +1,5 @@
-// Delivers an aggregating scan partition by partition: first what summaries say, then the rows that are in none.
+// Delivers an aggregating scan partition by partition: first what summaries say, then what pages say of rows that are in
+// no summary and lie alone, then the other rows, merged.
 
 import VarveCore
 import VarveFormat
@@ -8,9 +9,14 @@ final class StoreAggregateCursor: AggregateCursor {
   private let request: AggregateRequest
   private var nextPartition = 0
   private var partition: ScanPlan.Partition?
-  /// Of each chunk of the partition.
+  /// Of each chunk of the partition, where it lies alone.
+  private var lone: [LoneTimes] = []
+  /// Of each chunk.
   private var summaries: [SummarySource?] = []
   private var nextSummaries = 0
+  /// Of each chunk; nil before the summaries are read.
+  private var pages: [PageAggregateSource]?
+  private var nextPages = 0
   private var rows: StoreCursor?
   private var done: ScanStatistics
 
@@ -23,6 +29,7 @@ final class StoreAggregateCursor: AggregateCursor {
   var statistics: ScanStatistics {
     var total = done
     for source in summaries { source?.addStatistics(to: &total) }
+    for source in pages ?? [] { source.addStatistics(to: &total) }
     if let rows { total.add(rows.statistics) }
     return total
   }
@@ -43,32 +50,39 @@ final class StoreAggregateCursor: AggregateCursor {
       if let batch = try summaries[nextSummaries]?.next() { return .partials(batch) }
       nextSummaries += 1
     }
-    let rows = self.rows ?? StoreCursor(plan.only(without(partition)), zones: [])
+    let pages = self.pages ?? openPages(partition)
+    self.pages = pages
+    while nextPages < pages.count {
+      if let item = try pages[nextPages].next() { return item }
+      nextPages += 1
+    }
+    let rows =
+      self.rows ?? StoreCursor(plan.only(left(of: partition) { pages.isEmpty ? .all : .rest(lone[$0]) }), zones: [])
     self.rows = rows
     return try rows.next().map { .rows($0) }
   }
 
   private func open(_ partition: ScanPlan.Partition) throws {
     done = statistics
-    rows = nil
     self.partition = partition
-    nextSummaries = 0
-    summaries = try partition.chunks.indices.map { index in
-      let metadata = partition.chunks[index].handle.metadata
-      let others = partition.chunks.indices.filter { $0 != index }.map { partition.chunks[$0].handle.metadata }
-        .filter { $0.firstSeries <= metadata.lastSeries && metadata.firstSeries <= $0.lastSeries }.map(\.time)
-      return try SummarySource(
-        partition.chunks[index], request, plan.selection, others: others + partition.blocks.map(\.rows.timeRange))
+    (nextSummaries, nextPages, pages, rows) = (0, 0, nil, nil)
+    lone = partition.chunks.indices.map { LoneTimes(ofChunk: $0, in: partition) }
+    summaries = try zip(partition.chunks, lone).map { chunk, lone in
+      request.sources.contains(.summaries) ? try SummarySource(chunk, request, plan.selection, lone) : nil
     }
   }
 
-  /// The partition, without the rows that were in summaries.
-  private func without(_ partition: ScanPlan.Partition) -> ScanPlan.Partition {
+  private func openPages(_ partition: ScanPlan.Partition) -> [PageAggregateSource] {
+    guard request.sources.contains(.pages) else { return [] }
+    return left(of: partition) { .lone(lone[$0]) }.chunks.map { PageAggregateSource($0, request, plan.selection) }
+  }
+
+  /// Parts of the chunks without the rows that were in summaries, and the rest of the partition.
+  private func left(of partition: ScanPlan.Partition, _ part: (Int) -> ChunkPart) -> ScanPlan.Partition {
     var result = partition
-    result.chunks = zip(partition.chunks, summaries).map { chunk, summaries in
-      var exclusions = chunk.exclusions
-      exclusions.add(summaries?.covered ?? [])
-      return ScanPlan.Chunk(handle: chunk.handle, exclusions: exclusions)
+    for number in result.chunks.indices {
+      result.chunks[number].exclusions.add(summaries[number]?.covered ?? [])
+      result.chunks[number].part = part(number)
     }
     return result
   }

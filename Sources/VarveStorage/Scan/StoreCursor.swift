@@ -43,7 +43,7 @@ final class StoreCursor: ScanCursor {
       max(ScanLimits.firstReadByteCount, ScanLimits.partitionReadByteCount / max(1, partition.chunks.count)))
     chunkSources = partition.chunks.map {
       ChunkSource(
-        $0.handle, plan.selection.excluding($0.exclusions), zones: sourceCount == 1 ? zones : [],
+        $0.handle, plan.selection.of($0), zones: sourceCount == 1 ? zones : [],
         readByteLimit: byteLimit)
     }
     let sources: [any RowSource] =

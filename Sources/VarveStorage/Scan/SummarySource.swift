@@ -35,13 +35,13 @@ final class SummarySource {
   private var pagesFromCache = 0
   private var bytesRead = 0
 
-  /// Nil if the chunk's summaries are of no use. `others` are the times of the partition's other sources that may have
-  /// some of the chunk's series.
-  init?(_ chunk: ScanPlan.Chunk, _ request: AggregateRequest, _ selection: RowSelection, others: [TimeRange]) throws {
+  /// Nil if the chunk's summaries are of no use.
+  init?(_ chunk: ScanPlan.Chunk, _ request: AggregateRequest, _ selection: RowSelection, _ lone: LoneTimes) throws {
     let metadata = chunk.handle.metadata
-    var free = [metadata.time.intersection(request.scan.time)]
-    let excluded = chunk.exclusions.ofAll + chunk.exclusions.ofSome.map(\.time)
-    for range in others + excluded { free = free.flatMap { Self.without(range, $0) } }
+    var free = lone.ranges(of: metadata.seriesBounds, in: metadata.time.intersection(request.scan.time))
+    for range in chunk.exclusions.ofAll + chunk.exclusions.ofSome.map(\.time) {
+      free = free.flatMap { $0.without(range) }
+    }
     guard !free.isEmpty else { return nil }
     let contents = try chunk.handle.contents()
     guard let summaries = contents.index.summaries else { return nil }
@@ -152,12 +152,7 @@ final class SummarySource {
   }
 
   private static func gathered(_ block: SummaryBlock, _ id: ColumnID, _ rows: Buffer<UInt32>) -> SummaryColumn {
-    guard let column = block.column(id) else {
-      // No row has a value.
-      var empty = SummaryColumn(column: id, type: .text)
-      for statistic in SummaryStatistic.allCases { empty[statistic] = Buffer(repeating: 0, count: rows.count) }
-      return empty
-    }
+    guard let column = block.column(id) else { return .withoutValues(id, .text, count: rows.count) }
     var result = SummaryColumn(column: id, type: column.type)
     for statistic in SummaryStatistic.allCases { result[statistic] = column[statistic].map { gathered($0, rows) } }
     result[.count] = result[.count] ?? gathered(block.rowCounts, rows)
@@ -176,7 +171,7 @@ final class SummarySource {
     if uses[index] == .unknown {
       let range = range(of: bucket)
       let isFree = !range.isEmpty && free.contains { $0.contains(range) }
-      uses[index] = try isFree && request.isOneGroup(range) ? .yes : .no
+      uses[index] = try isFree && request.groups.isOneGroup(range) ? .yes : .no
     }
     return uses[index] == .yes
   }
@@ -187,15 +182,6 @@ final class SummarySource {
     let lower = isBefore ? Int64.min : start
     let (end, isBehind) = (bucket + 1).multipliedReportingOverflow(by: step.nanoseconds)
     return TimeRange(lower: lower, upper: isBehind ? .max : end - 1).intersection(chunk.metadata.time)
-  }
-
-  /// What is left of `range` without `taken`.
-  private static func without(_ taken: TimeRange, _ range: TimeRange) -> [TimeRange] {
-    guard taken.overlaps(range) else { return range.isEmpty ? [] : [range] }
-    var left: [TimeRange] = []
-    if range.lower < taken.lower { left.append(TimeRange(lower: range.lower, upper: taken.lower - 1)) }
-    if taken.upper < range.upper { left.append(TimeRange(lower: taken.upper + 1, upper: range.upper)) }
-    return left
   }
 
   private static func mayHold(_ entry: SummaryBlockEntry, _ series: SeriesSet) -> Bool {

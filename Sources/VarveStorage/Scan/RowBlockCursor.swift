@@ -1,0 +1,226 @@
+// Row blocks of one chunk, in order: those that the index cannot rule out, with their pages at hand. The pages of several
+// row blocks are read at once: few at first, since a query may stop early, then more and more.
+//
+// A source asks for the next block, then which of its rows are wanted, then for its fields, as rows or aggregated.
+
+import VarveCore
+import VarveFormat
+import VarveIO
+
+final class RowBlockCursor {
+  /// Rows of a block that are wanted: at least one.
+  struct Rows {
+    /// Those of the block that have wanted rows, with how many.
+    var runs: [SeriesRun] = []
+    /// Places in the block, ascending and apart; where neighbouring runs touch, one range.
+    var ranges: [Range<Int>] = []
+    var count = 0
+    /// Of the whole block.
+    let times: Buffer<Int64>
+
+    mutating func append(_ rows: Range<Int>) {
+      if let last = ranges.last, last.upperBound == rows.lowerBound {
+        ranges[ranges.count - 1] = last.lowerBound..<rows.upperBound
+      } else {
+        ranges.append(rows)
+      }
+      count += rows.count
+    }
+  }
+
+  private let chunk: ChunkHandle
+  /// Held so that the chunk's file stays open from page to page.
+  private var file: (any File)?
+  private let selection: RowSelection
+  private let zones: [ZonePredicate]
+  /// The chunk's index, and the row blocks to read by it.
+  private var listed: (index: ChunkIndex, blocks: [Int])?
+  private var position = 0
+  /// Pages of the blocks from `position` up to `readUpTo`.
+  private let pages: PageBatch
+  private var readUpTo = 0
+  private var readByteCount: Int
+  private let readByteLimit: Int
+  private var counted = ScanStatistics()
+
+  /// Reads at most `readByteLimit` ahead, but whole row blocks. `keepsPages`: whether the page cache takes what it did
+  /// not have.
+  init(
+    _ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate], readByteLimit: Int, keepsPages: Bool
+  ) {
+    self.chunk = chunk
+    self.selection = selection
+    self.zones = zones
+    self.readByteLimit = readByteLimit
+    pages = PageBatch(of: chunk.metadata.file, cache: chunk.caches.pages, keepsPages: keepsPages)
+    readByteCount = min(ScanLimits.firstReadByteCount, readByteLimit)
+  }
+
+  /// What was read. Row blocks are counted whatever part of them this is about.
+  var statistics: ScanStatistics { counted }
+
+  /// The next block; nil at the end.
+  func next() throws -> RowBlockEntry? {
+    let (index, blocks) = try list()
+    guard position < blocks.count else { return nil }
+    if position == readUpTo { try readAhead(blocks, index) }
+    position += 1
+    return index.rowBlocks[blocks[position - 1]]
+  }
+
+  private func list() throws -> (index: ChunkIndex, blocks: [Int]) {
+    if let listed { return listed }
+    let index = try chunk.contents().index
+    let found = ChunkHandle.rowBlocks(index, selection, zones)
+    counted.rowBlocks = found.total
+    counted.rowBlocksPruned = found.total - found.selected.count
+    let blocks = found.selected.filter { selection.part.hasTimes(of: index.rowBlocks[$0], in: selection.time) }
+    listed = (index, blocks)
+    return (index, blocks)
+  }
+
+  /// Reads the pages of the next row blocks.
+  private func readAhead(_ blocks: [Int], _ index: ChunkIndex) throws {
+    var wanted: [PageReference] = []
+    var byteCount = 0
+    var end = position
+    while end < blocks.count, wanted.isEmpty || byteCount < readByteCount {
+      let first = wanted.count
+      addPages(of: index.rowBlocks[blocks[end]], to: &wanted)
+      for page in wanted[first...] { byteCount += page.byteCount }
+      end += 1
+    }
+    try pages.read(wanted) {
+      let file = try self.file ?? chunk.hold()
+      self.file = file
+      return file
+    }
+    readUpTo = end
+    counted.pagesRead += wanted.count
+    counted.pagesFromCache += pages.cachedCount
+    counted.bytesRead += byteCount
+    readByteCount = min(readByteCount * 4, readByteLimit)
+  }
+
+  private func addPages(of block: RowBlockEntry, to wanted: inout [PageReference]) {
+    wanted.append(block.seriesPage)
+    wanted.append(block.timesPage)
+    let first = wanted.count
+    var isAscending = true
+    for (id, _) in selection.fields {
+      guard let page = block.field(id)?.page else { continue }
+      isAscending = isAscending && page.offset > wanted[wanted.count - 1].offset
+      wanted.append(page)
+    }
+    // Fields are asked for in any order, and may be asked for twice.
+    if !isAscending {
+      wanted.replaceSubrange(first..., with: Set(wanted[first...]).sorted { $0.offset < $1.offset })
+    }
+  }
+
+  // MARK: The block at hand
+
+  /// The rows that the selection wants; nil if it wants none.
+  func rows(of block: RowBlockEntry) throws -> Rows? {
+    let (id, path) = (chunk.metadata.file, chunk.path)
+    let runs = try pages.decode(block.seriesPage) {
+      try RowBlockReader.decodeSeries($0, block: block, file: id, place: path, isVerified: $1)
+    }
+    let times = try pages.decode(block.timesPage) {
+      try RowBlockReader.decodeTimes($0, block: block, file: id, place: path, isVerified: $1)
+    }
+    let rows = select(runs, times, exclusions(block))
+    guard rows.count > 0 else {
+      for (id, _) in selection.fields { if let page = block.field(id)?.page { pages.keepUnused(page) } }
+      return nil
+    }
+    return rows
+  }
+
+  private func exclusions(_ block: RowBlockEntry) -> Exclusions {
+    let others = selection.part.excluded(from: block, in: selection.time)
+    guard !others.isEmpty else { return selection.exclusions }
+    var exclusions = selection.exclusions
+    exclusions.add(others)
+    return exclusions
+  }
+
+  private func select(_ runs: [SeriesRun], _ times: Buffer<Int64>, _ exclusions: Exclusions) -> Rows {
+    var rows = Rows(times: times)
+    var row = 0
+    var wanted = 0
+    for run in runs {
+      defer { row += run.count }
+      if case .some(let list) = selection.series {
+        while wanted < list.count, list[wanted] < run.series { wanted += 1 }
+        guard wanted < list.count else { break }
+        guard list[wanted] == run.series else { continue }
+      }
+      let start = firstRow(times, row..<(row + run.count)) { $0 >= selection.time.lower }
+      let end = firstRow(times, start..<(row + run.count)) { $0 > selection.time.upper }
+      guard start < end else { continue }
+      let before = rows.count
+      if exclusions.isEmpty {
+        rows.append(start..<end)
+      } else {
+        for part in withoutExcluded(start..<end, times, exclusions.ranges(of: run.series)) { rows.append(part) }
+      }
+      if rows.count > before { rows.runs.append(SeriesRun(series: run.series, count: rows.count - before)) }
+    }
+    return rows
+  }
+
+  /// The rows with all fields.
+  func batch(of block: RowBlockEntry, _ rows: Rows) throws -> ScanBatch {
+    let isWhole = rows.count == rows.times.count
+    let fields = try selection.fields.map { id, type in
+      try field(id, type, block, ranges: isWhole ? nil : rows.ranges, count: rows.count)
+    }
+    guard !isWhole else { return ScanBatch(runs: rows.runs, times: rows.times, fields: fields) }
+    let times = Buffer<Int64>(capacity: rows.count)
+    for range in rows.ranges { times.append(UnsafeBufferPointer(rebasing: rows.times.span[range])) }
+    return ScanBatch(runs: rows.runs, times: times, fields: fields)
+  }
+
+  private func field(
+    _ id: ColumnID, _ type: FieldType, _ block: RowBlockEntry, ranges: [Range<Int>]?, count: Int
+  ) throws -> FieldColumn {
+    let builder = FieldColumnBuilder(type: type, capacity: ranges == nil ? 0 : count)
+    guard let entry = try page(of: id, type, block) else {
+      builder.appendAbsent(count)
+      return builder.finish()
+    }
+    let column = try pages.decode(entry.page) {
+      try RowBlockReader.decodeField(
+        $0, field: entry, block: block, file: chunk.metadata.file, place: chunk.path, isVerified: $1)
+    }
+    guard let ranges else { return column }
+    for range in ranges { builder.append(column, rows: range) }
+    return builder.finish()
+  }
+
+  /// What the index says of a field in the block; nil: no row has a value.
+  func page(of id: ColumnID, _ type: FieldType, _ block: RowBlockEntry) throws -> FieldPage? {
+    guard let entry = block.field(id) else { return nil }
+    guard entry.type == type else {
+      throw VarveError(
+        .corruption, "chunk holds column \(id.rawValue) as \(entry.type.sqlName), not \(type.sqlName)",
+        place: chunk.path)
+    }
+    return entry
+  }
+
+  /// A zone map for each segment of the block's rows: see `PageAggregator`.
+  func aggregate(
+    _ field: FieldPage, _ block: RowBlockEntry, _ segments: [Range<Int>], _ wanted: PageAggregates
+  ) throws -> [ZoneMap] {
+    try pages.decode(field.page) {
+      try RowBlockReader.aggregateField(
+        $0, field: field, block: block, segments: segments, wanted: wanted, file: chunk.metadata.file,
+        place: chunk.path, isVerified: $1)
+    }
+  }
+
+  /// Lets the page cache have what was read of a field in vain.
+  func keepUnused(_ field: FieldPage) { pages.keepUnused(field.page) }
+}
