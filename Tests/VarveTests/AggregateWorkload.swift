@@ -1,4 +1,4 @@
-// Rows and queries that show where aggregates go wrong, and the comparison of all ways to an answer with that from rows.
+// Rows and queries that show where aggregates go wrong, and the comparison of all ways to an answer with that by rows.
 
 import Testing
 @testable import Varve

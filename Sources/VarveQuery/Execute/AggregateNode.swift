@@ -29,7 +29,9 @@ final class AggregateNode: PlanNode {
   func open(_ context: ExecutionContext) throws -> any Operator { AggregateOperator(self, context) }
 
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
-    guard let partial, context.catalog.session.usesSummaries, let request = try partial.scan.request(context) else { return [] }
+    guard let partial, context.catalog.session.usesSummaries, let request = try partial.scan.request(context) else {
+      return []
+    }
     let uses = try context.snapshot.summaries(request).map {
       "\($0.step) in \($0.chunks) chunk\($0.chunks == 1 ? "" : "s")"
     }

@@ -1,5 +1,5 @@
-// How the rows of a partial plan fall into groups by their times: how a scan that delivers partial aggregates knows what
-// may go into one.
+// How the rows of a partial plan fall into groups by their times, so that a scan that delivers partial aggregates knows
+// what may go into one.
 //
 // Buckets of a fixed width are computed. Any other key is an expression over time: asked at some times, it tells of all
 // between them where it cannot go back, which is where no clock that it may go by is set.

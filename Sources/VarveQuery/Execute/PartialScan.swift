@@ -1,6 +1,6 @@
 // Aggregates over a series scan from what its rows come to: chunks summarise their rows by series and bucket of time,
-// and a query whose groups hold whole buckets need not look at the rows behind; other rows are aggregated on their pages
-// where groups are long.
+// and a query whose groups hold whole buckets need not look at the rows behind; other rows are aggregated on their
+// pages where groups are long.
 
 import VarveCompute
 import VarveCore

@@ -111,7 +111,7 @@ struct SettingDefinition: Sendable {
     SettingDefinition(
       name: "varve.use_page_aggregates", kind: .boolean, defaultValue: "on",
       summary:
-        "Whether rows are aggregated on their pages where groups are long. With both off, sums of doubles are those of rows."
+        "Whether rows are aggregated on their pages where groups are long. Both off: all aggregates are made of rows."
     ),
   ]
   static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name.lowercased(), $0) })

@@ -1,7 +1,7 @@
 // Partial aggregates of one chunk's rows, made on its pages as they lie, for rows beside which no other source has any.
 //
-// Only the times are decoded: they say where a group's rows end, and the fields are aggregated between. Where groups are
-// short, or pages cannot tell what is wanted, the same rows are delivered as such.
+// Only the times are decoded: they say where a group's rows end, and the fields are aggregated between. Where groups
+// are short, or pages cannot tell what is wanted, the same rows are delivered as such.
 
 import VarveCore
 import VarveFormat

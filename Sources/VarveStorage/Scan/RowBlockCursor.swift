@@ -1,5 +1,5 @@
-// Row blocks of one chunk, in order: those that the index cannot rule out, with their pages at hand. The pages of several
-// row blocks are read at once: few at first, since a query may stop early, then more and more.
+// Row blocks of one chunk, in order: those that the index cannot rule out, with their pages at hand. The pages of
+// several row blocks are read at once: few at first, since a query may stop early, then more and more.
 //
 // A source asks for the next block, then which of its rows are wanted, then for its fields, as rows or aggregated.
 

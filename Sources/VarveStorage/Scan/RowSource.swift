@@ -13,8 +13,7 @@ struct RowSelection {
   let series: SeriesSet
   let time: TimeRange
   let fields: [(id: ColumnID, type: FieldType)]
-  /// Of what is asked for, what this source must not deliver. Alone among these, with `part`, it differs between a scan's
-  /// sources.
+  /// Of what is asked for, what this source must not deliver. It and `part` alone differ between a scan's sources.
   var exclusions = Exclusions.none
   /// What a chunk's source delivers.
   var part = ChunkPart.all

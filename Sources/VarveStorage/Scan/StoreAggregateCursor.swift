@@ -1,5 +1,5 @@
-// Delivers an aggregating scan partition by partition: first what summaries say, then what pages say of rows that are in
-// no summary and lie alone, then the other rows, merged.
+// Delivers an aggregating scan partition by partition: first what summaries say, then what pages say of rows that are
+// in no summary and lie alone, then the other rows, merged.
 
 import VarveCore
 import VarveFormat
