@@ -63,6 +63,9 @@ let package = Package(
       name: "maintenance-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"],
       path: "Benchmarks/maintenance"),
     .executableTarget(
+      name: "lines-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage", "VarveWire"],
+      path: "Benchmarks/lines"),
+    .executableTarget(
       name: "aggregate-benchmark", dependencies: ["VarveCore", "VarveQuery", "Varve"], path: "Benchmarks/aggregate"),
 
     // Tests mirror the sources; the simulator is the disk, clock and randomness that they inject.

@@ -1,7 +1,7 @@
 // Rows on their way in: columnar from the parser on, never a row object.
 //
 // A batch belongs to one table. Its rows name their series by an index into the batch's own `series` list;
-// the store resolves each distinct key once. Rows stand in order of arrival: where two rows of a batch have the
+// the store resolves each key once. Rows stand in order of arrival: where two rows of a batch have the
 // same identity (series and time), the later one wins, field by field.
 
 /// A batch of rows for one table. Immutable once handed to the store.
@@ -21,7 +21,7 @@ package final class PointBatch: @unchecked Sendable {
   }
 
   package let table: String
-  /// The distinct tag sets of this batch.
+  /// The tag sets of this batch. One that the source spelled in two ways may stand here twice.
   package let series: [SeriesKey]
   /// For a source that sends its tag sets again: its notes, and its number for each of `series`.
   package let memo: (notes: SeriesMemo, numbers: [UInt32])?

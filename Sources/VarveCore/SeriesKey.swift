@@ -38,20 +38,23 @@
     return result
   }
 
-  /// Visits the tags in order of the name's bytes, without making strings.
-  @inlinable package func forEachTag(_ body: (_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) throws -> Void)
-    rethrows
-  {
-    var i = 0
-    while i < bytes.count {
-      let nameCount = Int(bytes[i]) | Int(bytes[i + 1]) << 8
-      let name = bytes[(i + 2)..<(i + 2 + nameCount)]
-      i += 2 + nameCount
-      let valueCount =
-        Int(bytes[i]) | Int(bytes[i + 1]) << 8 | Int(bytes[i + 2]) << 16 | Int(bytes[i + 3]) << 24
-      let value = bytes[(i + 4)..<(i + 4 + valueCount)]
-      i += 4 + valueCount
-      try body(name, value)
+  /// Visits the tags in order of the name's bytes, without making strings. The bytes are those of the key, valid within
+  /// `body`.
+  @inlinable package func forEachTag(
+    _ body: (_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) throws -> Void
+  ) rethrows {
+    try bytes.withUnsafeBufferPointer { bytes in
+      var i = 0
+      while i < bytes.count {
+        let nameCount = Int(bytes[i]) | Int(bytes[i + 1]) << 8
+        let name = UnsafeBufferPointer(rebasing: bytes[(i + 2)..<(i + 2 + nameCount)])
+        i += 2 + nameCount
+        let valueCount =
+          Int(bytes[i]) | Int(bytes[i + 1]) << 8 | Int(bytes[i + 2]) << 16 | Int(bytes[i + 3]) << 24
+        let value = UnsafeBufferPointer(rebasing: bytes[(i + 4)..<(i + 4 + valueCount)])
+        i += 4 + valueCount
+        try body(name, value)
+      }
     }
   }
 }

@@ -23,11 +23,9 @@ package final class SeriesMemo: @unchecked Sendable {
   }
 
   package func note(_ number: UInt32, index: UInt64, series: SeriesID) {
-    if Int(number) >= notes.count {
-      let missing = Int(number) + 1 - notes.count
-      notes.reserveCapacity(max(Int(number) + 1, notes.count * 2))
-      notes.append(contentsOf: repeatElement(Note(index: 0, series: 0), count: missing))
-    }
+    // Grows by itself as appending does; to reserve room for each note would copy all of them each time.
+    let missing = Int(number) + 1 - notes.count
+    if missing > 0 { notes.append(contentsOf: repeatElement(Note(index: 0, series: 0), count: missing)) }
     notes[Int(number)] = Note(index: index, series: series.rawValue)
   }
 }

@@ -1,4 +1,7 @@
-// How a series enters the index: tags first, then the slot that makes it known.
+// How a series enters the index, tags first, then the slot that makes it known, and how it is found.
+//
+// Methods that only look are mutating too: what is behind the lock is then worked on where it lies. A copy, which a call
+// would otherwise make, costs two reference counts an array.
 
 import VarveCore
 
@@ -20,6 +23,47 @@ extension SeriesIndex.State {
   /// Gives the series that is being added a tag.
   mutating func set(_ value: UnsafeBufferPointer<UInt8>, series: Int, column: ColumnID, _ hash: WideHash) {
     dictionaries[place(for: column, hash)].set(value, series: series)
+  }
+
+  /// The series with this key, confirmed tag by tag.
+  mutating func find(_ key: SeriesKey, _ hashed: UInt32, _ column: SeriesIndex.ColumnFinder) -> SeriesID? {
+    let mask = slots.count - 1
+    var slot = Int(hashed) & mask
+    while slots[slot] != 0 {
+      let series = Int(slots[slot] - 1)
+      if hashes[series] == hashed, holds(key, series, column) { return SeriesID(rawValue: UInt32(series)) }
+      slot = (slot + 1) & mask
+    }
+    return nil
+  }
+
+  private mutating func holds(_ key: SeriesKey, _ series: Int, _ column: SeriesIndex.ColumnFinder) -> Bool {
+    var tagCount = 0
+    var same = true
+    key.forEachTag { name, value in
+      tagCount += 1
+      guard same, let id = column(name), let place = place(of: id) else {
+        same = false
+        return
+      }
+      same = dictionaries[place].holds(value, series: series)
+    }
+    return same && tagCount == Int(tagCounts[series])
+  }
+
+  /// Adds a series that is not known, whose tags are columns, and for which there is room.
+  mutating func add(
+    _ key: SeriesKey, _ hashed: UInt32, _ column: SeriesIndex.ColumnFinder, _ hash: WideHash
+  ) -> SeriesID {
+    let series = count
+    var tagCount = 0
+    key.forEachTag { name, value in
+      guard let id = column(name) else { preconditionFailure("a series is added after its tag columns") }
+      set(value, series: series, column: id, hash)
+      tagCount += 1
+    }
+    finish(hashed: hashed, tagCount: tagCount)
+    return SeriesID(rawValue: UInt32(series))
   }
 
   /// Counts the series that is being added, and makes it known.

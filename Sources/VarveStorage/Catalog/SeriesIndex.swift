@@ -56,26 +56,33 @@ package final class SeriesIndex: Sendable {
     return bytes
   }
 
-  /// The id of the series with this key, if it is known. `column` gives a tag name's column id.
-  package func find(_ key: SeriesKey, column: (ArraySlice<UInt8>) -> ColumnID?) -> SeriesID? {
-    let hashed = key.bytes.withUnsafeBytes { hash($0) }
-    return state.withLock { state in Self.find(state, key, UInt32(truncatingIfNeeded: hashed), column) }
+  /// Gives a tag name's column id.
+  package typealias ColumnFinder = (UnsafeBufferPointer<UInt8>) -> ColumnID?
+
+  /// The id of the series with this key, if it is known.
+  package func find(_ key: SeriesKey, column: ColumnFinder) -> SeriesID? {
+    let hashed = hashed(key)
+    return state.withLock { $0.find(key, hashed, column) }
   }
 
   /// Adds a series that `find` did not find. Throws `.limitExceeded` when ids run out.
-  package func add(_ key: SeriesKey, column: (ArraySlice<UInt8>) -> ColumnID?) throws -> SeriesID {
-    let hashed = key.bytes.withUnsafeBytes { hash($0) }
+  package func add(_ key: SeriesKey, column: ColumnFinder) throws -> SeriesID {
+    let hashed = hashed(key)
     return try state.withLock { state in
       try state.checkRoom()
-      let series = state.count
-      var tagCount = 0
-      key.forEachTag { name, value in
-        guard let id = column(name) else { preconditionFailure("a series is added after its tag columns") }
-        value.withUnsafeBufferPointer { state.set($0, series: series, column: id, hash) }
-        tagCount += 1
-      }
-      state.finish(hashed: UInt32(truncatingIfNeeded: hashed), tagCount: tagCount)
-      return SeriesID(rawValue: UInt32(series))
+      return state.add(key, hashed, column, hash)
+    }
+  }
+
+  /// The id of the series, which is added if it is new. Nil if it is new and `mayAdd`, given the number of series there
+  /// are, says no: then nothing is done.
+  package func findOrAdd(_ key: SeriesKey, column: ColumnFinder, mayAdd: (Int) -> Bool) throws -> SeriesID? {
+    let hashed = hashed(key)
+    return try state.withLock { state in
+      if let known = state.find(key, hashed, column) { return known }
+      guard mayAdd(state.count) else { return nil }
+      try state.checkRoom()
+      return state.add(key, hashed, column, hash)
     }
   }
 
@@ -103,36 +110,7 @@ package final class SeriesIndex: Sendable {
     state.withLock { $0.dictionary(of: column)?.column } ?? TagColumn(codes: [], values: [""])
   }
 
-  // MARK: -
-
-  private static func find(
-    _ state: State, _ key: SeriesKey, _ hashed: UInt32, _ column: (ArraySlice<UInt8>) -> ColumnID?
-  ) -> SeriesID? {
-    let mask = state.slots.count - 1
-    var slot = Int(hashed) & mask
-    while state.slots[slot] != 0 {
-      let series = Int(state.slots[slot] - 1)
-      if state.hashes[series] == hashed, matches(state, key, series, column) {
-        return SeriesID(rawValue: UInt32(series))
-      }
-      slot = (slot + 1) & mask
-    }
-    return nil
-  }
-
-  private static func matches(
-    _ state: State, _ key: SeriesKey, _ series: Int, _ column: (ArraySlice<UInt8>) -> ColumnID?
-  ) -> Bool {
-    var tagCount = 0
-    var same = true
-    key.forEachTag { name, value in
-      tagCount += 1
-      guard same, let id = column(name), let place = state.place(of: id) else {
-        same = false
-        return
-      }
-      same = value.withUnsafeBufferPointer { state.dictionaries[place].holds($0, series: series) }
-    }
-    return same && tagCount == Int(state.tagCounts[series])
+  private func hashed(_ key: SeriesKey) -> UInt32 {
+    UInt32(truncatingIfNeeded: key.bytes.withUnsafeBytes { hash($0) })
   }
 }

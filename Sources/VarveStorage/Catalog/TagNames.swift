@@ -13,7 +13,7 @@ final class TagNames {
       .sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
   }
 
-  func find(_ name: ArraySlice<UInt8>) -> ColumnID? {
+  func find(_ name: UnsafeBufferPointer<UInt8>) -> ColumnID? {
     guard !names.isEmpty else { return nil }
     if expected >= names.count { expected = 0 }
     if !equal(names[expected].bytes, name) {
@@ -24,13 +24,11 @@ final class TagNames {
     return names[expected].id
   }
 
-  private func equal(_ a: [UInt8], _ b: ArraySlice<UInt8>) -> Bool {
+  private func equal(_ a: [UInt8], _ b: UnsafeBufferPointer<UInt8>) -> Bool {
     guard a.count == b.count else { return false }
     return a.withUnsafeBytes { a in
-      b.withUnsafeBytes { b in
-        guard let x = a.baseAddress, let y = b.baseAddress else { return true }
-        return cvarve_memcmp(x, y, a.count) == 0
-      }
+      guard let x = a.baseAddress, let y = b.baseAddress else { return true }
+      return cvarve_memcmp(x, y, a.count) == 0
     }
   }
 }

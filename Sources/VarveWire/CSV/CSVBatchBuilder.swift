@@ -178,12 +178,12 @@ final class CSVBatchBuilder {
     if entry < 0 {
       entry = series.insert(text, count, hash: hash, table: 0, key: SeriesKey(canonical: key))
     }
-    let identity = Int(series.entries[entry].identity)
-    if series.places[identity].batchNumber != batchNumber {
-      series.places[identity] = SeriesPlace(batchNumber: batchNumber, index: UInt32(keysOfBatch.count))
-      keysOfBatch.append(series.keys[identity])
+    if series.entries[entry].batchNumber != batchNumber {
+      series.entries[entry].batchNumber = batchNumber
+      series.entries[entry].placeInBatch = UInt32(keysOfBatch.count)
+      keysOfBatch.append(series.keys[entry])
     }
-    return series.places[identity].index
+    return series.entries[entry].placeInBatch
   }
 
   private func parseTime(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int64? {

@@ -13,6 +13,9 @@ enum ByteClass {
   /// Part of a time stamp: digits and minus.
   static let stamp: UInt8 = 16
 
+  /// Ends a tag key or value, or begins an escape in it.
+  static let endsPlainValue: UInt8 = 32
+
   /// Lives as long as the process.
   nonisolated(unsafe) static let table: UnsafePointer<UInt8> = {
     let table = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
@@ -22,6 +25,7 @@ enum ByteClass {
       if isControl { table[byte] |= endsMeasurement | endsKey | control }
       if byte == 0x2C || byte == 0x20 { table[byte] |= endsMeasurement | endsKey | endsValue }
       if byte == 0x3D { table[byte] |= endsKey }
+      if table[byte] & endsKey != 0 || byte == 0x5C { table[byte] |= endsPlainValue }
       if byte == 0x0D || byte == 0x0A { table[byte] |= endsValue }
       if (0x30...0x39).contains(byte) || byte == 0x2D { table[byte] |= stamp }
     }

@@ -205,17 +205,16 @@ extension LineParser {
     }
 
     // The line is good.
-    let place = series.places + Int(series.entries[Int(entry)].identity)
-    if place.pointee.batchNumber != table.pointee.batchNumber {
-      place.pointee = SeriesPlace(
-        batchNumber: table.pointee.batchNumber, index: UInt32(table.pointee.series.count))
-      let identity = series.entries[Int(entry)].identity
-      table.pointee.series.append(series.keys[Int(identity)])
-      table.pointee.seriesNumbers.append(UInt32(identity))
+    let seriesEntry = series.entries + Int(entry)
+    if seriesEntry.pointee.batchNumber != table.pointee.batchNumber {
+      seriesEntry.pointee.batchNumber = table.pointee.batchNumber
+      seriesEntry.pointee.placeInBatch = UInt32(table.pointee.series.count)
+      table.pointee.series.append(series.keys[Int(entry)])
+      table.pointee.seriesNumbers.append(UInt32(entry))
     }
     let row = table.pointee.rows
     table.pointee.times[row] = time
-    table.pointee.rowSeries[row] = place.pointee.index
+    table.pointee.rowSeries[row] = seriesEntry.pointee.placeInBatch
     table.pointee.lines[row] = UInt32(truncatingIfNeeded: line &- table.pointee.lineBase)
     table.pointee.commit()
     if row &+ 1 >= table.pointee.rowLimit || table.pointee.textByteCount >= options.batchTextByteLimit {

@@ -45,7 +45,14 @@ extension LineParser {
   mutating func parseSeries(
     _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, final: Bool, hash: UInt64, entry: inout Int
   ) -> Outcome {
+    if series.memoryByteCount + tableCount * 1024 > options.seriesMemoryByteLimit { forget() }
+    if let known = shapes.read(start, end, classes) {
+      entry = series.insert(start, known.byteCount, hash: hash, table: known.table, key: known.key)
+      cursor = start + known.byteCount
+      return .row
+    }
     guard var p = scanToken(start, end, stops: ByteClass.endsMeasurement, final: final) else { return .incomplete }
+    let measurementByteCount = p - start
     if p == start {
       return p == end
         ? fail(p, .syntax, "a measurement is missing at the end of the text")
@@ -55,7 +62,7 @@ extension LineParser {
     var outcome = takeName(start, p - start, escapable: ByteClass.endsMeasurement, what: "measurement", into: &name)
     if outcome != .row { return outcome }
 
-    var tags: [(name: [UInt8], value: [UInt8], at: UnsafePointer<UInt8>)] = []
+    var tags: [SpelledTag] = []
     while p < end, p[0] == 0x2C {
       p += 1
       let keyStart = p
@@ -83,7 +90,8 @@ extension LineParser {
       if tags.count == Limits.tagsPerSeries {
         return fail(keyStart, .limitExceeded, "a line has at most \(Limits.tagsPerSeries) tags")
       }
-      tags.append((tagName, value, keyStart))
+      tags.append(
+        SpelledTag(name: tagName, value: value, at: keyStart, keyByteCount: valueStart - keyStart))
       p = valueEnd
     }
     guard p < end else { return final ? fail(p, .syntax, "fields are missing at the end of the text") : .incomplete }
@@ -103,9 +111,9 @@ extension LineParser {
       return fail(start, .limitExceeded, "the tags of a line take at most \(Limits.seriesKeyByteCount) bytes")
     }
 
-    if series.memoryByteCount + tableCount * 1024 > options.seriesMemoryByteLimit { forget() }
     let table = tableNumber(String(decoding: name, as: UTF8.self))
     entry = series.insert(start, p - start, hash: hash, table: table, key: SeriesKey(canonical: key))
+    shapes.learn(SeriesShape(table, measurement: UnsafeBufferPointer(start: start, count: measurementByteCount), tags))
     cursor = p
     return .row
   }

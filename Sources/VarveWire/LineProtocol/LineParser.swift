@@ -30,6 +30,7 @@ struct LineParser: ~Copyable {
   var series = SeriesDictionary()
   /// What the store noted about the tag sets of `series`.
   private var memo = SeriesMemo()
+  var shapes = SeriesShapes()
   var lastEntry: Int32 = -1
   var predictedEntry: Int32 = -1
   var stamp = StampCache()
@@ -310,6 +311,7 @@ struct LineParser: ~Copyable {
     flush()
     series = SeriesDictionary()
     memo = SeriesMemo()
+    shapes = SeriesShapes()
     lastEntry = -1
     predictedEntry = -1
     for index in 0..<tableCount { tables[index].destroy() }

@@ -1,9 +1,9 @@
 // The series a connection has sent, by the text that named them: "measurement,tag=value,…" as it stood on the line.
 //
-// Two texts may name the same series (tags in another order): each is an entry, both point to one identity.
-// An entry remembers which entry followed it last time, so that a sender that goes round its series in order is
-// answered by one comparison, without hashing. Entries are only ever made from text that was checked in full:
-// equal bytes need no second check.
+// Two texts may name the same series (tags in another order): each is an entry with a key of its own, and the store
+// finds that they are one. An entry remembers which entry followed it last time, so that a sender that goes round its
+// series in order is answered by one comparison, without hashing. Entries are only ever made from text that was checked
+// in full: equal bytes need no second check.
 
 import CVarve
 import VarveCore
@@ -12,17 +12,13 @@ struct SeriesEntry {
   /// The text; 8 readable bytes follow it.
   var text: UnsafeMutablePointer<UInt8>
   var hash: UInt64
+  /// The batch that has the entry's series, and where in its list.
+  var batchNumber: UInt64
+  var placeInBatch: UInt32
   var byteCount: Int32
   var table: Int32
-  var identity: Int32
   /// The entry that followed this one on the connection; -1 at first.
   var next: Int32
-}
-
-/// Where a series stands in the batch being built.
-struct SeriesPlace {
-  var batchNumber: UInt64
-  var index: UInt32
 }
 
 struct SeriesDictionary: ~Copyable {
@@ -32,23 +28,14 @@ struct SeriesDictionary: ~Copyable {
   /// Open addressing, linear probing: entry index + 1, or 0.
   private var slots: UnsafeMutablePointer<Int32>
   private var slotMask: Int
-  private(set) var places: UnsafeMutablePointer<SeriesPlace>
-  private var placeCapacity: Int
+  /// By entry.
   private(set) var keys: [SeriesKey] = []
-  private var identities: [Identity: Int32] = [:]
   private var arena = TextArena()
   private var keyByteCount = 0
-
-  private struct Identity: Hashable {
-    let table: Int32
-    let key: SeriesKey
-  }
 
   init() {
     capacity = 16
     entries = .allocate(capacity: capacity)
-    placeCapacity = 16
-    places = .allocate(capacity: placeCapacity)
     slotMask = 31
     slots = .allocate(capacity: 32)
     slots.initialize(repeating: 0, count: 32)
@@ -56,12 +43,11 @@ struct SeriesDictionary: ~Copyable {
 
   deinit {
     entries.deallocate()
-    places.deallocate()
     slots.deallocate()
   }
 
   /// Roughly what is held, in bytes, the store's notes included.
-  var memoryByteCount: Int { arena.byteCount + keyByteCount + count * 120 + keys.count * 136 }
+  var memoryByteCount: Int { arena.byteCount + keyByteCount + count * 128 }
 
   @inline(__always)
   func find(_ text: UnsafePointer<UInt8>, _ byteCount: Int, hash: UInt64) -> Int {
@@ -91,31 +77,14 @@ struct SeriesDictionary: ~Copyable {
       capacity *= 2
     }
     if count * 2 > slotMask { growSlots() }
-    let identity = identity(table: Int32(table), key: key)
     entries[count] = SeriesEntry(
-      text: arena.store(text, byteCount), hash: hash, byteCount: Int32(byteCount), table: Int32(table),
-      identity: identity, next: -1)
+      text: arena.store(text, byteCount), hash: hash, batchNumber: 0, placeInBatch: 0, byteCount: Int32(byteCount),
+      table: Int32(table), next: -1)
+    keys.append(key)
+    keyByteCount += key.bytes.count
     place(count, hash: hash)
     count += 1
     return count - 1
-  }
-
-  private mutating func identity(table: Int32, key: SeriesKey) -> Int32 {
-    let wanted = Identity(table: table, key: key)
-    if let known = identities[wanted] { return known }
-    let new = Int32(keys.count)
-    if keys.count == placeCapacity {
-      let moved = UnsafeMutablePointer<SeriesPlace>.allocate(capacity: placeCapacity * 2)
-      moved.update(from: places, count: keys.count)
-      places.deallocate()
-      places = moved
-      placeCapacity *= 2
-    }
-    places[keys.count] = SeriesPlace(batchNumber: 0, index: 0)
-    keys.append(key)
-    keyByteCount += key.bytes.count
-    identities[wanted] = new
-    return new
   }
 
   private func place(_ index: Int, hash: UInt64) {

@@ -22,7 +22,7 @@ import VarveStorage
     self.catalog = catalog
   }
 
-  private func column(_ name: ArraySlice<UInt8>) -> ColumnID? {
+  private func column(_ name: UnsafeBufferPointer<UInt8>) -> ColumnID? {
     Self.names.firstIndex { $0.utf8.elementsEqual(name) }.map { ColumnID(rawValue: UInt16($0)) }
   }
 
