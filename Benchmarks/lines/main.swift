@@ -109,10 +109,14 @@ final class Loop: @unchecked Sendable {
     while true {
       let piece = next.take()
       guard piece < text.pieces.count else { break }
-      carryOut(sessions[connection].receive(UnsafeRawBufferPointer(rebasing: text.bytes[text.pieces[piece]]), now: now), connection)
+      carryOut(
+        sessions[connection].receive(UnsafeRawBufferPointer(rebasing: text.bytes[text.pieces[piece]]), now: now),
+        connection)
       connection = (connection + 1) % sessions.count
       takeCompletions(waiting: false)
-      while !sessions[connection].wantsMoreInput || pipeline.isSaturated && inFlight > 0 { takeCompletions(waiting: true) }
+      while !sessions[connection].wantsMoreInput || pipeline.isSaturated && inFlight > 0 {
+        takeCompletions(waiting: true)
+      }
     }
     for (connection, session) in sessions.enumerated() { carryOut(session.receiveEnd(now: now), connection) }
     while inFlight > 0 { takeCompletions(waiting: true) }

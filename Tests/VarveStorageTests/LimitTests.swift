@@ -47,11 +47,41 @@ import VarveStorage
     #expect(try write(store, [other]).isEmpty)
   }
 
+  /// In a table that is known, where new series take the short way as long as there is room.
+  @Test func onlyTheSeriesBeyondTheLimitAreRejectedFromATableThatIsKnown() throws {
+    let store = try open { $0.maxSeriesPerTable = 4 }
+    func rows(_ hosts: [Int], _ time: Int64) -> [ModelRow] {
+      hosts.map { row(["h": "\($0)"], time, ["v": .integer(1)]) }
+    }
+    #expect(try write(store, rows([0, 1], 1)).isEmpty)
+    #expect(try write(store, rows([1, 2, 3, 4, 2, 5, 0], 2)).map(\.line) == [4, 6])
+    #expect(try Model.reading(store).rowCount == 2 + 4, "host 2 has its time once")
+  }
+
+  /// As from a connection that spelled its tags in two orders.
+  @Test func aTagSetThatABatchListsTwiceIsOneSeries() throws {
+    for isKnown in [false, true] {
+      let store = try open { $0.maxSeriesPerTable = isKnown ? 2 : 1 }
+      if isKnown { #expect(try write(store, [row(["h": "first", "k": "1"], 1, ["v": .integer(1)])]).isEmpty) }
+      let key = SeriesKey(tags: [("h", "a"), ("k", "2")])
+      let batch = PointBatch(
+        table: "t", series: [key, key], rowSeries: Buffer([0, 1, 0]), times: Buffer([1, 2, 3]),
+        fields: [.init(name: "v", column: FieldColumn(type: .int64, words: Buffer([1, 2, 3])))],
+        memo: (SeriesMemo(), [0, 1]))
+      let result = try store.commit([.write([batch])])[0].get()[0]
+      #expect(result.rejections.isEmpty && result.rowsWritten == 3)
+      let table = try #require(store.snapshot().table(named: "t"))
+      #expect(store.snapshot().statistics(of: table.id).series == (isKnown ? 2 : 1))
+    }
+  }
+
   @Test func theSeriesIndexKeepsToItsShareOfMemory() throws {
     let store = try open { $0.seriesByteCount = 100_000 }
     var taken = 0
     for number in 0..<40 {
-      let rows = (0..<50).map { row(["host": "a host's name that is long, \(number * 50 + $0)"], 1, ["v": .integer(1)]) }
+      let rows = (0..<50).map {
+        row(["host": "a host's name that is long, \(number * 50 + $0)"], 1, ["v": .integer(1)])
+      }
       let rejected = try write(store, rows)
       #expect(rejected.allSatisfy { $0.code == .limitExceeded })
       taken += rows.count - rejected.count

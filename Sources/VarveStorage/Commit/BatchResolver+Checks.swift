@@ -154,19 +154,26 @@ extension BatchResolver {
     guard !newKeys.isEmpty else { return }
     var room = seriesRoom
     var count = table.map { seriesOf($0.id).count } ?? 0
+    let needed = newKeys.reduce(0) { $0 + SeriesIndex.byteCount(ofNew: batch.series[$1]) }
+    if room.refusal(table: batch.table, seriesCount: count + newKeys.count - 1, byteCount: needed) == nil { return }
     var refused: [UInt32: String] = [:]
     let new = Set(newKeys.map { UInt32($0) })
-    var seen = Set<UInt32>()
+    // By key: a tag set that is listed twice is one series.
+    var reasons: [SeriesKey: String?] = [:]
     for row in rows where !rejected.contains(row) {
       let local = batch.rowSeries[row]
-      guard new.contains(local), seen.insert(local).inserted else { continue }
-      let byteCount = SeriesIndex.byteCount(ofNew: batch.series[Int(local)])
-      if let reason = room.refusal(table: batch.table, seriesCount: count, byteCount: byteCount) {
-        refused[local] = reason
-      } else {
-        room.byteCount -= byteCount
-        count += 1
+      guard new.contains(local) else { continue }
+      let key = batch.series[Int(local)]
+      if reasons[key] == nil {
+        let byteCount = SeriesIndex.byteCount(ofNew: key)
+        let reason = room.refusal(table: batch.table, seriesCount: count, byteCount: byteCount)
+        reasons.updateValue(reason, forKey: key)
+        if reason == nil {
+          room.byteCount -= byteCount
+          count += 1
+        }
       }
+      if case .some(.some(let reason)) = reasons[key] { refused[local] = reason }
     }
     guard !refused.isEmpty else { return }
     for row in rows {

@@ -49,7 +49,18 @@ import VarveStorage
         numbers[key(tags)] = known
         continue
       }
-      #expect(Int(try index.add(key(tags), column: column).rawValue) == model.count)
+      if random.chance(50) {
+        var seen: Int?
+        let refused = try index.findOrAdd(key(tags), column: column) { count in
+          seen = count
+          return false
+        }
+        #expect(refused == nil && seen == model.count)
+        let added = try index.findOrAdd(key(tags), column: column) { _ in true }
+        #expect(added.map { Int($0.rawValue) } == model.count)
+      } else {
+        #expect(Int(try index.add(key(tags), column: column).rawValue) == model.count)
+      }
       model.append(tags)
     }
     return model
