@@ -12,6 +12,7 @@ import NIOPosix
 import Varve
 import VarveCore
 import VarveIO
+import VarveWire
 
 package final class Server: Sendable {
   package struct Listener: Sendable {
@@ -77,6 +78,7 @@ package final class Server: Sendable {
     lineOptions.port = settings.lineProtocol.port
     lineOptions.connectionLimit = settings.connections
     lineOptions.lines.maxFutureNanoseconds = Int64(settings.maxFutureMilliseconds) * 1_000_000
+    lineOptions.lines.seriesMemory = SeriesMemory(byteLimit: settings.memoryByteCount / 16)
     let lineProtocol = LineProtocolServer(
       options: lineOptions, sink: database, group: group, logger: settings.logger("line-protocol"), now: now)
 

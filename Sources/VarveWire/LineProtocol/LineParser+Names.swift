@@ -45,7 +45,7 @@ extension LineParser {
   mutating func parseSeries(
     _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, final: Bool, hash: UInt64, entry: inout Int
   ) -> Outcome {
-    if series.memoryByteCount + tableCount * 1024 > options.seriesMemoryByteLimit { forget() }
+    if !mayRemember(series.memoryByteCount + tableCount * 1024) { forget() }
     if let known = shapes.read(start, end, classes) {
       entry = series.insert(start, known.byteCount, hash: hash, table: known.table, key: known.key)
       cursor = start + known.byteCount

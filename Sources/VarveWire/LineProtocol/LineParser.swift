@@ -30,6 +30,7 @@ struct LineParser: ~Copyable {
   var series = SeriesDictionary()
   /// What the store noted about the tag sets of `series`.
   private var memo = SeriesMemo()
+  private var memoryShare: SeriesMemoryShare
   var shapes = SeriesShapes()
   var lastEntry: Int32 = -1
   var predictedEntry: Int32 = -1
@@ -69,6 +70,7 @@ struct LineParser: ~Copyable {
   init(options: LineProtocolOptions) {
     precondition(options.lineByteLimit > 0 && options.batchRowLimit > 0, "limits are positive")
     self.options = options
+    memoryShare = SeriesMemoryShare(of: options.seriesMemory)
     tables = .allocate(capacity: 0)
     tail = .allocate(capacity: 0)
     cursor = UnsafePointer(tail)
@@ -306,9 +308,14 @@ struct LineParser: ~Copyable {
     if let batch = tables[table].take(memo: memo) { events.append(.batch(batch)) }
   }
 
+  mutating func mayRemember(_ byteCount: Int) -> Bool {
+    byteCount <= options.seriesMemoryByteLimit && memoryShare.covers(byteCount)
+  }
+
   /// Forgets all series and tables; what there is of rows is handed over.
   mutating func forget() {
     flush()
+    memoryShare.giveBack()
     series = SeriesDictionary()
     memo = SeriesMemo()
     shapes = SeriesShapes()

@@ -249,6 +249,29 @@ struct LineProtocolLineTests {
     }
   }
 
+  @Test func connectionsShareTheMemoryForSeries() {
+    let memory = SeriesMemory(byteLimit: 1_000_000)
+    var options = LineProtocolOptions.test
+    options.seriesMemory = memory
+    var parsers = (0..<4).map { _ in LineProtocolParser(options: options) }
+    var rows = 0
+    var mostHeld = 0
+    for i in 0..<20_000 {
+      parsers[i % 4].parse(Array("m,host=h\(i / 4) v=\(i)i\n".utf8), now: 1)
+      #expect(memory.byteCount <= 1_000_000)
+      mostHeld = max(mostHeld, parsers.reduce(0) { $0 + $1.heldByteCount })
+    }
+    // The common amount was used, and not gone beyond but for what each has in any case.
+    #expect(mostHeld > 800_000 && mostHeld < 1_000_000 + 4 * 70_000, "\(mostHeld) bytes")
+    for parser in parsers {
+      parser.finish(now: 1)
+      for event in parser.takeEvents() { if case .batch(let batch) = event { rows += batch.points.rowCount } }
+    }
+    #expect(rows == 20_000)
+    parsers.removeAll()
+    #expect(memory.byteCount == 0)
+  }
+
   @Test func whatIsRememberedOfSeriesIsBounded() {
     var options = LineProtocolOptions.test
     options.seriesMemoryByteLimit = 100_000
