@@ -72,7 +72,7 @@ let package = Package(
     .target(name: "VarveSimulator", dependencies: ["VarveCore", "VarveIO"], path: "Tests/VarveSimulator"),
     .testTarget(name: "LadderTests"),
     .testTarget(name: "VarveIOTests", dependencies: ["VarveCore", "VarveIO", "VarveSimulator"]),
-    .testTarget(name: "VarveFormatTests", dependencies: ["VarveCore", "VarveFormat"]),
+    .testTarget(name: "VarveFormatTests", dependencies: ["VarveCore", "VarveFormat", "CVarve"]),
     .testTarget(
       name: "VarveComputeTests", dependencies: ["VarveCore", "VarveCompute"], exclude: ["postgres-15-expected.txt"]),
     .testTarget(

@@ -1,14 +1,9 @@
 // Loops over words that writing a page stands on: with AVX2 where the processor has it, since what x86-64 has without
 // neither compares 64-bit integers in vectors nor counts leading zeros. The same results everywhere.
 #include "include/CVarve.h"
+#include "dispatch.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define SIGN (1ull << 63)
-
-#if defined(__x86_64__)
-#define AVX2 __attribute__((target("avx2,lzcnt")))
-#define HAS_AVX2 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("lzcnt"))
-#endif
 
 ALWAYS_INLINE cvarve_range range(const uint64_t *words, size_t count, uint64_t flip) {
   int64_t least = INT64_MAX, greatest = INT64_MIN;
@@ -24,13 +19,15 @@ ALWAYS_INLINE cvarve_range range(const uint64_t *words, size_t count, uint64_t f
   return (cvarve_range){(uint64_t)least ^ flip, (uint64_t)greatest ^ flip, high, low};
 }
 
-ALWAYS_INLINE cvarve_shape shape(const uint64_t *words, size_t count) {
+ALWAYS_INLINE cvarve_shape differences(const uint64_t *restrict words, size_t count, uint64_t *restrict out) {
   uint64_t step = words[1] - words[0], changes = 0, unsteady = 0;
   for (size_t i = 1; i < count; i++) {
     uint64_t difference = words[i] - words[i - 1];
     changes += difference != 0;
     unsteady |= difference ^ step;
+    out[i] = difference;
   }
+  out[0] = step;
   return (cvarve_shape){changes, unsteady};
 }
 
@@ -99,7 +96,13 @@ AVX2 static cvarve_range range_by_avx2(const uint64_t *words, size_t count, uint
   return range(words, count, flip);
 }
 
-AVX2 static cvarve_shape shape_by_avx2(const uint64_t *words, size_t count) { return shape(words, count); }
+AVX512 static cvarve_range range_by_avx512(const uint64_t *words, size_t count, uint64_t flip) {
+  return range(words, count, flip);
+}
+
+AVX2 static cvarve_shape differences_by_avx2(const uint64_t *words, size_t count, uint64_t *out) {
+  return differences(words, count, out);
+}
 
 AVX2 static void count_widths_by_avx2(
     const uint64_t *words, size_t count, uint64_t reference, int is_zigzag, uint32_t *counts) {
@@ -117,21 +120,32 @@ AVX2 static size_t split_by_avx2(
     const uint64_t *words, size_t count, uint64_t reference, unsigned shift, uint8_t *symbols, uint64_t *low) {
   return split(words, count, reference, shift, symbols, low);
 }
+
+AVX512 static cvarve_shape differences_by_avx512(const uint64_t *words, size_t count, uint64_t *out) {
+  return differences(words, count, out);
+}
+
+AVX512 static size_t split_by_avx512(
+    const uint64_t *words, size_t count, uint64_t reference, unsigned shift, uint8_t *symbols, uint64_t *low) {
+  return split(words, count, reference, shift, symbols, low);
+}
 #endif
 
 cvarve_range cvarve_range_of(const uint64_t *words, size_t count, int is_signed) {
   uint64_t flip = is_signed ? 0 : SIGN;
 #if defined(__x86_64__)
+  if (HAS_AVX512) return range_by_avx512(words, count, flip);
   if (HAS_AVX2) return range_by_avx2(words, count, flip);
 #endif
   return range(words, count, flip);
 }
 
-cvarve_shape cvarve_shape_of(const uint64_t *words, size_t count) {
+cvarve_shape cvarve_differences(const uint64_t *words, size_t count, uint64_t *out) {
 #if defined(__x86_64__)
-  if (HAS_AVX2) return shape_by_avx2(words, count);
+  if (HAS_AVX512) return differences_by_avx512(words, count, out);
+  if (HAS_AVX2) return differences_by_avx2(words, count, out);
 #endif
-  return shape(words, count);
+  return differences(words, count, out);
 }
 
 void cvarve_count_widths(
@@ -159,7 +173,17 @@ void cvarve_count_widest(
 size_t cvarve_split_words(
     const uint64_t *words, size_t count, uint64_t reference, unsigned shift, uint8_t *symbols, uint64_t *low) {
 #if defined(__x86_64__)
+  if (HAS_AVX512) return split_by_avx512(words, count, reference, shift, symbols, low);
   if (HAS_AVX2) return split_by_avx2(words, count, reference, shift, symbols, low);
 #endif
   return split(words, count, reference, shift, symbols, low);
+}
+
+void cvarve_gather(
+    const uint64_t *words, uint32_t start, const uint32_t *places, size_t count, uint64_t *out) {
+  for (size_t i = 0; i < count; i++) out[i] = words[places[i] - start];
+}
+
+void cvarve_bring_near(const uint64_t *words, uint32_t start, const uint32_t *places, size_t count) {
+  for (size_t i = 0; i < count; i++) __builtin_prefetch(words + (places[i] - start));
 }

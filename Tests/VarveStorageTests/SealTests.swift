@@ -11,7 +11,9 @@ import VarveStorage
       table: "t", identity: Identity(tags: ["h": "h\(host)"], time: time), fields: ["v": .double(value.bitPattern)])
   }
 
-  @Test(arguments: [[8191], [8192], [8193], [16_385], [8192, 1, 8192], [5000, 5000, 6384]])
+  @Test(arguments: [
+    [8191], [8192], [8193], [16_385], [8192, 1, 8192], [5000, 5000, 6384], [12_288, 12_289], [3, 30_000, 8640, 2],
+  ])
   func fullRowBlocksKeepTheirLastRows(rowCounts: [Int]) throws {
     let store = try Store.open(Run.options(SimulatedFileSystem(), ManualClock()))
     var model = Model()
@@ -21,6 +23,9 @@ import VarveStorage
       for row in rows { model.write(row) }
     }
     try store.sealAll()
+    #expect(try Model.reading(store) == model)
+    // Blocks of chunks, as they are read, are blocks again, but where a series goes on in the next.
+    try store.compactAll()
     #expect(try Model.reading(store) == model)
   }
 

@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "CVarveLanes.h"
 #include "CVarveMath.h"
 #include "CVarveNumber.h"
+#include "CVarveSymbols.h"
 #include "CVarveThread.h"
 #include "CVarveWords.h"
 

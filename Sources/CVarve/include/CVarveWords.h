@@ -20,8 +20,9 @@ typedef struct {
   uint64_t changes, unsteady;
 } cvarve_shape;
 
-/// Of `count` words, at least two.
-cvarve_shape cvarve_shape_of(const uint64_t *words, size_t count);
+/// Of at least two words. Each word's difference from the one before goes to `out`; the first word's is made equal to the
+/// second's.
+cvarve_shape cvarve_differences(const uint64_t *words, size_t count, uint64_t *out);
 
 /// Counts how many of at most 65,535 residuals, word - reference (mod 2^64) and zigzag or not, are 0 … 64 bits wide.
 void cvarve_count_widths(
@@ -36,5 +37,12 @@ void cvarve_count_widest(
 /// bits; symbols from 15 on become 15 with low bits 0. Answers how many those are. Without a shift `low` is untouched.
 size_t cvarve_split_words(
     const uint64_t *words, size_t count, uint64_t reference, unsigned shift, uint8_t *symbols, uint64_t *low);
+
+/// out[i] = words[places[i] - start].
+void cvarve_gather(
+    const uint64_t *words, uint32_t start, const uint32_t *places, size_t count, uint64_t *out);
+
+/// Has the processor fetch what `cvarve_gather` will read, and does not wait for it.
+void cvarve_bring_near(const uint64_t *words, uint32_t start, const uint32_t *places, size_t count);
 
 #endif

@@ -46,11 +46,9 @@ package struct ByteWriter: Sendable {
 
   /// Appends `count` bytes that `fill` writes; they are zero before.
   package mutating func append(uninitialized count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
-    bytes += [UInt8](unsafeUninitializedCapacity: count) { room, written in
-      room.update(repeating: 0)
-      fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(room)[..<count]))
-      written = count
-    }
+    let start = bytes.count
+    bytes.append(contentsOf: repeatElement(0, count: count))
+    bytes.withUnsafeMutableBytes { fill(UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
   }
 
   /// Appends what `fill` writes into room for `byteCountLimit` bytes; it answers how many it wrote.

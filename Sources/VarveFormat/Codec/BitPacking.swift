@@ -5,6 +5,7 @@
 // same along a row, and a plain loop over the lanes vectorises. Widths above 32 are two packings: the low 32 bits
 // of all values, then what is above. Fewer than 1,024 values are one stream of bits, least bit first.
 
+import CVarve
 import VarveCore
 
 package enum BitPacking {
@@ -28,6 +29,18 @@ package enum BitPacking {
     }
   }
 
+  /// The same of values of at most 16 bits, of which the low `width` are packed.
+  static func pack(narrow values: UnsafePointer<UInt16>, count: Int, width: Int, into out: UnsafeMutableRawPointer) {
+    guard width > 0 else { return }
+    guard count != vectorValueCount else { return cvarve_pack_lanes(values, UInt32(width), out) }
+    let mask = (1 as UInt64) << UInt64(width) - 1
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { wide in
+      guard let base = wide.baseAddress else { return }
+      for i in 0..<count { base[i] = UInt64(values[i]) & mask }
+      packStream(base, count: count, width: width, into: out)
+    }
+  }
+
   /// The opposite. `packed` has `byteCount(count:width:)` readable bytes; `width` is 0 to 64.
   package static func unpack(
     _ packed: UnsafeRawPointer, count: Int, width: Int, into out: UnsafeMutablePointer<UInt64>
@@ -37,9 +50,9 @@ package enum BitPacking {
     } else if count != vectorValueCount {
       unpackStream(packed, count: count, width: width, into: out)
     } else if width <= 32 {
-      unpackLanes(packed, width: width, into: out)
+      cvarve_unpack_lanes(packed, UInt32(width), out)
     } else {
-      unpackLanes(packed, width: 32, into: out)
+      cvarve_unpack_lanes(packed, 32, out)
       orLanes(packed + byteCount(count: vectorValueCount, width: 32), width: width - 32, into: out)
     }
   }
@@ -99,10 +112,6 @@ package enum BitPacking {
         }
       }
     }
-  }
-
-  private static func unpackLanes(_ packed: UnsafeRawPointer, width: Int, into out: UnsafeMutablePointer<UInt64>) {
-    forEachRow(packed, width: width) { row, lane, value in out[row &* laneCount &+ lane] = UInt64(value) }
   }
 
   private static func orLanes(_ packed: UnsafeRawPointer, width: Int, into out: UnsafeMutablePointer<UInt64>) {

@@ -30,19 +30,17 @@ package enum IntegerCodec {
   ) -> ValueCodec {
     let count = words.count
     guard count > 0, let base = words.baseAddress else { return .packed }
-    let shape = shape(base, count)
-    if shape.runCount == 1 {
+    let first = Differences(base, count)
+    if first.runCount == 1 {
       out.append(zigzag: Int64(bitPattern: base[0]))
       return .constant
     }
-    if shape.isArithmetic {
+    if first.areEqual {
       out.append(zigzag: Int64(bitPattern: base[0]))
       out.append(zigzag: Int64(bitPattern: base[1] &- base[0]))
       return .arithmetic
     }
 
-    let first = Differences(base, count)
-    var second: Differences?
     var codec = ValueCodec.packed
     let plainSize = sampleSize(base, count)
     var size = plainSize
@@ -57,30 +55,38 @@ package enum IntegerCodec {
     // What packs far wider is not what an entropy stage makes smaller.
     let near = size + size / 2
     let isSplit = effort == .smallest && nesting != .withinSplit
-    if codec == .deltaOfDelta || isSplit && secondSize <= near { second = Differences(first.words.base, count) }
-    defer { withExtendedLifetime((first, second)) {} }
+    defer { withExtendedLifetime(first) {} }
 
-    var best = ByteWriter(reserving: size + 64)
-    if codec != .packed { best.append(zigzag: Int64(bitPattern: first.base)) }
-    if codec == .deltaOfDelta, let second {
-      best.append(zigzag: Int64(bitPattern: second.base))
-      appendVectors(second.words.base, count, to: &best)
-    } else {
-      appendVectors(codec == .packed ? base : UnsafePointer(first.words.base), count, to: &best)
-    }
-
-    // A run costs at least its length and value: with few of them a closer look is worth its time.
-    if nesting == .outermost && shape.runCount <= count / 3 {
-      var runs = ByteWriter()
-      appendRuns(base, count, runCount: shape.runCount, effort: effort, to: &runs)
-      if runs.count < best.count { (codec, best) = (.runs, runs) }
-    }
-    if isSplit {
-      var split = ByteWriter(reserving: size + 64)
-      let orders = [(0, plainSize), (1, deltaSize), (2, secondSize)].filter { $0.1 <= near }.map(\.0)
-      if appendSplit(words, first, second ?? first, orders, below: best.count, to: &split), split.count < best.count {
-        (codec, best) = (.split, split)
+    func packed() -> ByteWriter {
+      var out = ByteWriter(reserving: size + 64)
+      if codec != .packed { out.append(zigzag: Int64(bitPattern: first.base)) }
+      if codec == .deltaOfDelta {
+        let second = Differences(first.words.base, count)
+        out.append(zigzag: Int64(bitPattern: second.base))
+        withExtendedLifetime(second) { appendVectors(second.words.base, count, to: &out) }
+      } else {
+        appendVectors(codec == .packed ? base : UnsafePointer(first.words.base), count, to: &out)
       }
+      return out
+    }
+    let orders = [(0, plainSize), (1, deltaSize), (2, secondSize)].filter { $0.1 <= near }.map(\.0)
+    var best: ByteWriter
+    let split = isSplit ? self.split(base, count, first, orders, below: size) : nil
+    if let split, split.packed == codec, split.out.count <= split.packedByteCount {
+      // Packed vectors cannot be smaller: they need not be written to be seen to lose.
+      (codec, best) = (.split, split.out)
+    } else {
+      best = packed()
+      // The sample may have promised too small vectors.
+      let again = split == nil && isSplit && best.count > size
+      let split = again ? self.split(base, count, first, orders, below: best.count) : split
+      if let split, split.out.count < best.count { (codec, best) = (.split, split.out) }
+    }
+    // A run costs at least its length and value: with few of them a closer look is worth its time.
+    if nesting == .outermost && first.runCount <= count / 3 {
+      var runs = ByteWriter()
+      appendRuns(base, count, runCount: first.runCount, effort: effort, to: &runs)
+      if runs.count < best.count { (codec, best) = (.runs, runs) }
     }
     if best.count >= count * 8 {
       codec = .raw
@@ -97,25 +103,26 @@ package enum IntegerCodec {
     }
   }
 
-  private static func shape(_ base: UnsafePointer<UInt64>, _ count: Int) -> (runCount: Int, isArithmetic: Bool) {
-    guard count > 1 else { return (1, true) }
-    let shape = cvarve_shape_of(base, count)
-    return (Int(shape.changes) + 1, shape.unsteady == 0)
-  }
-
   /// Differences from the word before. The first is made equal to the second by a base of its own, so that the
   /// start of a counter or clock is not an outlier.
   private struct Differences {
     let words: Buffer<UInt64>
     let base: UInt64
+    /// Stretches of equal source words.
+    let runCount: Int
+    let areEqual: Bool
 
     init(_ source: UnsafePointer<UInt64>, _ count: Int) {
       words = Buffer<UInt64>(capacity: count)
       words.count = count
-      let out = words.base
-      for i in stride(from: 1, to: count, by: 1) { out[i] = source[i] &- source[i &- 1] }
-      out[0] = count > 1 ? out[1] : 0
-      base = source[0] &- out[0]
+      guard count > 1 else {
+        words.base[0] = 0
+        (base, runCount, areEqual) = (source[0], 1, true)
+        return
+      }
+      let shape = cvarve_differences(source, count, words.base)
+      base = source[0] &- words.base[0]
+      (runCount, areEqual) = (Int(shape.changes) + 1, shape.unsteady == 0)
     }
   }
 
@@ -146,40 +153,70 @@ package enum IntegerCodec {
     }
     return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: size) { held in
       guard let words = held.baseAddress else { return Int.max }
-      for k in 1..<size { words[k] = base[k] &- base[k &- 1] }
-      words[0] = words[1]
+      _ = cvarve_differences(base, size, words)
       let start = PackedVector.plan(words, count: size).byteCount
       let middle = base + count / 2 / size * size
-      for k in 0..<size { words[k] = middle[k] &- middle[k &- 1] }
+      _ = cvarve_differences(middle, size, words)
+      words[0] = middle[0] &- middle[-1]
       return (start + PackedVector.plan(words, count: size).byteCount) * count / (2 * size)
     }
   }
 
-  /// A split stream of the words or of their differences, whichever of `orders` a sample finds smallest; false, and
-  /// nothing written, if it finds none below `limit`.
-  private static func appendSplit(
-    _ words: Words, _ first: Differences, _ second: Differences, _ orders: [Int], below limit: Int,
-    to out: inout ByteWriter
-  ) -> Bool {
-    guard let base = words.baseAddress else { return false }
-    let count = words.count
-    let sources = [base, UnsafePointer(first.words.base), UnsafePointer(second.words.base)]
+  private struct Split {
+    var out: ByteWriter
+    /// The codec of packed vectors of the words that were cut, and what those take at least.
+    var packed: ValueCodec
+    var packedByteCount: Int
+  }
+
+  /// A split stream of the words or of their differences, whichever of `orders` a sample finds smallest; nil if it
+  /// finds none below `limit`.
+  private static func split(
+    _ base: UnsafePointer<UInt64>, _ count: Int, _ first: Differences, _ orders: [Int], below limit: Int
+  ) -> Split? {
     let n = min(BitPacking.vectorValueCount, count)
     let from = (count - n) / 2
     var order = 0
     var plan = SplitStream.Plan()
     for candidate in orders {
-      let other = SplitStream.plan(sources[candidate] + from, count: n)
+      let other: SplitStream.Plan
+      switch candidate {
+      case 0: other = SplitStream.plan(base + from, count: n)
+      case 1: other = SplitStream.plan(first.words.base + from, count: n)
+      default: other = splitPlan(differencesOf: first.words.base, from: from, count: n)
+      }
       if other.byteCount < plan.byteCount { (order, plan) = (candidate, other) }
     }
-    guard plan.byteCount < Int.max else { return false }
+    guard plan.byteCount < Int.max else { return nil }
     // A sample is only a sample: what it finds a little too large may still be smaller.
-    guard plan.byteCount * count / n < limit + limit / 8 else { return false }
+    guard plan.byteCount * count / n < limit + limit / 8 else { return nil }
+    var out = ByteWriter(reserving: limit + 64)
     out.append(byte: UInt8(plan.shift | order << 6))
     if order >= 1 { out.append(zigzag: Int64(bitPattern: first.base)) }
-    if order == 2 { out.append(zigzag: Int64(bitPattern: second.base)) }
-    SplitStream.append(sources[order], count: count, plan: plan, to: &out)
-    return true
+    let packedByteCount: Int
+    if order == 2 {
+      let second = Differences(first.words.base, count)
+      out.append(zigzag: Int64(bitPattern: second.base))
+      packedByteCount = withExtendedLifetime(second) {
+        SplitStream.append(second.words.base, count: count, plan: plan, to: &out)
+      }
+    } else {
+      let source = order == 0 ? base : UnsafePointer(first.words.base)
+      packedByteCount = SplitStream.append(source, count: count, plan: plan, to: &out)
+    }
+    return Split(out: out, packed: [.packed, .delta, .deltaOfDelta][order], packedByteCount: packedByteCount)
+  }
+
+  /// Of the differences `from ..< from + count`, and no more of them are made.
+  private static func splitPlan(
+    differencesOf base: UnsafePointer<UInt64>, from: Int, count: Int
+  ) -> SplitStream.Plan {
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { held in
+      guard let words = held.baseAddress, count > 1 else { return SplitStream.Plan() }
+      _ = cvarve_differences(base + from, count, words)
+      if from > 0 { words[0] = base[from] &- base[from - 1] }
+      return SplitStream.plan(words, count: count)
+    }
   }
 
   private static func appendVectors(_ base: UnsafePointer<UInt64>, _ count: Int, to out: inout ByteWriter) {

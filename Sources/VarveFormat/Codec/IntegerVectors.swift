@@ -1,6 +1,7 @@
 // An integer stream a vector of 1,024 at a time, so that whoever aggregates never holds more than what fits the first
 // cache. The whole-stream reader stands on it too.
 
+import CVarve
 import VarveCore
 
 struct IntegerVectors {
@@ -73,8 +74,11 @@ struct IntegerVectors {
   mutating func next(into out: UnsafeMutablePointer<UInt64>) throws -> Int {
     let n = min(BitPacking.vectorValueCount, remaining)
     guard n > 0 else { return 0 }
+    // What is still to be added to every word.
+    var reference: UInt64 = 0
     switch source {
-    case .packed: try PackedVector.read(n, from: &reader, into: out)
+    case .packed where order == 0: try PackedVector.read(n, from: &reader, into: out)
+    case .packed: reference = try PackedVector.read(lessReference: n, from: &reader, into: out)
     case .split(let vectors):
       if order == 1, let last = vectors.sumUp(from: position, n, base: sum, into: out) {
         sum = last
@@ -84,20 +88,10 @@ struct IntegerVectors {
       vectors.read(from: position, n, into: out)
     case .whole(let words): out.update(from: words.base + position, count: n)
     }
-    if order == 2 { differenceSum = Self.sumUp(out, n, from: differenceSum) }
-    if order >= 1 { sum = Self.sumUp(out, n, from: sum) }
+    if order == 2 { differenceSum = cvarve_sum_up(out, n, reference, differenceSum) }
+    if order >= 1 { sum = cvarve_sum_up(out, n, order == 1 ? reference : 0, sum) }
     position += n
     return n
-  }
-
-  @inline(__always)
-  private static func sumUp(_ words: UnsafeMutablePointer<UInt64>, _ count: Int, from base: UInt64) -> UInt64 {
-    var sum = base
-    for i in 0..<count {
-      sum = sum &+ words[i]
-      words[i] = sum
-    }
-    return sum
   }
 }
 
@@ -179,14 +173,7 @@ struct SplitVectors {
   /// As `read`, summed up from `base` on the way; nil, and nothing done, where the words need more than that.
   func sumUp(from start: Int, _ count: Int, base: UInt64, into out: UnsafeMutablePointer<UInt64>) -> UInt64? {
     guard shift == 0, positions.count == 0 else { return nil }
-    let symbols = symbols.base + start
-    let reference = reference
-    var sum = base
-    for i in 0..<count {
-      sum = sum &+ (UInt64(symbols[i]) &+ reference)
-      out[i] = sum
-    }
-    return sum
+    return cvarve_sum_up_symbols(symbols.base + start, count, reference, base, out)
   }
 
   private func firstException(at start: Int) -> Int {

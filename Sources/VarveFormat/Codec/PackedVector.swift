@@ -19,6 +19,8 @@ package enum PackedVector {
     var isZigzag = false
     var width = 0
     var exceptionCount = 0
+    /// Whether residuals have 16 bits at most.
+    var isNarrow = false
     /// Close to what `append` writes; exceptions far apart may cost a byte more each.
     var byteCount = Int.max
   }
@@ -26,21 +28,30 @@ package enum PackedVector {
   /// The narrowest way to write `count` ≤ 1,024 words.
   static func plan(_ words: UnsafePointer<UInt64>, count: Int) -> Plan {
     guard count > 0 else { return Plan(byteCount: 0) }
-    let range = cvarve_range_of(words, count, 1)
+    let range = cvarve_extremes_of(words, count)
     let spread = range.greatest &- range.least
     let lowest = range.least
     // A vector of a bit or two a value has little to gain, and most are that narrow.
     if spread < 4 {
       let width = 64 - spread.leadingZeroBitCount
       return Plan(
-        reference: lowest, width: width,
+        reference: lowest, width: width, isNarrow: true,
         byteCount: 2 + ByteWriter.varintByteCount(Zigzag.encode(lowest))
           + BitPacking.byteCount(count: count, width: width))
     }
-    let plain = plan(words, count, range, reference: lowest, isZigzag: false)
     let middle = median(words, count)
-    let both = plan(words, count, range, reference: middle, isZigzag: true)
-    return both.byteCount < plain.byteCount ? both : plain
+    func better(_ narrow: UnsafePointer<UInt16>?) -> Plan {
+      let plain = plan(words, count, range, narrow, reference: lowest, isZigzag: false)
+      let both = plan(words, count, range, narrow, reference: middle, isZigzag: true)
+      return both.byteCount < plain.byteCount ? both : plain
+    }
+    guard spread < 1 << 15 else { return better(nil) }
+    // What is counted more than once is counted in a quarter of the memory.
+    return withUnsafeTemporaryAllocation(of: UInt16.self, capacity: count) { held in
+      guard let narrow = held.baseAddress else { return better(nil) }
+      cvarve_narrow(words, count, lowest, 0, narrow)
+      return better(narrow)
+    }
   }
 
   /// The median of nine words spread over the vector: robust against jumps, and cheap.
@@ -66,10 +77,11 @@ package enum PackedVector {
   }
 
   /// How many residuals have each width, from the widest one's down to where more than an eighth of them would be
-  /// exceptions; what is narrower may not be counted. Gives the widest one's.
+  /// exceptions; what is narrower may not be counted. Gives the widest one's. `narrow`: the words less the least, where
+  /// that leaves 15 bits.
   private static func countWidths(
-    _ words: UnsafePointer<UInt64>, _ count: Int, _ range: cvarve_range, _ reference: UInt64, _ isZigzag: Bool,
-    _ histogram: UnsafeMutablePointer<UInt32>
+    _ words: UnsafePointer<UInt64>, _ count: Int, _ range: cvarve_extremes, _ narrow: UnsafePointer<UInt16>?,
+    _ reference: UInt64, _ isZigzag: Bool, _ histogram: UnsafeMutablePointer<UInt32>
   ) -> Int {
     // Distances that are not so far wrap around nowhere: the ends of the range are the farthest.
     if range.greatest &- range.least < 1 << 62 {
@@ -78,7 +90,15 @@ package enum PackedVector {
       let widest = 64 - farthest.leadingZeroBitCount
       if widest >= 3 {
         // Nearly always this is far enough down.
-        cvarve_count_widest(words, count, reference, isZigzag ? 1 : 0, UInt32(widest), histogram + (widest - 2))
+        if let narrow {
+          let middle = UInt16(truncatingIfNeeded: reference &- range.least)
+          let heights = cvarve_count_heights(narrow, count, middle, isZigzag ? 1 : 0, UInt32(widest))
+          histogram[widest] = heights.first
+          histogram[widest - 1] = heights.second - heights.first
+          histogram[widest - 2] = heights.third - heights.second
+        } else {
+          cvarve_count_widest(words, count, reference, isZigzag ? 1 : 0, UInt32(widest), histogram + (widest - 2))
+        }
         if Int(histogram[widest] + histogram[widest - 1] + histogram[widest - 2]) * 8 > count { return widest }
       }
     }
@@ -89,14 +109,15 @@ package enum PackedVector {
   }
 
   private static func plan(
-    _ words: UnsafePointer<UInt64>, _ count: Int, _ range: cvarve_range, reference: UInt64, isZigzag: Bool
+    _ words: UnsafePointer<UInt64>, _ count: Int, _ range: cvarve_extremes, _ narrow: UnsafePointer<UInt16>?,
+    reference: UInt64, isZigzag: Bool
   ) -> Plan {
     let headerByteCount = 2 + ByteWriter.varintByteCount(Zigzag.encode(reference))
     return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 65) { held in
       guard let histogram = held.baseAddress else { return Plan() }
-      let widest = countWidths(words, count, range, reference, isZigzag, histogram)
+      let widest = countWidths(words, count, range, narrow, reference, isZigzag, histogram)
       var best = Plan(
-        reference: reference, isZigzag: isZigzag, width: widest, exceptionCount: 0,
+        reference: reference, isZigzag: isZigzag, width: widest, exceptionCount: 0, isNarrow: narrow != nil,
         byteCount: headerByteCount + BitPacking.byteCount(count: count, width: widest))
       var exceptions = 0
       var width = widest
@@ -122,6 +143,7 @@ package enum PackedVector {
     out.append(byte: UInt8(plan.width) | (plan.isZigzag ? 0x80 : 0))
     out.append(zigzag: Int64(bitPattern: plan.reference))
     out.append(varint: UInt64(plan.exceptionCount))
+    guard !plan.isNarrow else { return appendNarrow(words, count, plan, to: &out) }
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { residuals in
       guard let base = residuals.baseAddress else { return }
       for i in 0..<count { base[i] = residual(words[i], plan.reference, plan.isZigzag) }
@@ -144,8 +166,38 @@ package enum PackedVector {
     }
   }
 
+  private static func appendNarrow(
+    _ words: UnsafePointer<UInt64>, _ count: Int, _ plan: Plan, to out: inout ByteWriter
+  ) {
+    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 2 * count) { held in
+      guard let residuals = held.baseAddress else { return }
+      cvarve_narrow(words, count, plan.reference, plan.isZigzag ? 1 : 0, residuals)
+      out.append(uninitialized: BitPacking.byteCount(count: count, width: plan.width)) { raw in
+        guard let target = raw.baseAddress else { return }
+        BitPacking.pack(narrow: residuals, count: count, width: plan.width, into: target)
+      }
+      guard plan.exceptionCount > 0 else { return }
+      let places = residuals + count
+      var previous: UInt16 = 0
+      for k in 0..<cvarve_find_wide(residuals, count, UInt32(plan.width), places) {
+        out.append(varint: UInt64(places[k] - previous))
+        out.append(varint: UInt64(residuals[Int(places[k])]) &>> UInt64(plan.width))
+        previous = places[k]
+      }
+    }
+  }
+
   /// Reads `count` ≤ 1,024 words. Total.
   static func read(_ count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>) throws {
+    let reference = try read(lessReference: count, from: &reader, into: out)
+    guard reference != 0 else { return }
+    for i in 0..<count { out[i] = out[i] &+ reference }
+  }
+
+  /// The same without the addition of the reference that it answers: whoever sums up adds it on the way. Total.
+  static func read(
+    lessReference count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
+  ) throws -> UInt64 {
     let head = try reader.readByte()
     let width = Int(head & 0x7F)
     guard width <= 64 else { throw VarveError(.corruption, "a packed vector is \(width) bits wide") }
@@ -169,11 +221,9 @@ package enum PackedVector {
       at += distance
       out[at] |= try reader.readVarint() &<< UInt64(width)
     }
-    if head & 0x80 != 0 {
-      for i in 0..<count { out[i] = Zigzag.decode(out[i]) &+ reference }
-    } else if reference != 0 {
-      for i in 0..<count { out[i] = out[i] &+ reference }
-    }
+    guard head & 0x80 != 0 else { return reference }
+    for i in 0..<count { out[i] = Zigzag.decode(out[i]) }
+    return reference
   }
 
   /// The sum of the next `count` words as signed integers, over packed lanes and without the words; nil, and nothing

@@ -1,6 +1,7 @@
 // Values in, a page's bytes out. Everything in a page is decoded before it is handed over and compared bit by bit; what
 // does not come back is written in the plainest form, so a codec's bug costs room and never a value.
 
+import CVarve
 import VarveCore
 
 package enum PageEncoder {
@@ -142,21 +143,44 @@ package enum PageEncoder {
   private static func comesBack(
     _ values: Buffer<UInt64>, _ type: FieldType, _ codec: ValueCodec, _ body: [UInt8]
   ) -> Bool {
-    let back = Buffer<UInt64>(capacity: values.count)
-    return body.withUnsafeBytes { raw in
+    body.withUnsafeBytes { raw in
       var reader = ByteReader(raw)
       do {
-        try PageDecoder.decodeWords(codec, type: type, count: values.count, from: &reader, into: back.base)
-        try reader.expectEnd()
+        let isSame =
+          type != .float64 && type != .bool && codec != .dictionary
+          ? try comesBackByVectors(values, codec, &reader) : try comesBackAtOnce(values, type, codec, &reader)
+        return isSame && reader.isAtEnd
       } catch {
         // The codec cannot read what it wrote: the caller writes raw.
         return false
       }
-      var different: UInt64 = 0
-      let (read, written) = (back.base, values.base)
-      for i in 0..<values.count { different |= read[i] ^ written[i] }
-      return different == 0
     }
+  }
+
+  private static func comesBackAtOnce(
+    _ values: Buffer<UInt64>, _ type: FieldType, _ codec: ValueCodec, _ reader: inout ByteReader
+  ) throws -> Bool {
+    let back = Buffer<UInt64>(capacity: values.count)
+    try PageDecoder.decodeWords(codec, type: type, count: values.count, from: &reader, into: back.base)
+    return cvarve_memcmp(back.base, values.base, values.count * 8) == 0
+  }
+
+  /// As `PageDecoder` reads them, compared while they are in the first cache.
+  private static func comesBackByVectors(
+    _ values: Buffer<UInt64>, _ codec: ValueCodec, _ reader: inout ByteReader
+  ) throws -> Bool {
+    var vectors = try IntegerVectors(codec, count: values.count, .outermost, reader)
+    let isSame = try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: BitPacking.vectorValueCount) { held in
+      guard let back = held.baseAddress else { return false }
+      while vectors.remaining > 0 {
+        let written = values.base + vectors.position
+        let count = try vectors.next(into: back)
+        guard cvarve_memcmp(back, written, count * 8) == 0 else { return false }
+      }
+      return true
+    }
+    reader = vectors.reader
+    return isSame
   }
 
   private static func comesBack(_ page: [UInt8], _ column: FieldColumn, file: FileID, offset: Int) -> Bool {

@@ -63,6 +63,15 @@ package final class FieldColumnBuilder {
     words.count += order.count
   }
 
+  /// Makes room for `count` more words, all of rows with a value, which whoever calls writes there. Not for text.
+  package func appendWords(_ count: Int) -> UnsafeMutablePointer<UInt64> {
+    precondition(type != .text, "text is more than words")
+    states?.append(repeating: CellState.value.rawValue, count: count)
+    words.reserve(count)
+    words.count += count
+    return words.base + (words.count - count)
+  }
+
   package func appendAbsent(_ count: Int) {
     makeStates().append(repeating: CellState.absent.rawValue, count: count)
     words.append(repeating: 0, count: count)

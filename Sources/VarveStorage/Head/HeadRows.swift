@@ -39,6 +39,27 @@ struct HeadRows {
 
   var rowCount: Int { times.count }
 
+  /// The place in `order` behind the rows of the series at `place`: galloping, then bisecting.
+  func endOfSeries(at place: Int) -> Int {
+    firstPlace(notBelow: UInt64(series.base[Int(order.base[place])]) + 1, from: place)
+  }
+
+  /// The first place in `order` at or behind `start` whose series is not below `id`.
+  func firstPlace(notBelow id: UInt64, from start: Int) -> Int {
+    var low = start
+    var step = 1
+    while low + step < order.count, UInt64(series.base[Int(order.base[low + step])]) < id {
+      low += step
+      step *= 2
+    }
+    var high = min(low + step, order.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if UInt64(series.base[Int(order.base[middle])]) < id { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
   /// The fields of each block; nil where it has none of that id.
   func columns(_ ids: [ColumnID]) -> [[FieldColumn?]] { blocks.map { block in ids.map { block.field($0) } } }
 

@@ -20,28 +20,38 @@ package enum RowOrder {
       highest = max(highest, s)
     }
     let span = Int(highest - lowest) + 1
+    var areOrdered = false
     if span <= count * 4 + 1024 {
-      placeByCounting(series, lowest: lowest, span: span, into: order)
+      areOrdered = placeByCounting(series, times, lowest: lowest, span: span, into: order)
     } else {
       placeBySorting(series, into: order)
     }
-    sortEachSeriesByTime(series, times, order)
+    if !areOrdered { sortEachSeriesByTime(series, times, order) }
     return order
   }
 
+  /// Whether the rows of each series are in order of time.
   private static func placeByCounting(
-    _ series: UnsafeBufferPointer<UInt32>, lowest: UInt32, span: Int, into order: Buffer<UInt32>
-  ) {
+    _ series: UnsafeBufferPointer<UInt32>, _ times: UnsafeBufferPointer<Int64>, lowest: UInt32, span: Int,
+    into order: Buffer<UInt32>
+  ) -> Bool {
     let starts = Buffer<UInt32>(repeating: 0, count: span + 1)
     let start = starts.base
     for s in series { start[Int(s - lowest) + 1] += 1 }
     for i in 1...span { start[i] += start[i - 1] }
-    let out = order.base
+    let lastTimes = Buffer<Int64>(repeating: .min, count: span)
+    let (out, last) = (order.base, lastTimes.base)
+    var areOrdered = true
     for row in 0..<series.count {
-      let slot = Int(series[row] - lowest)
+      let slot = Int(series[row] &- lowest)
       out[Int(start[slot])] = UInt32(truncatingIfNeeded: row)
-      start[slot] += 1
+      start[slot] &+= 1
+      // Here rows are met as they lie in memory; behind, each would be looked for.
+      if times[row] < last[slot] { areOrdered = false }
+      last[slot] = times[row]
     }
+    withExtendedLifetime((starts, lastTimes)) {}
+    return areOrdered
   }
 
   /// For few rows over a wide range of ids.

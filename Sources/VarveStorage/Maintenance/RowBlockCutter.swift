@@ -21,15 +21,39 @@ struct RowBlockCutter {
   private var runs: [SeriesRun] = []
   private var times = Buffer<Int64>()
   private var builders: [FieldColumnBuilder] = []
+  /// A batch that is a block as it is, unless its last series goes on. Then nothing else is held.
+  private var whole: ScanBatch?
 
   init(_ fields: [(id: ColumnID, type: FieldType)]) {
     precondition(Self.rowCountLimit <= Limits.rowBlockRowCount, "a block has no more rows than the format allows")
     self.fields = fields
     stepRowCount = fields.contains { $0.type == .text } ? Self.textRowCount : Self.rowCountLimit
-    reset()
   }
 
   mutating func add(_ batch: ScanBatch, _ emit: (ScanBatch) throws -> Void) throws {
+    if let held = whole {
+      whole = nil
+      if held.runs.last?.series == batch.runs.first?.series { try take(held, emit) } else { try emit(held) }
+    }
+    if times.count > 0, let first = batch.runs.first, runs.last?.series != first.series, endsBlock(before: first) {
+      try flush(emit)
+    }
+    if times.count == 0, isBlock(batch) { whole = batch } else { try take(batch, emit) }
+  }
+
+  /// Whether copying the batch's rows would make one block of them all.
+  private func isBlock(_ batch: ScanBatch) -> Bool {
+    guard stepRowCount == Self.rowCountLimit, batch.count >= Self.blockRowCount, batch.count <= Self.rowCountLimit
+    else { return false }
+    var before = 0
+    for run in batch.runs {
+      if before > 0, Self.isBlock(before, before: run) { return false }
+      before += run.count
+    }
+    return true
+  }
+
+  private mutating func take(_ batch: ScanBatch, _ emit: (ScanBatch) throws -> Void) throws {
     var row = 0
     for run in batch.runs {
       if runs.last?.series != run.series, endsBlock(before: run) { try flush(emit) }
@@ -47,16 +71,20 @@ struct RowBlockCutter {
   }
 
   mutating func finish(_ emit: (ScanBatch) throws -> Void) throws {
+    if let whole { try emit(whole) }
+    whole = nil
     if times.count > 0 { try flush(emit) }
   }
 
   /// Whether the rows held are a block when another series follows.
-  private func endsBlock(before run: SeriesRun) -> Bool {
-    times.count >= Self.blockRowCount
-      || times.count >= Self.longSeriesRowCount && run.count >= Self.longSeriesRowCount
+  private func endsBlock(before run: SeriesRun) -> Bool { Self.isBlock(times.count, before: run) }
+
+  private static func isBlock(_ rowCount: Int, before run: SeriesRun) -> Bool {
+    rowCount >= blockRowCount || rowCount >= longSeriesRowCount && run.count >= longSeriesRowCount
   }
 
   private mutating func append(_ batch: ScanBatch, rows: Range<Int>, series: SeriesID) {
+    if times.count == 0 { begin() }
     if let last = runs.last, last.series == series {
       runs[runs.count - 1] = SeriesRun(series: series, count: last.count + rows.count)
     } else {
@@ -69,7 +97,7 @@ struct RowBlockCutter {
   /// Hands out the rows held, but for the last `kept`, which are all of one series.
   private mutating func flush(_ emit: (ScanBatch) throws -> Void, keeping kept: Int = 0) throws {
     let held = ScanBatch(runs: runs, times: times, fields: builders.map { $0.finish() })
-    reset()
+    (runs, times, builders) = ([], Buffer(), [])
     guard kept > 0, let last = held.runs.last else { return try emit(held) }
     let count = held.count - kept
     append(held, rows: count..<held.count, series: last.series)
@@ -87,8 +115,7 @@ struct RowBlockCutter {
     try emit(ScanBatch(runs: runs, times: Buffer(held.times.span[..<count]), fields: fields))
   }
 
-  private mutating func reset() {
-    runs = []
+  private mutating func begin() {
     times = Buffer(capacity: Self.rowCountLimit)
     builders = fields.map { FieldColumnBuilder(type: $0.type, capacity: Self.rowCountLimit) }
   }

@@ -52,10 +52,12 @@ struct SortedPartition {
   private static func batchesAtOnce(_ fieldCount: Int) -> Int { min(8, max(1, 256 / max(1, fieldCount))) }
 
   private static func seriesCount(_ rows: HeadRows) -> Int {
-    let (order, series) = (rows.order.base, rows.series.base)
-    var count = rows.rowCount > 0 ? 1 : 0
-    for place in stride(from: 1, to: rows.rowCount, by: 1)
-    where series[Int(order[place])] != series[Int(order[place - 1])] { count += 1 }
+    var count = 0
+    var place = 0
+    while place < rows.rowCount {
+      place = rows.endOfSeries(at: place)
+      count += 1
+    }
     return count
   }
 

@@ -1,6 +1,7 @@
 // Rows of head blocks. Their sorted order is searched for each wanted series, so that one series of many costs what
 // that series has.
 
+import CVarve
 import VarveCore
 
 final class HeadBlockSource: RowSource {
@@ -118,8 +119,7 @@ final class HeadBlockSource: RowSource {
       guard let found = findWanted(list) else { return nil }
       start = found
     }
-    let series = rows.series.base[Int(order.base[start])]
-    let end = lowerBound(UInt64(series) + 1, from: start)
+    let end = rows.endOfSeries(at: start)
     position = end
     return start..<end
   }
@@ -127,7 +127,7 @@ final class HeadBlockSource: RowSource {
   private func findWanted(_ list: [SeriesID]) -> Int? {
     while wanted < list.count, position < order.count {
       let target = list[wanted].rawValue
-      let place = lowerBound(UInt64(target), from: position)
+      let place = rows.firstPlace(notBelow: UInt64(target), from: position)
       guard place < order.count else { return nil }
       let found = rows.series.base[Int(order.base[place])]
       if found == target {
@@ -141,43 +141,77 @@ final class HeadBlockSource: RowSource {
     return nil
   }
 
-  /// First place at or behind `start` whose series is not below `series`: galloping, then bisecting.
-  private func lowerBound(_ series: UInt64, from start: Int) -> Int {
-    var low = start
-    var step = 1
-    while low + step < order.count, UInt64(rows.series.base[Int(order.base[low + step])]) < series {
-      low += step
-      step *= 2
-    }
-    var high = min(low + step, order.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if UInt64(rows.series.base[Int(order.base[middle])]) < series { low = middle + 1 } else { high = middle }
-    }
-    return low
+  /// A stretch of rows of one of several batches.
+  private struct Piece {
+    var batch: Int
+    var stretch: HeadRows.Stretch
   }
 
   /// Block by block for all batches together.
   private func gathered(_ batches: [Taken]) -> [ScanBatch] {
     let stretches = batches.map { rows.stretches(of: $0.rows.span) }
-    let most = stretches.map(\.count).max() ?? 0
+    var pieces: [Piece] = []
+    for k in 0..<(stretches.map(\.count).max() ?? 0) {
+      for (batch, held) in stretches.enumerated() where k < held.count {
+        pieces.append(Piece(batch: batch, stretch: held[k]))
+      }
+    }
     var columns = [[FieldColumn]](repeating: [], count: batches.count)
     for (index, field) in selection.fields.enumerated() {
       let builders = batches.map { FieldColumnBuilder(type: field.type, capacity: $0.rows.count) }
-      for k in 0..<most {
-        for (batch, builder) in builders.enumerated() where k < stretches[batch].count {
-          let stretch = stretches[batch][k]
+      if !gatherWords(index, batches, pieces, into: builders) {
+        for piece in pieces {
+          let (builder, stretch) = (builders[piece.batch], piece.stretch)
           guard let column = fields[stretch.block][index] else {
             builder.appendAbsent(stretch.places.count)
             continue
           }
-          let order = UnsafeBufferPointer(rebasing: batches[batch].rows.span[stretch.places])
+          let order = UnsafeBufferPointer(rebasing: batches[piece.batch].rows.span[stretch.places])
           builder.append(column, order: order, start: stretch.start)
         }
       }
       for (batch, builder) in builders.enumerated() { columns[batch].append(builder.finish()) }
     }
     return zip(batches, columns).map { ScanBatch(runs: $0.runs, times: $0.times, fields: $1) }
+  }
+
+  /// Where every row has a value that is a word: without a look at each column for each of its many pieces. False, and
+  /// nothing done, elsewhere.
+  private func gatherWords(
+    _ index: Int, _ batches: [Taken], _ pieces: [Piece], into builders: [FieldColumnBuilder]
+  ) -> Bool {
+    guard selection.fields[index].type != .text else { return false }
+    // Held by the blocks, and those by `rows`.
+    var words: [UnsafePointer<UInt64>] = []
+    for block in fields {
+      guard let column = block[index], column.states == nil else { return false }
+      words.append(UnsafePointer(column.words.base))
+    }
+    let places = batches.map { UnsafePointer($0.rows.base) }
+    let targets = zip(batches, builders).map { batch, builder in builder.appendWords(batch.rows.count) }
+    for (index, piece) in pieces.enumerated() {
+      let first = piece.stretch.places.lowerBound
+      // The first piece of several batches brings near what all of them need, as far as those are neighbours: the lines
+      // of the first and of the last.
+      if index == 0 || piece.batch <= pieces[index - 1].batch {
+        for other in [piece, lastBeside(index, pieces)] {
+          cvarve_bring_near(
+            words[other.stretch.block], UInt32(other.stretch.start),
+            places[other.batch] + other.stretch.places.lowerBound, other.stretch.places.count)
+        }
+      }
+      cvarve_gather(
+        words[piece.stretch.block], UInt32(piece.stretch.start), places[piece.batch] + first,
+        piece.stretch.places.count, targets[piece.batch] + first)
+    }
+    return true
+  }
+
+  /// The last of the pieces from `index` on whose batches ascend.
+  private func lastBeside(_ index: Int, _ pieces: [Piece]) -> Piece {
+    var last = index
+    while last + 1 < pieces.count, pieces[last + 1].batch > pieces[last].batch { last += 1 }
+    return pieces[last]
   }
 
   /// As `gathered`, where identities repeat: the last write of each field counts.

@@ -58,7 +58,8 @@ import VarveCore
         }
         symbols[Int.random(in: 0..<count, using: &g)] = rare
         var out = ByteWriter()
-        NibbleEntropy.append(symbols, count: count, to: &out)
+        let counts = (0..<UInt8(NibbleEntropy.symbolCount)).map { s in UInt32(symbols.count { $0 == s }) }
+        NibbleEntropy.append(symbols, count: count, counts: counts, to: &out)
         var back = [UInt8](repeating: 0xAA, count: count)
         try withReader(out.bytes) { reader in
           try back.withUnsafeMutableBufferPointer { room in
