@@ -309,4 +309,50 @@ import VarveSimulator
     #expect(CompactionPicker.generations(of: chunks(store)).count == 1)
     try check()
   }
+
+  /// Who asks for all gets what there is room for, and is told of the rest.
+  @Test func whatThereIsNoRoomForIsLeftAndTheOthersAreDone() throws {
+    let day: Int64 = 86_400_000_000_000
+    func noise(_ number: Int) -> Cell { .integer(Int64(bitPattern: UInt64(number) &* 0x9E37_79B9_7F4A_7C15)) }
+    for number in 0..<2 {
+      let large = (0..<3000).map { row($0 % 3, day + Int64($0 + number), ["v": noise($0)]) }
+      try seal([row(0, Int64(number), ["v": noise(1)])] + large + [row(0, 2 * day + Int64(number), ["v": noise(2)])])
+    }
+    let expected = try Model.reading(store)
+    let largest = try #require(chunks().map(\.byteCount).max())
+    let used = disk.paths.reduce(0) { $0 + (disk.contents($1)?.count ?? 0) }
+    disk.set(capacity: used + largest + 2 * store.options.segmentByteCount)
+    let error = #expect(throws: VarveError.self) { try store.compactAll() }
+    #expect(error?.code == .diskFull && error?.place == "/sim/db/chunks")
+    #expect(error?.message.hasSuffix("; 2 partitions were compacted, 1 are left as they are: \"t\" 1") == true)
+    #expect(chunks().filter { $0.partition == 1 }.map(\.level) == [.sealed, .sealed])
+    #expect(chunks().filter { $0.partition != 1 }.map(\.level) == [.full, .full])
+    disk.releaseSpace()
+    try store.compactAll()
+    #expect(chunks().map(\.level) == [.full, .full, .full])
+    #expect(try Model.reading(store) == expected)
+  }
+
+  /// Partitions that cannot be compacted now cost a pass one look each.
+  @Test func aPassLooksAtEachPartitionOnce() throws {
+    let day: Int64 = 86_400_000_000_000
+    try seal((-20..<20).map { row(0, Int64($0) * day, ["v": .integer(1)]) })
+    let table = try #require(store.snapshot().table(named: "t")).id
+    var pass = CompactionPass(store)
+    var seen: [Int64] = []
+    while let task = store.pickCompaction(&pass) {
+      seen.append(task.partition.index)
+      #expect(store.postpone(task.partition, VarveError(.diskFull, "no room")) == (seen.count == 1))
+      pass.skip()
+    }
+    #expect(seen == Array(-20..<20))
+    pass = CompactionPass(store)
+    #expect(store.pickCompaction(&pass) == nil)
+    // A partition is stayed with until nothing is left to do there.
+    var whole = CompactionPass(store, table: table)
+    let first = try #require(store.pickFullCompaction(&whole))
+    #expect(try store.install(store.write(first)))
+    whole.didCompact()
+    #expect(store.pickFullCompaction(&whole)?.partition.index == -19)
+  }
 }

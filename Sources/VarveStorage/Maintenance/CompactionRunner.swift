@@ -53,7 +53,7 @@ final class CompactionRunner: Sendable {
   func join() { thread.read { $0 }?.join() }
 
   /// Compacts the table (nil: all) whole, and waits for it. `check` is called now and then, and throws to end it. Throws
-  /// the first damage that was met, once everything else is done.
+  /// what was met first of damage and of want of room, once everything else is done.
   func compact(table: TableID?, check: () throws -> Void) throws {
     let request = Request(table: table)
     let isAccepted = gate.update { state in
@@ -73,12 +73,13 @@ final class CompactionRunner: Sendable {
   // MARK: - The thread
 
   private func run() {
+    var pass: CompactionPass?
     while true {
       switch nextTurn() {
       case .request(let request):
         let outcome = Result { try compactWhole(request) }.mapError(asVarveError)
         request.outcome.update { $0 = outcome }
-      case .step: step()
+      case .step: pass = step(pass ?? CompactionPass(store))
       case .stop:
         for request in gate.update({ state in state.requests }) {
           request.outcome.update { $0 = .failure(Self.closed) }
@@ -98,28 +99,38 @@ final class CompactionRunner: Sendable {
     }
   }
 
-  private func step() {
+  /// Does the next step of the pass; nil at its end. Where it had nothing to do, the next one waits a while.
+  private func step(_ begun: CompactionPass) -> CompactionPass? {
+    var pass = begun
     var partition: PartitionKey?
     do {
       let pacer = Pacer(store.options.clock, bytesPerSecond: store.options.compactionBytesPerSecond)
       let pick = {
-        let task = self.store.pickCompaction()
+        let task = self.store.pickCompaction(&pass)
         partition = task?.partition
         return task
       }
       let done = try store.compactOnce(
         pick, pace: { try self.pause(for: pacer.delayNanoseconds(behind: $0)) }, install: installed)
-      if done == nil { rest(Self.idleNanoseconds) }
+      guard done == nil else {
+        pass.didCompact()
+        return pass
+      }
+      if !pass.hasCompacted { rest(Self.idleNanoseconds) }
+      return nil
     } catch {
       let error = asVarveError(error)
-      switch error.code {
-      case .closed: return
-      case .corruption, .unsupportedVersion:
+      if error.code == .closed { return pass }
+      if error.isDamage {
+        pass.didMeetDamage()
         store.options.log(.error, "a chunk cannot be compacted, and is left as it is: \(error)")
-      default:
-        guard let partition, store.postpone(partition, error) else { return }
+        return pass
+      }
+      pass.skip()
+      if let partition, store.postpone(partition, error) {
         store.options.log(.warning, "a compaction failed; it is tried again later, others go on: \(error)")
       }
+      return pass
     }
   }
 

@@ -9,21 +9,30 @@ struct Postponements: Sendable {
     let until: Int64
     let nanoseconds: Int64
     let code: VarveError.Code
+
+    /// One that was due long ago and never met again says nothing of today.
+    func isForgotten(at now: Int64) -> Bool { now - until > nanoseconds }
   }
 
   private static let firstNanoseconds: Int64 = 30_000_000_000
   private static let longestNanoseconds: Int64 = 600_000_000_000
 
   private var entries: [PartitionKey: Entry] = [:]
+  /// When forgotten ones are next looked for.
+  private var nextCleanUp: Int64 = .min
 
   /// Puts the partition off from `now` on. Says whether that is news: want of room is once for all partitions, anything
   /// else once for each.
   mutating func add(_ key: PartitionKey, _ error: VarveError, now: Int64) -> Bool {
-    // One that was due long ago and never met again says nothing of today.
-    entries = entries.filter { now - $0.value.until <= $0.value.nanoseconds }
-    let known = entries[key]
+    if now >= nextCleanUp {
+      entries = entries.filter { !$0.value.isForgotten(at: now) }
+      nextCleanUp = now + Self.firstNanoseconds
+    }
+    let known = entries[key].flatMap { $0.isForgotten(at: now) ? nil : $0 }
     let isNews =
-      error.isWant ? !entries.values.contains { $0.code == error.code } : known.map { $0.code != error.code } ?? true
+      error.isWant
+      ? !entries.values.contains { $0.code == error.code && !$0.isForgotten(at: now) }
+      : known.map { $0.code != error.code } ?? true
     let nanoseconds = min(known.map { $0.nanoseconds * 2 } ?? Self.firstNanoseconds, Self.longestNanoseconds)
     entries[key] = Entry(until: now + nanoseconds, nanoseconds: nanoseconds, code: error.code)
     return isNews
@@ -33,6 +42,9 @@ struct Postponements: Sendable {
 
   mutating func remove(table: TableID) { entries = entries.filter { $0.key.table != table } }
 
-  /// Those that are put off at `now`.
-  func partitions(at now: Int64) -> Set<PartitionKey> { Set(entries.filter { now < $0.value.until }.keys) }
+  /// Whether the partition is put off at `now`.
+  func contains(_ key: PartitionKey, at now: Int64) -> Bool { entries[key].map { now < $0.until } ?? false }
+
+  /// How many are put off at `now`.
+  func count(at now: Int64) -> Int { entries.values.reduce(0) { $0 + (now < $1.until ? 1 : 0) } }
 }

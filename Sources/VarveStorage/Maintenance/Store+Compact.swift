@@ -44,50 +44,67 @@ extension Store {
 
   /// The next step of compaction that is due; nil if none is.
   package func pickCompaction() -> CompactionTask? {
-    let time = options.clock.monotonicNanoseconds()
-    let postponed = maintenance.withLock { $0.postponements.partitions(at: time) }
-    return pick(without: postponed) { table, state in
-      let now = options.clock.wallNanoseconds()
-      return { key, chunks, picker in
-        let end = PartitionSplit.range(key.index, width: table.partitionNanoseconds).upper
-        let isOver = now.subtractingReportingOverflow(self.options.compactionGraceNanoseconds)
-        let isClosed =
-          !isOver.overflow && end < isOver.partialValue && state.active.partitions[key] == nil
-          && state.sealing?.partitions[key] == nil
-        return picker.choose(chunks, isClosed: isClosed)
-      }
-    }
+    var pass = CompactionPass(self)
+    return pickCompaction(&pass)
   }
 
   /// The next step towards one generation of the smallest form in each partition of the table, whatever its age.
   package func pickFullCompaction(of id: TableID) -> CompactionTask? {
-    pick { table, _ in table.id == id ? { _, chunks, picker in picker.chooseWhole(chunks) } : nil }
+    var pass = CompactionPass(self, table: id)
+    return pickFullCompaction(&pass)
   }
 
-  private typealias Chooser = (PartitionKey, [ChunkMetadata], CompactionPicker) -> CompactionPicker.Choice?
+  /// The next step that is due from where the pass stands; nil at its end.
+  package func pickCompaction(_ pass: inout CompactionPass) -> CompactionTask? {
+    let time = options.clock.monotonicNanoseconds()
+    let postponements = maintenance.withLock { $0.postponements }
+    let now = options.clock.wallNanoseconds()
+    let isOver = now.subtractingReportingOverflow(options.compactionGraceNanoseconds)
+    return pick(&pass, isPostponed: { postponements.contains($0, at: time) }) { table, key, chunks, picker, state in
+      let end = PartitionSplit.range(key.index, width: table.partitionNanoseconds).upper
+      let isClosed =
+        !isOver.overflow && end < isOver.partialValue && state.active.partitions[key] == nil
+        && state.sealing?.partitions[key] == nil
+      return picker.choose(chunks, isClosed: isClosed)
+    }
+  }
+
+  /// The same of steps towards one generation of the smallest form, whatever the partition's age.
+  package func pickFullCompaction(_ pass: inout CompactionPass) -> CompactionTask? {
+    pick(&pass, isPostponed: { _ in false }) { _, _, chunks, picker, _ in picker.chooseWhole(chunks) }
+  }
 
   private func pick(
-    without postponed: Set<PartitionKey> = [], _ chooser: (TableSchema, Published) -> Chooser?
+    _ pass: inout CompactionPass, isPostponed: @escaping (PartitionKey) -> Bool,
+    _ choose: (TableSchema, PartitionKey, [ChunkMetadata], CompactionPicker, Published) -> CompactionPicker.Choice?
   ) -> CompactionTask? {
     let state = published.withLock { $0 }
     let unreadable = maintenance.withLock { $0.unreadableChunks }
-    for table in state.catalog.inOrder {
-      guard let choose = chooser(table, state), let partitions = state.chunks.byTable[table.id] else { continue }
-      let picker = CompactionPicker(
-        tombstones: state.tombstones.of(table.id), partitions: partitions.values.lazy.map { $0.map(\.metadata) },
-        isReadable: { !unreadable.contains($0.file) },
-        isPostponed: { postponed.contains(PartitionKey(table: $0.table, index: $0.partition)) })
-      for index in partitions.keys.sorted() {
-        let key = PartitionKey(table: table.id, index: index)
-        let chunks = partitions[index] ?? []
-        guard let choice = choose(key, chunks.map(\.metadata), picker) else { continue }
-        let chosen = Set(choice.chunks.map(\.file))
-        let inputs = chunks.filter { chosen.contains($0.metadata.file) }
-        return CompactionTask(
-          table: table, partition: key, inputs: inputs,
-          exclusions: inputs.map { state.tombstones.exclusions(for: $0.metadata) }, sequence: state.sequence,
-          isFull: choice.isFull)
+    while let key = pass.current {
+      guard let table = state.catalog.tables[key.table], let partitions = state.chunks.byTable[key.table],
+        let chunks = partitions[key.index]
+      else {
+        pass.skip()
+        continue
       }
+      let known = pass.picker.flatMap { $0.table == table.id ? $0.picker : nil }
+      let picker =
+        known
+        ?? CompactionPicker(
+          tombstones: state.tombstones.of(table.id), partitions: partitions.values.lazy.map { $0.map(\.metadata) },
+          isReadable: { !unreadable.contains($0.file) },
+          isPostponed: { isPostponed(PartitionKey(table: $0.table, index: $0.partition)) })
+      pass.picker = (table.id, picker)
+      guard let choice = choose(table, key, chunks.map(\.metadata), picker, state) else {
+        pass.skip()
+        continue
+      }
+      let chosen = Set(choice.chunks.map(\.file))
+      let inputs = chunks.filter { chosen.contains($0.metadata.file) }
+      return CompactionTask(
+        table: table, partition: key, inputs: inputs,
+        exclusions: inputs.map { state.tombstones.exclusions(for: $0.metadata) }, sequence: state.sequence,
+        isFull: choice.isFull)
     }
     return nil
   }
@@ -179,7 +196,7 @@ extension Store {
     let named = task.inputs.filter { error.place?.hasPrefix($0.path) ?? false }
     maintenance.withLock { maintenance in
       maintenance.statistics.compactionFailures += 1
-      guard [.corruption, .unsupportedVersion].contains(error.code) else { return }
+      guard error.isDamage else { return }
       for chunk in named.isEmpty ? task.inputs : named { maintenance.unreadableChunks.insert(chunk.metadata.file) }
     }
   }

@@ -24,35 +24,43 @@ extension Store {
     return try write(task, pace: pace)
   }
 
-  /// Makes each partition of the table (nil: of all tables) one generation of the smallest form. Chunks that cannot be
-  /// read stay as they are; the first one's error is thrown at the end.
+  /// Makes each partition of the table (nil: of all tables) one generation of the smallest form. Those for which there is
+  /// no room, or that cannot be read, stay as they are, and the others are done; then this throws what the first of them
+  /// failed with, and how many there are.
   package func compactWhole(
     _ table: TableID?, pace: (Int) throws -> Void, install: (CompactedChunks) throws -> Bool
   ) throws {
     retryUnreadableChunks()
-    var damage: VarveError?
-    for id in table.map({ [$0] }) ?? published.withLock({ $0.catalog.tables.keys.sorted() }) {
-      var isDone = false
-      while !isDone {
-        do {
-          isDone = try compactOnce({ pickFullCompaction(of: id) }, pace: pace, install: install) == nil
-        } catch let error as VarveError where [.corruption, .unsupportedVersion].contains(error.code) {
-          // A chunk is not picked again; behind anything else that is damaged nothing goes on.
-          if let failure { throw failure }
-          damage = damage ?? error
-        }
+    var pass = CompactionPass(self, table: table)
+    var outcome = CompactionOutcome()
+    while true {
+      var picked: PartitionKey?
+      let pick = {
+        let task = self.pickFullCompaction(&pass)
+        picked = task?.partition
+        return task
+      }
+      do {
+        guard let done = try compactOnce(pick, pace: pace, install: install) else { break }
+        outcome.done.insert(done.compacted.partition)
+        pass.didCompact()
+      } catch {
+        let error = asVarveError(error)
+        // Behind damage of anything but a chunk nothing goes on.
+        if let failure { throw failure }
+        guard let picked, ![.closed, .cancelled].contains(error.code) else { throw error }
+        outcome.leave(picked, error)
+        if error.isDamage { pass.didMeetDamage() } else { pass.skip() }
       }
     }
-    if let damage { throw damage }
+    if let error = outcome.error({ published.withLock { $0.catalog }.tables[$0]?.name }) { throw error }
   }
 
   /// Seals everything, compacts whole, and lets go of the log: on the calling thread, for closed directories and tests.
   package func compactAll(table: TableID? = nil, pace: (Int) throws -> Void = { _ in }) throws {
     try sealAll()
     let outcome = Result { try compactWhole(table, pace: pace) { try self.install($0) } }
-    if case .failure(let error) = outcome, ![.corruption, .unsupportedVersion].contains(asVarveError(error).code) {
-      throw error
-    }
+    if case .failure(let error) = outcome, !asVarveError(error).isDamage { throw error }
     try releaseLog()
     try outcome.get()
   }
