@@ -220,12 +220,13 @@ extension StoreOptions {
       case .interval(let milliseconds): .interval(milliseconds: max(1, milliseconds))
       case .off: .off
       }
-    // The head may hold twice this while it is sealed, the series index a quarter, pages and indexes of chunks what is
-    // said here; the rest is for queries and queues.
+    // The head may hold twice this while it is sealed, the series index a quarter, pages and indexes of chunks and a
+    // compaction what is said here; the rest is for queries and queues.
     sealByteCount = max(4 << 20, min(options.sealByteCount, budget / 4))
     seriesByteCount = budget / 4
     pageCacheByteCount = max(0, min(options.pageCacheByteCount ?? budget / 8, budget / 4))
     chunkIndexByteCount = budget / 32
+    compactionByteCount = budget / 32
     maxSeriesPerTable = options.maxSeriesPerTable
     compactsByItself = options.compaction
     compactionBytesPerSecond = max(1, options.compactionBytesPerSecond)

@@ -38,6 +38,9 @@ package struct StoreOptions: Sendable {
   package var compactionGraceNanoseconds: Int64 = 3_600_000_000_000
   /// Bytes a second that compaction writes at most.
   package var compactionBytesPerSecond = 64 << 20
+  /// Bytes that a compaction holds of the chunks that it merges, or what it cannot do without: for each of them a row
+  /// block's series and times, and pages as read.
+  package var compactionByteCount = 64 << 20
   /// Compaction ends a chunk file of this size, and goes on in another.
   package var compactedChunkByteCount = 1 << 30
   /// Rows with stamps further ahead of the wall clock are rejected.

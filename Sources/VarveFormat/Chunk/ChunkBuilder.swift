@@ -2,8 +2,8 @@
 //
 //   header · (series page · times page · field pages) per row block · summary pages · index · footer
 //
-// Memory held is the index, one block of summaries, and the pages of those before it; rows are gone once their bytes
-// are handed out.
+// Memory held is the index, one block of summaries, and the pages of those before it; rows and columns are gone once
+// their bytes are handed out.
 
 import VarveCore
 
@@ -21,94 +21,122 @@ package struct ChunkBuilder: Sendable {
   package private(set) var lastSeries: SeriesID?
 
   private var rowBlocks: [RowBlockEntry] = []
+  /// The row block whose columns are being taken.
+  private var current: RowBlockEntry?
   private var types: [ColumnID: FieldType] = [:]
   private var lastTime: Int64 = .min
   private var isFinished = false
   private var summaries: SummaryBuilder?
   private var summaryBlocks: [SummaryPages.Unplaced] = []
 
-  /// With `summaryStep` the chunk gets summaries, see `SummaryStep.choose`.
-  package init(identity: ChunkIdentity, effort: PageEffort = .light, summaryStep: SummaryStep? = nil) {
+  /// With `summaryStep` the chunk gets summaries, see `SummaryStep.choose`. `fieldCount`: columns that it may have.
+  package init(
+    identity: ChunkIdentity, effort: PageEffort = .light, summaryStep: SummaryStep? = nil, fieldCount: Int = 1
+  ) {
     precondition(
       summaryStep.map { $0.nanoseconds <= identity.partitionNanoseconds } ?? true,
       "a bucket is no wider than a partition")
     self.identity = identity
     self.effort = effort
-    summaries = summaryStep.map { SummaryBuilder($0) }
+    summaries = summaryStep.map { SummaryBuilder($0, fieldCount: fieldCount) }
   }
 
   /// The bytes of the next rows, which stand behind all rows before in order of (series, time), in the chunk's
   /// partition. A column keeps its type throughout. Fields that are absent in all rows take no room. Throws
   /// `.limitExceeded` if the strings of a page pass 1 GiB; the builder is then of no further use.
   package mutating func appendRowBlock(_ block: RowBlock) throws -> [UInt8] {
-    precondition(!isFinished, "a finished chunk takes no rows")
-    precondition(block.isWellFormed, "a row block is sorted by (series, time), each identity once")
-    let times = block.times.span
-    var (least, greatest) = (Int64.max, Int64.min)
-    for time in times {
-      least = min(least, time)
-      greatest = max(greatest, time)
-    }
+    var bytes = try beginRowBlock(runs: block.runs, times: block.times)
+    for (id, column) in block.fields { bytes += try appendField(id, column) }
+    try endRowBlock()
+    return bytes
+  }
+
+  /// The same in pieces, so that a row block of very many columns never is in memory whole: which rows come next; then
+  /// `appendField` for each column that they have, by id; then `endRowBlock`.
+  package mutating func beginRowBlock(runs: [SeriesRun], times: Buffer<Int64>) throws -> [UInt8] {
+    precondition(!isFinished && current == nil, "a chunk that is not finished takes one row block after the other")
+    precondition(
+      RowBlock(runs: runs, times: times, fields: []).isWellFormed,
+      "a row block is sorted by (series, time), each identity once")
+    let (least, greatest) = Self.bounds(times.span)
     for bound in [least, greatest] {
       precondition(
         ChunkIdentity.partition(of: bound, nanoseconds: identity.partitionNanoseconds) == identity.partition,
         "every row lies in the chunk's partition")
     }
-    let (first, last) = (block.runs[0].series, block.runs[block.runs.count - 1].series)
+    let (first, last) = (runs[0].series, runs[runs.count - 1].series)
     if let lastSeries {
       precondition(lastSeries < first || lastSeries == first && lastTime < times[0], "row blocks come in order")
     }
-
-    var out = ByteWriter(reserving: block.rowCount * 4)
+    var out = ByteWriter(reserving: times.count * 4)
     if byteCount == 0 { out.append(ChunkHeader.encoded(identity)) }
-    let start = byteCount
-    func append(_ page: [UInt8]) -> PageReference {
-      let reference = PageReference(offset: start + out.count, byteCount: page.count)
-      out.append(page)
-      return reference
-    }
-
-    let seriesPage = append(
-      try PageEncoder.encode(
-        series: block.runs, rowCount: block.rowCount, effort: effort, file: identity.file, offset: start + out.count))
-    let timesPage = append(
-      PageEncoder.encode(times: times, effort: effort, file: identity.file, offset: start + out.count))
-    var fields: [FieldPage] = []
-    for field in block.fields where !Self.isAbsent(field.column) {
-      let type = field.column.type
-      precondition(types[field.id] == nil || types[field.id] == type, "a column of a chunk has one type")
-      types[field.id] = type
-      let (page, zone) = try PageEncoder.encode(
-        field.column, effort: effort, file: identity.file, offset: start + out.count)
-      fields.append(FieldPage(column: field.id, type: type, page: append(page), zone: zone))
-      valueCount += zone.valueCount
-    }
-    rowBlocks.append(
-      RowBlockEntry(
-        rowCount: block.rowCount, runCount: block.runs.count, firstSeries: first, lastSeries: last,
-        time: TimeRange(lower: least, upper: greatest), seriesPage: seriesPage, timesPage: timesPage, fields: fields))
-    try summarise(block)
-    time =
-      rowCount == 0
-      ? TimeRange(lower: least, upper: greatest)
-      : TimeRange(lower: min(time.lower, least), upper: max(time.upper, greatest))
-    rowCount += block.rowCount
-    firstSeries = firstSeries ?? first
-    lastSeries = last
-    lastTime = times[times.count - 1]
     byteCount += out.count
+    let seriesPage = place(
+      try PageEncoder.encode(
+        series: runs, rowCount: times.count, effort: effort, file: identity.file, offset: byteCount), &out)
+    let timesPage = place(
+      PageEncoder.encode(times: times.span, effort: effort, file: identity.file, offset: byteCount), &out)
+    current = RowBlockEntry(
+      rowCount: times.count, runCount: runs.count, firstSeries: first, lastSeries: last,
+      time: TimeRange(lower: least, upper: greatest), seriesPage: seriesPage, timesPage: timesPage, fields: [])
+    summaries?.begin(runs: runs, times: times)
+    lastTime = times[times.count - 1]
     return out.bytes
   }
 
-  private mutating func summarise(_ block: RowBlock) throws {
-    for full in summaries?.add(block) ?? [] {
+  package mutating func appendField(_ id: ColumnID, _ column: FieldColumn) throws -> [UInt8] {
+    guard let rowCount = current?.rowCount else {
+      preconditionFailure("a column belongs to a row block that has begun")
+    }
+    precondition(column.isWellFormed(rowCount: rowCount), "a column has a word a row")
+    precondition(current?.fields.last.map { $0.column < id } ?? true, "a row block's columns come by id")
+    if Self.isAbsent(column) { return [] }
+    precondition(types[id] == nil || types[id] == column.type, "a column of a chunk has one type")
+    types[id] = column.type
+    let (page, zone) = try PageEncoder.encode(column, effort: effort, file: identity.file, offset: byteCount)
+    current?.fields.append(
+      FieldPage(
+        column: id, type: column.type, page: PageReference(offset: byteCount, byteCount: page.count), zone: zone))
+    byteCount += page.count
+    valueCount += zone.valueCount
+    summaries?.add(id, column)
+    return page
+  }
+
+  package mutating func endRowBlock() throws {
+    guard let block = current else { preconditionFailure("a row block ends that has begun") }
+    current = nil
+    rowBlocks.append(block)
+    for full in summaries?.end() ?? [] {
       summaryBlocks.append(try SummaryPages.encode(full, effort: effort, file: identity.file))
     }
+    time =
+      rowCount == 0
+      ? block.time : TimeRange(lower: min(time.lower, block.time.lower), upper: max(time.upper, block.time.upper))
+    rowCount += block.rowCount
+    firstSeries = firstSeries ?? block.firstSeries
+    lastSeries = block.lastSeries
+  }
+
+  /// Appends a page that was made for the end of what is handed out.
+  private mutating func place(_ page: [UInt8], _ out: inout ByteWriter) -> PageReference {
+    defer { byteCount += page.count }
+    out.append(page)
+    return PageReference(offset: byteCount, byteCount: page.count)
+  }
+
+  private static func bounds(_ times: UnsafeBufferPointer<Int64>) -> (least: Int64, greatest: Int64) {
+    var (least, greatest) = (Int64.max, Int64.min)
+    for time in times {
+      least = min(least, time)
+      greatest = max(greatest, time)
+    }
+    return (least, greatest)
   }
 
   /// Summaries, index and footer: the last bytes of the file. A chunk without rows is valid, and of no use.
   package mutating func finish() throws -> [UInt8] {
-    precondition(!isFinished, "a chunk is finished once")
+    precondition(!isFinished && current == nil, "a chunk is finished once, behind a row block")
     isFinished = true
     var out = ByteWriter()
     if byteCount == 0 { out.append(ChunkHeader.encoded(identity)) }

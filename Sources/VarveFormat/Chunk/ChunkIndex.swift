@@ -35,14 +35,17 @@ package struct RowBlockEntry: Sendable, Hashable {
   /// By column id, ascending. A column without an entry is absent in all rows.
   package var fields: [FieldPage]
 
-  package func field(_ column: ColumnID) -> FieldPage? {
+  package func field(_ column: ColumnID) -> FieldPage? { fieldNumber(column).map { fields[$0] } }
+
+  /// Its place in `fields`.
+  package func fieldNumber(_ column: ColumnID) -> Int? {
     var low = 0
     var high = fields.count
     while low < high {
       let middle = (low + high) / 2
       if fields[middle].column < column { low = middle + 1 } else { high = middle }
     }
-    return low < fields.count && fields[low].column == column ? fields[low] : nil
+    return low < fields.count && fields[low].column == column ? low : nil
   }
 
   /// All bytes of the block: series, times and field pages lie in this order, back to back.

@@ -30,10 +30,13 @@ package struct RowBlock: Sendable {
       row += run.count
     }
     for (i, field) in fields.enumerated() {
-      guard field.column.count == rowCount, field.column.states.map({ $0.count == rowCount }) ?? true,
-        i == 0 || fields[i - 1].id < field.id
+      guard field.column.isWellFormed(rowCount: rowCount), i == 0 || fields[i - 1].id < field.id
       else { return false }
     }
     return row == rowCount && row > 0 && row <= Limits.rowBlockRowCount
   }
+}
+
+extension FieldColumn {
+  func isWellFormed(rowCount: Int) -> Bool { count == rowCount && states.map { $0.count == rowCount } ?? true }
 }

@@ -16,8 +16,9 @@ package struct SummaryBlock: Sendable {
 
   package var count: Int { buckets.count }
 
-  /// Rows of a block. Small enough that one series of many is found without decoding much else.
-  static let rowCount = 4_096
+  /// Rows of a block. Few enough that one series of many is found without decoding much else, and that the statistics of
+  /// very many columns are held in memory.
+  static func rowCount(fieldCount: Int) -> Int { max(64, min(4_096, (1 << 19) / max(1, fieldCount))) }
 
   package func column(_ id: ColumnID) -> SummaryColumn? { columns.first { $0.column == id } }
 }

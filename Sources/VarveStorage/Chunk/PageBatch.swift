@@ -39,6 +39,9 @@ final class PageBatch: PageSource {
     self.keepsPages = keepsPages
   }
 
+  /// Memory that pages take which the cache did not have.
+  var byteCount: Int { memory.byteCount }
+
   /// Pages of the last batch that the cache had.
   var cachedCount: Int { cached.reduce(0) { $0 + ($1 == nil ? 0 : 1) } }
 

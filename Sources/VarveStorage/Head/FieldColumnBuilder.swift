@@ -72,6 +72,13 @@ package final class FieldColumnBuilder {
     return words.base + (words.count - count)
   }
 
+  /// A value that is not text.
+  package func append(_ word: UInt64) {
+    precondition(type != .text, "a text is more than its word")
+    states?.append(CellState.value.rawValue)
+    words.append(word)
+  }
+
   package func appendAbsent(_ count: Int) {
     makeStates().append(repeating: CellState.absent.rawValue, count: count)
     words.append(repeating: 0, count: count)

@@ -1,5 +1,5 @@
 // Writes the rows of one partition to a chunk file, or to several where one would grow too large, each front to back,
-// and syncs them. A chunk's name is its id, so it is written in place: until the manifest names it, it is an orphan that
+// and syncs them; memory held is a column of a row block, and a buffer. A chunk's name is its id, so it is written in place: until the manifest names it, it is an orphan that
 // the next open sweeps.
 
 import VarveCore
@@ -21,13 +21,13 @@ struct ChunkFileWriter {
   /// Files in order of (series, time), which have no identity in common; none without rows. After a throw there is none.
   /// `progress` is called with the bytes of each row block, and may throw to end it.
   func write(
-    _ rows: SortedPartition, partition: PartitionKey, table: TableSchema, progress: (Int) throws -> Void = { _ in }
+    _ rows: some SortedRows, partition: PartitionKey, table: TableSchema, progress: (Int) throws -> Void = { _ in }
   ) throws -> [ChunkMetadata] {
     var done: [ChunkMetadata] = []
     var current: ChunkFile?
     do {
       try rows.forEachRowBlock { block in
-        let file = try current ?? begin(partition, table, rows.summaryStep)
+        let file = try current ?? begin(partition, table, rows)
         current = file
         try progress(file.append(block, rows.fields))
         guard file.byteCount >= byteLimit else { return }
@@ -50,7 +50,7 @@ struct ChunkFileWriter {
     }
   }
 
-  private func begin(_ partition: PartitionKey, _ table: TableSchema, _ summaryStep: SummaryStep?) throws -> ChunkFile {
+  private func begin(_ partition: PartitionKey, _ table: TableSchema, _ rows: some SortedRows) throws -> ChunkFile {
     let id = try ids.take()
     let identity = ChunkIdentity(
       file: id, table: table.id, partition: partition.index, partitionNanoseconds: table.partitionNanoseconds,
@@ -58,7 +58,8 @@ struct ChunkFileWriter {
       wallNanoseconds: options.clock.wallNanoseconds())
     // What is written for good may take its time; what is soon to be merged may not.
     let builder = ChunkBuilder(
-      identity: identity, effort: level == .full ? .smallest : .light, summaryStep: summaryStep)
+      identity: identity, effort: level == .full ? .smallest : .light, summaryStep: rows.summaryStep,
+      fieldCount: rows.fields.count)
     return ChunkFile(try options.fileSystem.open(paths.chunk(id), .createNew), builder)
   }
 }
@@ -80,11 +81,15 @@ private final class ChunkFile {
   var byteCount: Int { builder.byteCount }
 
   /// Gives the bytes that the rows take.
-  func append(_ rows: ScanBatch, _ fields: [(id: ColumnID, type: FieldType)]) throws -> Int {
-    let block = RowBlock(runs: rows.runs, times: rows.times, fields: zip(fields, rows.fields).map { ($0.id, $1) })
-    let bytes = try builder.appendRowBlock(block)
-    try write(bytes, atLeast: Self.bufferByteCount)
-    return bytes.count
+  func append(_ block: SortedBlock, _ fields: [(id: ColumnID, type: FieldType)]) throws -> Int {
+    let before = builder.byteCount
+    try write(builder.beginRowBlock(runs: block.runs, times: block.times), atLeast: Self.bufferByteCount)
+    for (place, field) in fields.enumerated() {
+      guard let column = try block.field(place) else { continue }
+      try write(builder.appendField(field.id, column), atLeast: Self.bufferByteCount)
+    }
+    try builder.endRowBlock()
+    return builder.byteCount - before
   }
 
   /// There is a row in it.

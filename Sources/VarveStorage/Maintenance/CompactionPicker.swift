@@ -53,7 +53,7 @@ struct CompactionPicker {
   private static let likeSizeCount = 4
   /// Of two that overlap the older is no larger than so many of the newer.
   private static let likeSizeFactor = 4
-  /// Generations of one merge of a whole partition: each holds a row block in memory.
+  /// Generations of one merge of a whole partition: of each the series and times of a row block are held in memory.
   private static let widestFanIn = 32
   private static let leastTierByteCount = 64 << 10
   /// Generations this large wait for their partition to close.

@@ -10,7 +10,12 @@ package struct MaintenanceStatistics: Sendable, Equatable {
   /// Compactions that failed: damaged or missing input, want of room. Not those whose table was dropped meanwhile.
   package internal(set) var compactionFailures = 0
 
+  /// The most bytes that a compaction held of the chunks that it merged.
+  package internal(set) var compactionPeakByteCount = 0
+
   package init() {}
+
+  mutating func raisePeak(_ byteCount: Int) { compactionPeakByteCount = max(compactionPeakByteCount, byteCount) }
 
   /// Bytes written for each byte sealed; nil before the first.
   package var writeAmplification: Double? {

@@ -1,51 +1,21 @@
-// Rows of one partition as row blocks: by (series, time), each identity once. What chunks are written from, be it the
-// sealing head or older chunks.
+// Rows of the sealing head, one partition of it, as row blocks.
 
 import VarveCore
 import VarveFormat
 
-struct SortedPartition {
+struct SortedPartition: SortedRows {
   let fields: [(id: ColumnID, type: FieldType)]
-  /// The bucket width of the chunks' summaries; nil if they get none.
   let summaryStep: SummaryStep?
-  private let source: any RowSource
-
-  /// `source` delivers `fields`.
-  init(_ source: any RowSource, _ fields: [(id: ColumnID, type: FieldType)], summaryStep: SummaryStep?) {
-    self.fields = fields
-    self.summaryStep = summaryStep
-    self.source = source
-  }
+  private let source: HeadBlockSource
 
   init(_ blocks: [HeadBlock], _ table: TableSchema) {
-    let fields = Self.fields(of: blocks, table)
+    fields = Self.fields(of: blocks, table)
     let selection = RowSelection(series: .all, time: .all, fields: fields)
     let rows = HeadRows(blocks)
-    self.init(
-      HeadBlockSource(rows, selection, batchesAtOnce: Self.batchesAtOnce(fields.count)), fields,
-      summaryStep: SummaryStep.choose(
-        rowCount: rows.rowCount, seriesCount: Self.seriesCount(rows), time: rows.timeRange,
-        partitionNanoseconds: table.partitionNanoseconds))
-  }
-
-  /// The rows of chunks of one partition, merged by `source`.
-  init(
-    _ source: any RowSource, _ fields: [(id: ColumnID, type: FieldType)], of chunks: [ChunkHandle], _ table: TableSchema
-  ) throws {
-    var rowCount = 0
-    var seriesCount = 0
-    var time = TimeRange(lower: .max, upper: .min)
-    for chunk in chunks {
-      rowCount += chunk.metadata.rowCount
-      // At least those of the chunk that has the most.
-      seriesCount = max(seriesCount, try chunk.contents().index.seriesCount)
-      time = TimeRange(
-        lower: min(time.lower, chunk.metadata.time.lower), upper: max(time.upper, chunk.metadata.time.upper))
-    }
-    self.init(
-      source, fields,
-      summaryStep: SummaryStep.choose(
-        rowCount: rowCount, seriesCount: seriesCount, time: time, partitionNanoseconds: table.partitionNanoseconds))
+    source = HeadBlockSource(rows, selection, batchesAtOnce: Self.batchesAtOnce(fields.count))
+    summaryStep = SummaryStep.choose(
+      rowCount: rows.rowCount, seriesCount: Self.seriesCount(rows), time: rows.timeRange,
+      partitionNanoseconds: table.partitionNanoseconds)
   }
 
   /// Eight values of eight bytes are a line of memory; batches of very many fields are held one at a time.
@@ -61,11 +31,13 @@ struct SortedPartition {
     return count
   }
 
-  /// Cuts the merged rows into row blocks.
-  func forEachRowBlock(_ body: (ScanBatch) throws -> Void) throws {
+  func forEachRowBlock(_ body: (SortedBlock) throws -> Void) throws {
     var cutter = RowBlockCutter(fields)
-    while let batch = try source.next() { try cutter.add(batch, body) }
-    try cutter.finish(body)
+    let emit = { (rows: ScanBatch) in
+      try body(SortedBlock(runs: rows.runs, times: rows.times) { rows.fields[$0] })
+    }
+    while let batch = try source.next() { try cutter.add(batch, emit) }
+    try cutter.finish(emit)
   }
 
   /// The fields that any of the blocks has, by id.

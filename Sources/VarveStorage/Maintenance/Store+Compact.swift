@@ -6,7 +6,7 @@
 //                                 publish; then the inputs' files go
 //
 // A crash before the edit leaves the inputs live and files that nothing names; one behind it leaves the outputs live.
-// Snapshots from before hold the inputs open. Memory is that of a scan of the inputs and one row block.
+// Snapshots from before hold the inputs open. Memory is bounded however many columns there are, see `MergedPartition`.
 
 import VarveCore
 import VarveFormat
@@ -136,15 +136,9 @@ extension Store {
   }
 
   private func merge(_ task: CompactionTask, _ pace: (Int) throws -> Void) throws -> [ChunkMetadata] {
-    let selection = RowSelection(series: .all, time: .all, fields: try Self.fields(of: task))
-    let byteLimit = max(ScanLimits.firstReadByteCount, ScanLimits.partitionReadByteCount / task.inputs.count)
-    let chunks = zip(task.inputs, task.exclusions).map { chunk, exclusions in
-      ChunkSource(
-        chunk, selection.excluding(exclusions), zones: [], readByteLimit: min(ScanLimits.readByteCount, byteLimit),
-        keepsPages: false)
-    }
-    let sources = ChainSource.generations(of: zip(task.inputs, chunks).map { ($0.metadata, $1) })
-    let source: any RowSource = sources.count == 1 ? sources[0] : try MergeSource(sources, selection)
+    let rows = try MergedPartition(
+      Array(zip(task.inputs, task.exclusions)), try Self.fields(of: task), task.table,
+      byteLimit: options.compactionByteCount)
     let inputs = task.inputs.map(\.metadata)
     guard let first = inputs.map(\.firstSequence).min(), let last = inputs.map(\.lastSequence).max() else {
       preconditionFailure("a compaction has inputs")
@@ -152,9 +146,8 @@ extension Store {
     let writer = ChunkFileWriter(
       options: options, paths: paths, ids: ids, sequences: first...last, level: task.isFull ? .full : .merged,
       deletedThrough: max(task.sequence, last), byteLimit: options.compactedChunkByteCount)
-    return try writer.write(
-      SortedPartition(source, selection.fields, of: task.inputs, task.table), partition: task.partition,
-      table: task.table, progress: pace)
+    defer { maintenance.withLock { $0.statistics.raisePeak(rows.memory.peakByteCount) } }
+    return try writer.write(rows, partition: task.partition, table: task.table, progress: pace)
   }
 
   /// The fields that any of the inputs has, by id.

@@ -2,6 +2,9 @@
 //
 // Sources seldom overlap row by row; they lie behind or between each other in stretches. So the merge moves stretches:
 // from the source with the least row, everything below the next source's least row at once.
+//
+// A compaction merges rows without their values: its sources have one field, the place where a row's values are found,
+// and `PlaceTable` makes one place of those that rows with one identity have.
 
 import VarveCore
 
@@ -31,9 +34,12 @@ final class MergeSource: RowSource {
   /// Inputs with rows, as a binary heap: the one with the least (series, time) first, of equals the oldest.
   private var heap: [Int] = []
   private let fields: [(id: ColumnID, type: FieldType)]
+  /// Where the one field is a row's place.
+  private let table: PlaceTable?
 
-  init(_ sources: [any RowSource], _ selection: RowSelection) throws {
-    fields = selection.fields
+  init(_ sources: [any RowSource], _ fields: [(id: ColumnID, type: FieldType)], table: PlaceTable? = nil) throws {
+    self.fields = fields
+    self.table = table
     for source in sources {
       guard let batch = try source.next() else { continue }
       inputs.append(Input(source: source, batch: batch, left: batch.runs[0].count))
@@ -94,6 +100,12 @@ final class MergeSource: RowSource {
   /// The least identity, which several inputs have.
   private func mergeIdentity(_ place: Place, _ output: Output) throws {
     let holders = heap.filter { places[$0] == place }.sorted()
+    if let table {
+      let joint = table.join(holders.lazy.map { self.inputs[$0].batch.fields[0].words[self.inputs[$0].row] })
+      output.append(series: place.series, time: place.time, word: joint)
+      for _ in holders { try advance(heap[0], by: 1) }
+      return
+    }
     output.appendMerged(series: place.series, time: place.time) { field in
       let newest = holders.last { inputs[$0].batch.fields[field].state(inputs[$0].row) != .absent } ?? holders[0]
       return (inputs[newest].batch.fields[field], inputs[newest].row)
@@ -170,6 +182,13 @@ final class MergeSource: RowSource {
         let (column, row) = cell(index)
         builder.append(column, row: row)
       }
+    }
+
+    /// A row of one word.
+    func append(series: UInt32, time: Int64, word: UInt64) {
+      extend(series, by: 1)
+      times.append(time)
+      builders[0].append(word)
     }
 
     private func extend(_ series: UInt32, by count: Int) {

@@ -51,6 +51,6 @@ final class StoreCursor: ScanCursor {
       + partition.blocks.map {
         HeadBlockSource($0.rows, plan.selection.excluding($0.exclusions))
       }
-    current = sources.count == 1 ? sources[0] : try MergeSource(sources, plan.selection)
+    current = sources.count == 1 ? sources[0] : try MergeSource(sources, plan.selection.fields)
   }
 }
