@@ -1,4 +1,5 @@
-// A few threads for calls that block (queries, opening, closing), so that none runs on Swift concurrency's own.
+// A few threads for calls that block (queries, opening, closing), so that none runs on Swift concurrency's own. One that
+// waits for other threads of the database is stood in for meanwhile.
 
 import VarveCore
 import VarveIO
@@ -14,16 +15,27 @@ package final class BlockingWorkers: Sendable {
     var next = 0
     var jobs: [Job] = []
     var stopped = false
+    /// Threads that end before they take another job: those they stood in for are back.
+    var surplus = 0
   }
 
   private let gate = Gate(State())
 
   package init(count: Int) {
-    for number in 1...count {
-      _ = WorkerThread(name: "varve-work-\(number)") { [gate] in
-        while let job = gate.wait(until: { Self.next(&$0) }) ?? nil { job.run() }
-      }
+    for number in 1...count { addThread("varve-work-\(number)") }
+  }
+
+  private func addThread(_ name: String) {
+    _ = WorkerThread(name: name) { [gate] in
+      while let job = gate.wait(until: { Self.next(&$0) }) ?? nil { job.run() }
     }
+  }
+
+  /// Runs `body` on the calling thread, which may be one of these; as it will wait for long, another takes the jobs.
+  package func standingIn<T>(_ body: () throws -> T) rethrows -> T {
+    addThread("varve-work-also")
+    defer { gate.update { $0.surplus += 1 } }
+    return try body()
   }
 
   /// Runs `body` on one of the threads. Where the task is cancelled before its turn comes, `body` is not run and this
@@ -69,6 +81,10 @@ package final class BlockingWorkers: Sendable {
 
   /// A job; nil inside: the thread ends; nil: wait on.
   private static func next(_ state: inout State) -> Job?? {
+    if state.surplus > 0 {
+      state.surplus -= 1
+      return .some(nil)
+    }
     if !state.jobs.isEmpty { return .some(state.jobs.removeFirst()) }
     return state.stopped ? .some(nil) : nil
   }

@@ -29,8 +29,8 @@ extension Database {
   /// in the smallest form and without deleted rows. The database does the same by itself with partitions whose time is
   /// over, see ``Options/compaction``.
   ///
-  /// Throws ``VarveError``: `not_found` for a table that does not exist, `corruption` with the file that could not be
-  /// read, once all others are done, `cancelled` when the task is.
+  /// Throws ``VarveError``: `not_found` for a table that does not exist, `cancelled` when the task is; and once all other
+  /// partitions are done, `corruption` with the file that could not be read, or `disk_full` where there was no room.
   public func compact(_ table: String? = nil) async throws {
     let isCancelled = Mutex(false)
     try await withTaskCancellationHandler {

@@ -25,13 +25,14 @@ extension Database: StoreAccess {
   package func flushBlocking() throws -> Sequence {
     // What is committed meanwhile may be in chunks or not.
     let sequence = store.sequence
-    try writer().flush()
+    let pipeline = try writer()
+    try workers.standingIn { try pipeline.flush() }
     return sequence
   }
 
   package func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport] {
     let pipeline = try writer()
-    try pipeline.flush()
+    try workers.standingIn { try pipeline.flush() }
     let before = store.snapshot()
     let tables =
       try table.map { name in
@@ -41,16 +42,7 @@ extension Database: StoreAccess {
         return [table]
       } ?? before.tables()
     let counts = tables.map { before.statistics(of: $0.id) }
-    var damage: VarveError?
-    for table in tables {
-      do {
-        try pipeline.compact(table: table.id, check: check)
-      } catch let error as VarveError where [.corruption, .unsupportedVersion].contains(error.code) {
-        // The others are compacted all the same.
-        damage = damage ?? error
-      }
-    }
-    if let damage { throw damage }
+    try workers.standingIn { try pipeline.compact(table: table == nil ? nil : tables[0].id, check: check) }
     let after = store.snapshot()
     return zip(tables, counts).map { table, count in
       let left = after.statistics(of: table.id)
@@ -98,6 +90,6 @@ extension Database: BatchSink {
   /// Writes everything in memory to chunk files.
   public func flush() async throws {
     let pipeline = try writer()
-    try await workers.run { try pipeline.flush() }
+    try await workers.run { [workers] in try workers.standingIn { try pipeline.flush() } }
   }
 }

@@ -64,4 +64,25 @@ import VarveStorage
     #expect(try await count(last) == 101)
     try await last.close()
   }
+
+  /// Who waits for compactions, however many, takes nobody's turn.
+  @Test func queriesRunWhileCompactionsAreWaitedFor() async throws {
+    let barrier = Barrier()
+    var options = Database.Options()
+    options.compaction = false
+    options.log = { _, text in if text.hasPrefix("compacted ") { barrier.arriveAndWait() } }
+    let database = try await Database.open(scratch.database, options: options)
+    try await database.write((0..<100).map { point($0) })
+    let compactions = (0..<4).map { number in
+      Task {
+        if number % 2 == 0 { try await database.compact() } else { try await database.query("CALL compact_chunks()") }
+      }
+    }
+    await barrier.waitForArrival()
+    #expect(try await count(database) == 100)
+    barrier.letGo()
+    for compaction in compactions { try await compaction.value }
+    #expect(try await count(database) == 100)
+    try await database.close()
+  }
 }
