@@ -103,7 +103,7 @@ private func bodies(_ bytes: [UInt8], _ kinds: Set<UInt8>) throws -> [[UInt8]] {
   }
 }
 
-/// A chunk whose pages need every codec that full compaction has.
+/// A chunk whose pages need every codec that full compaction has, and with summaries.
 private func smallestChunk() throws -> [UInt8] {
   let count = 300
   var state: UInt64 = 7
@@ -125,12 +125,13 @@ private func smallestChunk() throws -> [UInt8] {
     column(.uint64) { _ in [200, 404, 500, 1 << 40][Int(random(2))] }, column(.bool) { _ in random(4) == 0 ? 1 : 0 },
   ]
   let identity = ChunkIdentity(
-    file: FileID(rawValue: 9), table: TableID(rawValue: 1), partition: 0, partitionNanoseconds: 1_000_000,
+    file: FileID(rawValue: 9), table: TableID(rawValue: 1), partition: 0, partitionNanoseconds: 3_600_000_000_000,
     firstSequence: .zero, lastSequence: .zero, wallNanoseconds: 0)
   let block = RowBlock(
-    runs: [SeriesRun(series: SeriesID(rawValue: 1), count: count)], times: Buffer((0..<count).map { Int64($0 * 10) }),
+    runs: [SeriesRun(series: SeriesID(rawValue: 1), count: count)],
+    times: Buffer((0..<count).map { Int64($0) * 1_000_000_000 }),
     fields: columns.enumerated().map { (ColumnID(rawValue: UInt16($0)), $1) })
-  var builder = ChunkBuilder(identity: identity, effort: .smallest)
+  var builder = ChunkBuilder(identity: identity, effort: .smallest, summaryStep: .minute)
   return try builder.appendRowBlock(block) + builder.finish()
 }
 

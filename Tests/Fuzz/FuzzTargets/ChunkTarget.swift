@@ -32,7 +32,19 @@ import VarveFormat
         }
       }
     }
+    for block in contents.index.summaries?.blocks ?? [] {
+      for page in SummaryReader.pages(block, SummaryReader.all(block)) { seal(page, file, &bytes) }
+    }
     let read = { (page: PageReference) in Array(bytes[page.offset..<(page.offset + page.byteCount)]) }
+    if let summaries = contents.index.summaries {
+      for block in summaries.blocks {
+        attempt {
+          _ = try SummaryReader.decode(
+            block, SummaryReader.all(block), step: summaries.step, identity: contents.identity, place: "here",
+            read: { Array(raw($0)) })
+        }
+      }
+    }
     attempt { _ = try ChunkVerifier.verify(fileByteCount: bytes.count, file: file, place: "here", read: read) }
     attempt {
       _ = try ChunkDescription.lines(fileByteCount: bytes.count, file: nil, place: "here", rowBlocks: true, read: read)
