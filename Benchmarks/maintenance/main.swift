@@ -1,11 +1,11 @@
 // What sealing and full compaction cost, through the store and without SQL or sockets: processor seconds a million rows
 // and values a second, to be held against what ingest costs.
 //
-//   maintenance-benchmark DIRECTORY [--hosts N] [--days N] [--rounds N]
+//   maintenance-benchmark DIRECTORY [--hosts N] [--days N] [--rounds N] [--seals N]
 //
 // Each round commits N days of a table shaped like TSBS's `cpu` (ten integer fields, each a walk between 0 and 100 by
-// rounded normal steps, a row every 10 s a host), seals them in one, and compacts them fully. The next round's days
-// follow. DIRECTORY is made, and must not hold a store before.
+// rounded normal steps, a row every 10 s a host), seals them in one or in --seals pieces, and compacts them fully: so many
+// generations are merged. The next round's days follow. DIRECTORY is made, and must not hold a store before.
 
 import Glibc
 import VarveCore
@@ -17,6 +17,7 @@ struct Arguments {
   var hosts = 100
   var days = 3
   var rounds = 5
+  var seals = 1
 
   init(_ words: [String]) {
     var words = words[...]
@@ -26,11 +27,12 @@ struct Arguments {
       case "--hosts": hosts = value()
       case "--days": days = value()
       case "--rounds": rounds = value()
+      case "--seals": seals = value()
       default: directory = word
       }
     }
-    guard !directory.isEmpty, hosts > 0, days > 0, rounds > 0 else {
-      fatalError("usage: maintenance-benchmark DIRECTORY [--hosts N] [--days N] [--rounds N]")
+    guard !directory.isEmpty, hosts > 0, days > 0, rounds > 0, seals > 0 else {
+      fatalError("usage: maintenance-benchmark DIRECTORY [--hosts N] [--days N] [--rounds N] [--seals N]")
     }
   }
 
@@ -103,6 +105,11 @@ struct Cost {
     self.wall = seconds(CLOCK_MONOTONIC) - wall
     self.processor = seconds(CLOCK_PROCESS_CPUTIME_ID) - processor
   }
+
+  mutating func add(_ other: Cost) {
+    wall += other.wall
+    processor += other.processor
+  }
 }
 
 func seconds(_ clock: clockid_t) -> Double {
@@ -138,11 +145,16 @@ var (seals, compactions): ([Cost], [Cost]) = ([], [])
 let stepsPerBatch = max(1, 10_000 / arguments.hosts)
 for round in 0..<arguments.rounds {
   let steps = (round * arguments.days * 8_640)..<((round + 1) * arguments.days * 8_640)
+  var seal = Cost(of: {})
+  var isSealed = 0
   for first in stride(from: steps.lowerBound, to: steps.upperBound, by: stepsPerBatch) {
-    let batch = walks.batch(first..<min(steps.upperBound, first + stepsPerBatch))
-    _ = try store.commit([.write([batch])])[0].get()
+    let end = min(steps.upperBound, first + stepsPerBatch)
+    _ = try store.commit([.write([walks.batch(first..<end)])])[0].get()
+    guard (end - steps.lowerBound) * arguments.seals >= (isSealed + 1) * steps.count else { continue }
+    seal.add(try Cost { try store.sealAll() })
+    isSealed += 1
   }
-  seals.append(try Cost { try store.sealAll() })
+  seals.append(seal)
   compactions.append(try Cost { try store.compactAll() })
 }
 report("seal", seals, arguments)
