@@ -44,7 +44,4 @@ struct Postponements: Sendable {
 
   /// Whether the partition is put off at `now`.
   func contains(_ key: PartitionKey, at now: Int64) -> Bool { entries[key].map { now < $0.until } ?? false }
-
-  /// How many are put off at `now`.
-  func count(at now: Int64) -> Int { entries.values.reduce(0) { $0 + (now < $1.until ? 1 : 0) } }
 }
