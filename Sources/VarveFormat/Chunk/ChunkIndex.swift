@@ -82,22 +82,13 @@ extension ChunkIndex {
     out.append(varint: UInt64(rowBlocks.count))
     var previousSeries: UInt32 = 0
     for block in rowBlocks {
-      out.append(varint: UInt64(block.rowCount))
-      out.append(varint: UInt64(block.runCount))
-      out.append(varint: UInt64(block.firstSeries.rawValue - previousSeries))
-      out.append(varint: UInt64(block.lastSeries.rawValue - block.firstSeries.rawValue))
-      previousSeries = block.lastSeries.rawValue
-      out.append(zigzag: block.time.lower)
-      out.append(varint: UInt64(bitPattern: block.time.upper &- block.time.lower))
+      IndexedRows(
+        rowCount: block.rowCount, runCount: block.runCount, firstSeries: block.firstSeries, lastSeries: block.lastSeries
+      ).append(to: &out, previousSeries: &previousSeries)
+      IndexedRange(lower: block.time.lower, upper: block.time.upper).append(to: &out)
       out.append(varint: UInt64(block.seriesPage.byteCount))
       out.append(varint: UInt64(block.timesPage.byteCount))
-      out.append(varint: UInt64(block.fields.count))
-      var ordinal = 0
-      var next = 0
-      for field in block.fields {
-        while columns[ordinal].id < field.column { ordinal += 1 }
-        out.append(varint: UInt64(ordinal - next))
-        next = ordinal + 1
+      appendIndexedFields(block.fields, columns, \.column, to: &out) { field, out in
         out.append(varint: UInt64(field.page.byteCount))
         field.zone.append(type: field.type, to: &out)
       }
@@ -137,9 +128,9 @@ extension ChunkIndex {
     guard try reader.readCount(minimumByteCount: 9) == footer.rowBlockCount else {
       throw VarveError(.corruption, "a chunk's index and footer disagree on the number of row blocks")
     }
-    var state = Totals(
+    var state = IndexTotals(
       offset: ChunkHeader.byteCount, end: footer.indexOffset,
-      rowBlockRowCount: ChunkHeader.rowBlockRowCount(version: version))
+      blockRowCount: ChunkHeader.rowBlockRowCount(version: version))
     var blocks: [RowBlockEntry] = []
     blocks.reserveCapacity(footer.rowBlockCount)
     for _ in 0..<footer.rowBlockCount {
@@ -155,81 +146,30 @@ extension ChunkIndex {
     return ChunkIndex(columns: columns, rowBlocks: blocks, summaries: summaries)
   }
 
-  /// What the entries read so far add up to.
-  struct Totals {
-    var offset: Int
-    let end: Int
-    let rowBlockRowCount: Int
-    var series: UInt32 = 0
-    var rows = 0
-    var values = 0
-    var least = Int64.max
-    var greatest = Int64.min
-
-    mutating func readPage(_ reader: inout ByteReader) throws -> PageReference {
-      let byteCount = try reader.readLength()
-      guard byteCount >= PageHeader.byteCount, byteCount <= end - offset else {
-        throw VarveError(.corruption, "a page of \(byteCount) bytes does not fit its chunk")
-      }
-      defer { offset += byteCount }
-      return PageReference(offset: offset, byteCount: byteCount)
-    }
-
-    mutating func readSeries(_ reader: inout ByteReader) throws -> SeriesID {
-      let (next, overflow) = series.addingReportingOverflow(try reader.readUInt32Varint())
-      guard !overflow else { throw VarveError(.corruption, "a series id is beyond 32 bits") }
-      series = next
-      return SeriesID(rawValue: next)
-    }
-  }
-
   private static func readBlock(
-    _ columns: [(id: ColumnID, type: FieldType)], _ identity: ChunkIdentity, _ state: inout Totals,
-    _ reader: inout ByteReader
+    _ columns: [IndexedColumn], _ identity: ChunkIdentity, _ state: inout IndexTotals, _ reader: inout ByteReader
   ) throws -> RowBlockEntry {
-    let rowCount = try reader.readLength()
-    let runCount = try reader.readLength()
-    guard rowCount >= 1, rowCount <= state.rowBlockRowCount, runCount >= 1, runCount <= rowCount else {
-      throw VarveError(.corruption, "a row block of \(rowCount) rows in \(runCount) series is impossible")
-    }
-    let first = try state.readSeries(&reader)
-    let last = try state.readSeries(&reader)
-    guard last.rawValue - first.rawValue >= UInt32(runCount - 1), runCount > 1 || first == last else {
-      throw VarveError(.corruption, "a row block has too many series for its range")
-    }
-    let lower = try reader.readZigzag()
-    let upper = Int64(bitPattern: UInt64(bitPattern: lower) &+ (try reader.readVarint()))
-    guard lower <= upper,
-      ChunkIdentity.partition(of: lower, nanoseconds: identity.partitionNanoseconds) == identity.partition,
-      ChunkIdentity.partition(of: upper, nanoseconds: identity.partitionNanoseconds) == identity.partition
+    let rows = try state.readRows("row block", &reader)
+    let time = try IndexedRange.read(&reader)
+    guard time.lower <= time.upper,
+      ChunkIdentity.partition(of: time.lower, nanoseconds: identity.partitionNanoseconds) == identity.partition,
+      ChunkIdentity.partition(of: time.upper, nanoseconds: identity.partitionNanoseconds) == identity.partition
     else { throw VarveError(.corruption, "a row block's times lie outside the chunk's partition") }
     let seriesPage = try state.readPage(&reader)
     let timesPage = try state.readPage(&reader)
-    var fields: [FieldPage] = []
-    var ordinal = 0
-    let fieldCount = try reader.readCount(minimumByteCount: 4)
-    guard fieldCount <= columns.count else {
-      throw VarveError(.corruption, "a row block has more fields than its chunk has columns")
-    }
-    fields.reserveCapacity(fieldCount)
-    for _ in 0..<fieldCount {
-      let skipped = try reader.readLength()
-      guard skipped < columns.count - ordinal else {
-        throw VarveError(.corruption, "a row block has a field that its chunk does not have")
-      }
-      ordinal += skipped
-      let column = columns[ordinal]
-      ordinal += 1
+    let fields = try state.readFields(of: "row block", columns, minimumByteCount: 4, &reader) {
+      column, state, reader in
       let page = try state.readPage(&reader)
-      let zone = try ZoneMap.read(type: column.type, rowCount: rowCount, from: &reader)
+      let zone = try ZoneMap.read(type: column.type, rowCount: rows.rowCount, from: &reader)
       state.values += zone.valueCount
-      fields.append(FieldPage(column: column.id, type: column.type, page: page, zone: zone))
+      return FieldPage(column: column.id, type: column.type, page: page, zone: zone)
     }
-    state.rows += rowCount
-    state.least = min(state.least, lower)
-    state.greatest = max(state.greatest, upper)
+    state.rows += rows.rowCount
+    state.least = min(state.least, time.lower)
+    state.greatest = max(state.greatest, time.upper)
     return RowBlockEntry(
-      rowCount: rowCount, runCount: runCount, firstSeries: first, lastSeries: last,
-      time: TimeRange(lower: lower, upper: upper), seriesPage: seriesPage, timesPage: timesPage, fields: fields)
+      rowCount: rows.rowCount, runCount: rows.runCount, firstSeries: rows.firstSeries, lastSeries: rows.lastSeries,
+      time: TimeRange(lower: time.lower, upper: time.upper), seriesPage: seriesPage, timesPage: timesPage,
+      fields: fields)
   }
 }

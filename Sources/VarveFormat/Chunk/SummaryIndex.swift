@@ -52,7 +52,7 @@ package struct SummaryIndex: Sendable {
 
 extension SummaryIndex {
   /// varint 0, or the step and what follows.
-  static func append(_ summaries: SummaryIndex?, columns: [(id: ColumnID, type: FieldType)], to out: inout ByteWriter) {
+  static func append(_ summaries: SummaryIndex?, columns: [IndexedColumn], to out: inout ByteWriter) {
     guard let summaries else {
       out.append(varint: 0)
       return
@@ -61,23 +61,14 @@ extension SummaryIndex {
     out.append(varint: UInt64(summaries.blocks.count))
     var previousSeries: UInt32 = 0
     for block in summaries.blocks {
-      out.append(varint: UInt64(block.rowCount))
-      out.append(varint: UInt64(block.runCount))
-      out.append(varint: UInt64(block.firstSeries.rawValue - previousSeries))
-      out.append(varint: UInt64(block.lastSeries.rawValue - block.firstSeries.rawValue))
-      previousSeries = block.lastSeries.rawValue
-      out.append(zigzag: block.buckets.lowerBound)
-      out.append(varint: UInt64(bitPattern: block.buckets.upperBound &- block.buckets.lowerBound))
+      IndexedRows(
+        rowCount: block.rowCount, runCount: block.runCount, firstSeries: block.firstSeries, lastSeries: block.lastSeries
+      ).append(to: &out, previousSeries: &previousSeries)
+      IndexedRange(lower: block.buckets.lowerBound, upper: block.buckets.upperBound).append(to: &out)
       for page in [
         block.seriesPage, block.bucketsPage, block.rowCountsPage, block.firstOffsetsPage, block.lastOffsetsPage,
       ] { out.append(varint: UInt64(page.byteCount)) }
-      out.append(varint: UInt64(block.fields.count))
-      var ordinal = 0
-      var next = 0
-      for field in block.fields {
-        while columns[ordinal].id < field.column { ordinal += 1 }
-        out.append(varint: UInt64(ordinal - next))
-        next = ordinal + 1
+      appendIndexedFields(block.fields, columns, \.column, to: &out) { field, out in
         let pages = field.pages
         out.append(byte: SummaryStatistics(pages.map(\.statistic)).rawValue)
         for (_, page) in pages { out.append(varint: UInt64(page.byteCount)) }
@@ -86,8 +77,7 @@ extension SummaryIndex {
   }
 
   static func read(
-    _ columns: [(id: ColumnID, type: FieldType)], _ identity: ChunkIdentity, _ state: inout ChunkIndex.Totals,
-    _ reader: inout ByteReader
+    _ columns: [IndexedColumn], _ identity: ChunkIdentity, _ state: inout IndexTotals, _ reader: inout ByteReader
   ) throws -> SummaryIndex? {
     let code = try reader.readLength()
     if code == 0 { return nil }
@@ -109,22 +99,11 @@ extension SummaryIndex {
   }
 
   private static func readBlock(
-    _ columns: [(id: ColumnID, type: FieldType)], _ allowed: ClosedRange<Int64>, _ state: inout ChunkIndex.Totals,
-    _ reader: inout ByteReader
+    _ columns: [IndexedColumn], _ allowed: ClosedRange<Int64>, _ state: inout IndexTotals, _ reader: inout ByteReader
   ) throws -> SummaryBlockEntry {
-    let rowCount = try reader.readLength()
-    let runCount = try reader.readLength()
-    guard rowCount >= 1, rowCount <= Limits.rowBlockRowCount, runCount >= 1, runCount <= rowCount else {
-      throw VarveError(.corruption, "a summary block of \(rowCount) rows in \(runCount) series is impossible")
-    }
-    let first = try state.readSeries(&reader)
-    let last = try state.readSeries(&reader)
-    guard last.rawValue - first.rawValue >= UInt32(runCount - 1), runCount > 1 || first == last else {
-      throw VarveError(.corruption, "a summary block has too many series for its range")
-    }
-    let lower = try reader.readZigzag()
-    let upper = Int64(bitPattern: UInt64(bitPattern: lower) &+ (try reader.readVarint()))
-    guard lower <= upper, allowed.contains(lower), allowed.contains(upper) else {
+    let rows = try state.readRows("summary block", &reader)
+    let buckets = try IndexedRange.read(&reader)
+    guard buckets.lower <= buckets.upper, allowed.contains(buckets.lower), allowed.contains(buckets.upper) else {
       throw VarveError(.corruption, "a summary block's buckets lie outside the chunk's partition")
     }
     let seriesPage = try state.readPage(&reader)
@@ -132,30 +111,16 @@ extension SummaryIndex {
     let rowCountsPage = try state.readPage(&reader)
     let firstOffsetsPage = try state.readPage(&reader)
     let lastOffsetsPage = try state.readPage(&reader)
-    var fields: [SummaryFieldPages] = []
-    var ordinal = 0
-    let fieldCount = try reader.readCount(minimumByteCount: 2)
-    guard fieldCount <= columns.count else {
-      throw VarveError(.corruption, "a summary block has more fields than its chunk has columns")
-    }
-    fields.reserveCapacity(fieldCount)
-    for _ in 0..<fieldCount {
-      let skipped = try reader.readLength()
-      guard skipped < columns.count - ordinal else {
-        throw VarveError(.corruption, "a summary block has a field that its chunk does not have")
-      }
-      ordinal += skipped
-      fields.append(try readField(columns[ordinal], &state, &reader))
-      ordinal += 1
-    }
+    let fields = try state.readFields(of: "summary block", columns, minimumByteCount: 2, &reader, readField)
     return SummaryBlockEntry(
-      rowCount: rowCount, runCount: runCount, firstSeries: first, lastSeries: last, buckets: lower...upper,
-      seriesPage: seriesPage, bucketsPage: bucketsPage, rowCountsPage: rowCountsPage,
-      firstOffsetsPage: firstOffsetsPage, lastOffsetsPage: lastOffsetsPage, fields: fields)
+      rowCount: rows.rowCount, runCount: rows.runCount, firstSeries: rows.firstSeries, lastSeries: rows.lastSeries,
+      buckets: buckets.lower...buckets.upper, seriesPage: seriesPage, bucketsPage: bucketsPage,
+      rowCountsPage: rowCountsPage, firstOffsetsPage: firstOffsetsPage, lastOffsetsPage: lastOffsetsPage,
+      fields: fields)
   }
 
   private static func readField(
-    _ column: (id: ColumnID, type: FieldType), _ state: inout ChunkIndex.Totals, _ reader: inout ByteReader
+    _ column: IndexedColumn, _ state: inout IndexTotals, _ reader: inout ByteReader
   ) throws -> SummaryFieldPages {
     let present = SummaryStatistics(rawValue: try reader.readByte())
     let kept = SummaryStatistics.kept(of: column.type)
