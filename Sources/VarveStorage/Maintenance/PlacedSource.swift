@@ -60,19 +60,18 @@ final class PlacedSource: RowSource {
     try pages.read([block.seriesPage, block.timesPage]) { file }
     memory.take(pages.byteCount - before)
     let (id, path) = (chunk.metadata.file, chunk.path)
-    let allRuns = try pages.decode(block.seriesPage) {
+    let runs = try pages.decode(block.seriesPage) {
       try RowBlockReader.decodeSeries($0, block: block, file: id, place: path, isVerified: $1)
     }
-    let allTimes = try pages.decode(block.timesPage) {
+    let times = try pages.decode(block.timesPage) {
       try RowBlockReader.decodeTimes($0, block: block, file: id, place: path, isVerified: $1)
     }
-    let (runs, ranges, count) = selection.select(allRuns, allTimes)
-    guard count > 0 else { return nil }
-    let times = Buffer<Int64>(capacity: count)
-    for range in ranges { times.append(UnsafeBufferPointer(rebasing: allTimes.span[range])) }
+    let rows = SelectedRows(runs, times, selection, selection.exclusions)
+    guard rows.count > 0 else { return nil }
     let source = SourceBlock(
-      block, of: chunk, file, age: age, rowCount: count, readByteLimit: readByteLimit, memory)
-    let places = table.places(of: source, rows: ranges, count: count)
-    return ScanBatch(runs: runs, times: times, fields: [FieldColumn(type: .uint64, words: places)])
+      block, of: chunk, file, age: age, rowCount: rows.count, readByteLimit: readByteLimit, memory)
+    let places = table.places(of: source, rows: rows.ranges, count: rows.count)
+    return ScanBatch(
+      runs: rows.runs, times: rows.selectedTimes, fields: [FieldColumn(type: .uint64, words: places)])
   }
 }

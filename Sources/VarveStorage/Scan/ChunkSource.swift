@@ -7,11 +7,8 @@ final class ChunkSource: RowSource {
   private let blocks: RowBlockCursor
 
   /// See `RowBlockCursor`.
-  init(
-    _ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate], readByteLimit: Int,
-    keepsPages: Bool = true
-  ) {
-    blocks = RowBlockCursor(chunk, selection, zones: zones, readByteLimit: readByteLimit, keepsPages: keepsPages)
+  init(_ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate], readByteLimit: Int) {
+    blocks = RowBlockCursor(chunk, selection, zones: zones, readByteLimit: readByteLimit)
   }
 
   func addStatistics(to total: inout ScanStatistics) { total.add(blocks.statistics) }

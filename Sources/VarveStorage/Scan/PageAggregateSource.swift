@@ -17,7 +17,7 @@ final class PageAggregateSource {
 
   init(_ chunk: ScanPlan.Chunk, _ request: AggregateRequest, _ selection: RowSelection) {
     blocks = RowBlockCursor(
-      chunk.handle, selection.of(chunk), zones: [], readByteLimit: ScanLimits.readByteCount, keepsPages: true)
+      chunk.handle, selection.of(chunk), zones: [], readByteLimit: ScanLimits.readByteCount)
     self.request = request
     fields = selection.fields
   }
@@ -75,7 +75,7 @@ final class PageAggregateSource {
   }
 
   /// Nil where segments are too short to be worth it, or it is not known where groups end.
-  private func cut(_ rows: RowBlockCursor.Rows) throws -> Cut? {
+  private func cut(_ rows: SelectedRows) throws -> Cut? {
     let limit = rows.count / ScanLimits.partialRowCount
     guard rows.runs.count <= limit else { return nil }
     var cut = Cut()
@@ -109,7 +109,7 @@ final class PageAggregateSource {
   }
 
   /// Nil where a sum turns out to be none.
-  private func partials(of block: RowBlockEntry, _ rows: RowBlockCursor.Rows, _ cut: Cut) throws -> PartialBatch? {
+  private func partials(of block: RowBlockEntry, _ rows: SelectedRows, _ cut: Cut) throws -> PartialBatch? {
     var columns: [SummaryColumn] = []
     columns.reserveCapacity(fields.count)
     for number in fields.indices {

@@ -8,26 +8,6 @@ import VarveFormat
 import VarveIO
 
 final class RowBlockCursor {
-  /// Rows of a block that are wanted: at least one.
-  struct Rows {
-    /// Those of the block that have wanted rows, with how many.
-    var runs: [SeriesRun] = []
-    /// Places in the block, ascending and apart; where neighbouring runs touch, one range.
-    var ranges: [Range<Int>] = []
-    var count = 0
-    /// Of the whole block.
-    let times: Buffer<Int64>
-
-    mutating func append(_ rows: Range<Int>) {
-      if let last = ranges.last, last.upperBound == rows.lowerBound {
-        ranges[ranges.count - 1] = last.lowerBound..<rows.upperBound
-      } else {
-        ranges.append(rows)
-      }
-      count += rows.count
-    }
-  }
-
   private let chunk: ChunkHandle
   /// Held so that the chunk's file stays open from page to page.
   private var file: (any File)?
@@ -43,16 +23,13 @@ final class RowBlockCursor {
   private let readByteLimit: Int
   private var counted = ScanStatistics()
 
-  /// Reads at most `readByteLimit` ahead, but whole row blocks. `keepsPages`: whether the page cache takes what it did
-  /// not have.
-  init(
-    _ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate], readByteLimit: Int, keepsPages: Bool
-  ) {
+  /// Reads at most `readByteLimit` ahead, but whole row blocks.
+  init(_ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate], readByteLimit: Int) {
     self.chunk = chunk
     self.selection = selection
     self.zones = zones
     self.readByteLimit = readByteLimit
-    pages = PageBatch(of: chunk.metadata.file, cache: chunk.caches.pages, keepsPages: keepsPages)
+    pages = PageBatch(of: chunk.metadata.file, cache: chunk.caches.pages)
     readByteCount = min(ScanLimits.firstReadByteCount, readByteLimit)
   }
 
@@ -121,7 +98,7 @@ final class RowBlockCursor {
   // MARK: The block at hand
 
   /// The rows that the selection wants; nil if it wants none.
-  func rows(of block: RowBlockEntry) throws -> Rows? {
+  func rows(of block: RowBlockEntry) throws -> SelectedRows? {
     let (id, path) = (chunk.metadata.file, chunk.path)
     let runs = try pages.decode(block.seriesPage) {
       try RowBlockReader.decodeSeries($0, block: block, file: id, place: path, isVerified: $1)
@@ -129,7 +106,7 @@ final class RowBlockCursor {
     let times = try pages.decode(block.timesPage) {
       try RowBlockReader.decodeTimes($0, block: block, file: id, place: path, isVerified: $1)
     }
-    let rows = select(runs, times, exclusions(block))
+    let rows = SelectedRows(runs, times, selection, exclusions(block))
     guard rows.count > 0 else {
       for (id, _) in selection.fields { if let page = block.field(id)?.page { pages.keepUnused(page) } }
       return nil
@@ -145,41 +122,12 @@ final class RowBlockCursor {
     return exclusions
   }
 
-  private func select(_ runs: [SeriesRun], _ times: Buffer<Int64>, _ exclusions: Exclusions) -> Rows {
-    var rows = Rows(times: times)
-    var row = 0
-    var wanted = 0
-    for run in runs {
-      defer { row += run.count }
-      if case .some(let list) = selection.series {
-        while wanted < list.count, list[wanted] < run.series { wanted += 1 }
-        guard wanted < list.count else { break }
-        guard list[wanted] == run.series else { continue }
-      }
-      let start = firstRow(times, row..<(row + run.count)) { $0 >= selection.time.lower }
-      let end = firstRow(times, start..<(row + run.count)) { $0 > selection.time.upper }
-      guard start < end else { continue }
-      let before = rows.count
-      if exclusions.isEmpty {
-        rows.append(start..<end)
-      } else {
-        for part in withoutExcluded(start..<end, times, exclusions.ranges(of: run.series)) { rows.append(part) }
-      }
-      if rows.count > before { rows.runs.append(SeriesRun(series: run.series, count: rows.count - before)) }
-    }
-    return rows
-  }
-
   /// The rows with all fields.
-  func batch(of block: RowBlockEntry, _ rows: Rows) throws -> ScanBatch {
-    let isWhole = rows.count == rows.times.count
+  func batch(of block: RowBlockEntry, _ rows: SelectedRows) throws -> ScanBatch {
     let fields = try selection.fields.map { id, type in
-      try field(id, type, block, ranges: isWhole ? nil : rows.ranges, count: rows.count)
+      try field(id, type, block, ranges: rows.isWholeBlock ? nil : rows.ranges, count: rows.count)
     }
-    guard !isWhole else { return ScanBatch(runs: rows.runs, times: rows.times, fields: fields) }
-    let times = Buffer<Int64>(capacity: rows.count)
-    for range in rows.ranges { times.append(UnsafeBufferPointer(rebasing: rows.times.span[range])) }
-    return ScanBatch(runs: rows.runs, times: times, fields: fields)
+    return ScanBatch(runs: rows.runs, times: rows.selectedTimes, fields: fields)
   }
 
   private func field(
