@@ -20,7 +20,7 @@ extension Database {
     let request = try deletion(table, tags, time)
     let pipeline = try writer()
     let results: [WriteResult] = try await withCheckedThrowingContinuation { continuation in
-      pipeline.submit(.delete([request], then: [])) { continuation.resume(with: $0) }
+      pipeline.submit(.delete([request], then: []), from: IngestWriter(.embedded)) { continuation.resume(with: $0) }
     }
     return (results.first?.sequence ?? .zero).rawValue
   }

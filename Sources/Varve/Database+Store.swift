@@ -10,12 +10,13 @@ extension Database: StoreAccess {
   }
 
   package func write(_ batches: [PointBatch]) throws -> [WriteResult] {
-    try writer().write(.write(batches), byteCount: batches.reduce(0) { $0 + $1.byteCount })
+    try writer().write(
+      .write(batches), byteCount: batches.reduce(0) { $0 + $1.byteCount }, from: IngestWriter(.sql))
   }
 
   package func write(deleting deletions: [DeleteRequest], _ batches: [PointBatch]) throws -> [WriteResult] {
     let results = try writer().write(
-      .delete(deletions, then: batches), byteCount: batches.reduce(0) { $0 + $1.byteCount })
+      .delete(deletions, then: batches), byteCount: batches.reduce(0) { $0 + $1.byteCount }, from: IngestWriter(.sql))
     return batches.isEmpty ? [] : results
   }
 
@@ -57,6 +58,11 @@ extension Database: StoreAccess {
     return try StoreVerifier.verifyRunning(store, check: check)
   }
 
+  package func ingestReport() -> IngestReport { pipeline?.ingestReport ?? IngestReport() }
+
+  /// Where listeners tell of their connections and answers.
+  package var ingestMeter: IngestMeter { pipeline?.meter ?? IngestMeter() }
+
   package func writer() throws -> CommitPipeline {
     try checkOpen()
     guard let pipeline else {
@@ -70,20 +76,22 @@ extension Database: StoreAccess {
 
 extension Database: BatchSink {
   package func submit(
-    _ batches: [PointBatch], completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void
+    _ batches: [PointBatch], from writer: IngestWriter,
+    completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void
   ) {
     guard let pipeline else {
       return completion(.failure(VarveError(.readOnly, "the database is open for reading only")))
     }
-    pipeline.submit(batches, completion: completion)
+    pipeline.submit(batches, from: writer, completion: completion)
   }
 
   package var isSaturated: Bool { pipeline?.isSaturated ?? false }
+  package var isOverfull: Bool { pipeline?.isOverfull ?? false }
 
   func write(_ batches: [PointBatch]) async throws -> [WriteResult] {
     let pipeline = try writer()
     return try await withCheckedThrowingContinuation { continuation in
-      pipeline.submit(batches) { continuation.resume(with: $0) }
+      pipeline.submit(batches, from: IngestWriter(.embedded)) { continuation.resume(with: $0) }
     }
   }
 

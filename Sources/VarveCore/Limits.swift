@@ -27,6 +27,12 @@ package enum Limits {
   /// Rows of one commit in memory, which bounds its log record.
   package static let commitByteCount = 512 << 20
 
+  // Counting
+  /// Tables, by protocol, whose writes are counted apart since the database was opened; those of all others together.
+  package static let countedTables = 10_000
+  /// Tables that /metrics shows apart: those that came first.
+  package static let measuredTables = 1_000
+
   // Deletes
   /// Of one table, until compaction makes them real.
   package static let tombstonesPerTable = 1_000

@@ -72,32 +72,37 @@ package final class Server: Sendable {
     let clock = SystemClock()
     let now: @Sendable () -> Int64 = { clock.wallNanoseconds() }
     let backend = DatabaseBackend(database)
+    let limits = ConnectionLimits(settings, openFiles: ProcessLimits.raiseOpenFiles(), logger: logger)
+    let sockets = SocketBudget(limits.sockets)
+    let meter = database.ingestMeter
 
     var lineOptions = LineProtocolServerOptions()
     lineOptions.host = settings.lineProtocol.host
     lineOptions.port = settings.lineProtocol.port
-    lineOptions.connectionLimit = settings.connections
+    lineOptions.connectionLimit = limits.connections
     lineOptions.lines.maxFutureNanoseconds = Int64(settings.maxFutureMilliseconds) * 1_000_000
     lineOptions.lines.seriesMemory = SeriesMemory(byteLimit: settings.memoryByteCount / 16)
     let lineProtocol = LineProtocolServer(
-      options: lineOptions, sink: database, group: group, logger: settings.logger("line-protocol"), now: now)
+      options: lineOptions, sink: database, meter: meter, sockets: sockets, group: group,
+      logger: settings.logger("line-protocol"),
+      now: now)
 
     var httpOptions = HTTPServerOptions()
     httpOptions.host = settings.http.host
     httpOptions.port = settings.http.port
-    httpOptions.connectionLimit = settings.connections
+    httpOptions.connectionLimit = limits.connections
     httpOptions.bodyByteLimit = settings.maxBodyByteCount
     httpOptions.lines = lineOptions.lines
     let listeners = MeasuredListeners(lineProtocol: lineProtocol)
     let http = HTTPServer(
       options: httpOptions, services: HTTPServices(database, backend, listeners: listeners, now: now), sink: database,
-      group: group, logger: settings.logger("http"))
+      meter: meter, sockets: sockets, group: group, logger: settings.logger("http"))
     listeners.http = http
 
     var postgresOptions = PostgresServerOptions()
     postgresOptions.host = settings.postgres.host
     postgresOptions.port = settings.postgres.port
-    postgresOptions.maxConnections = settings.connections
+    postgresOptions.maxConnections = limits.sessions
 
     // Each in turn, so that a failure knows what to undo.
     let lineAddress = try await binding("line-protocol", settings.lineProtocol) { try await lineProtocol.start() }

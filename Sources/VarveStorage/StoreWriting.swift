@@ -80,16 +80,22 @@ package protocol StoreAccess: AnyObject, Sendable {
   func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport]
   /// Reads and checks every byte of the files as they stand now. `check` is called between files, and throws to end it.
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport
+  /// What was written since the database was opened.
+  func ingestReport() -> IngestReport
 }
 
 /// Where connections put their batches. Group commit happens behind it: one sync covers all batches that arrived
 /// while the previous sync ran.
 package protocol BatchSink: AnyObject, Sendable {
-  /// Queues batches for the next commit and returns at once. `completion` runs exactly once, on a thread of the
-  /// store, after the sync that makes the rows durable, or with the error that kept them from it.
+  /// Queues batches for one of the next commits and returns at once. `completion` runs exactly once, on a thread of the
+  /// store, after the sync that makes the rows durable, or with the error that kept them from it. Batches of one writer
+  /// are committed in the order they come here.
   func submit(
-    _ batches: [PointBatch], completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void)
+    _ batches: [PointBatch], from writer: IngestWriter,
+    completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void)
   /// True while more is queued than the store wants. A connection then stops reading until its own batches are
   /// completed; one that has nothing in flight may still submit one batch, so nobody starves.
   var isSaturated: Bool { get }
+  /// True while so much is queued that not even one batch more of each connection can be had: nobody reads.
+  var isOverfull: Bool { get }
 }

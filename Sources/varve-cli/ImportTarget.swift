@@ -24,6 +24,7 @@ final class EmbeddedTarget: ImportTarget {
   private static let inFlightLimit = 8
 
   private let database: Database
+  private let writer = IngestWriter(.embedded)
   private let report: ImportReport
   private let gate = Gate(State())
 
@@ -36,7 +37,7 @@ final class EmbeddedTarget: ImportTarget {
     try wait { $0.inFlight < Self.inFlightLimit }
     gate.update { $0.inFlight += 1 }
     let (gate, report, lineBase) = (self.gate, self.report, batch.lineBase)
-    database.submit([batch.points]) { outcome in
+    database.submit([batch.points], from: writer) { outcome in
       switch outcome {
       case .success(let results):
         for result in results {

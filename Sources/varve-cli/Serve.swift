@@ -55,6 +55,7 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.compactionRate), help: help(.compactionRate)) var compactionRate: String?
   @Option(name: name(.maxSeries), help: help(.maxSeries)) var maxSeries: String?
   @Option(name: name(.connections), help: help(.connections)) var connections: String?
+  @Option(name: name(.sessions), help: help(.sessions)) var sessions: String?
   @Option(name: name(.maxBody), help: help(.maxBody)) var maxBody: String?
   @Option(name: name(.logLevel), help: help(.logLevel)) var logLevel: String?
   @Option(name: name(.logFormat), help: help(.logFormat)) var logFormat: String?
@@ -68,7 +69,7 @@ struct SettingFlags: ParsableArguments {
       (.memory, memory), (.pageCache, pageCache),
       (.maxFuture, maxFuture), (.sealAge, sealAge), (.sealSize, sealSize),
       (.compaction, compaction), (.compactionRate, compactionRate), (.maxSeries, maxSeries),
-      (.connections, connections),
+      (.connections, connections), (.sessions, sessions),
       (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat), (.insecure, insecure ? "true" : nil),
     ]
     for (setting, value) in values { flags[setting.name] = value }

@@ -214,6 +214,8 @@ final class MemoryStore: StoreAccess {
     }
   }
 
+  /// Nothing is counted.
+  func ingestReport() -> IngestReport { IngestReport() }
   func flushBlocking() throws -> Sequence { state.withLock { $0.sequence } }
   /// There are no chunks that could become fewer.
   func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport] {

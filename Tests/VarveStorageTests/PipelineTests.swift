@@ -54,7 +54,7 @@ import VarveStorage
     let pipeline = CommitPipeline(store)
     let answers = Mutex(0)
     for number in 0..<200 {
-      pipeline.submit(batches([row(0, number)])) { _ in answers.withLock { $0 += 1 } }
+      pipeline.submit(batches([row(0, number)]), from: IngestWriter(.embedded)) { _ in answers.withLock { $0 += 1 } }
       if number == 100 { pipeline.close() }
     }
     #expect(answers.withLock { $0 } == 200)

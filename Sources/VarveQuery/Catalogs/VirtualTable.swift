@@ -60,11 +60,13 @@ struct VirtualTable: Sendable {
 
   static let all: [VirtualTable] = {
     var next: UInt32 = 12_000
-    return (PgCatalog.tables + PgCatalog.emptyTables + InformationSchema.tables + VarveSchema.tables).map { table in
-      if table.oid != 0 { return table }
-      next += 1
-      return VirtualTable(table, oid: next)
-    }
+    return
+      (PgCatalog.tables + PgCatalog.emptyTables + InformationSchema.tables + VarveSchema.tables + IngestViews.tables)
+      .map { table in
+        if table.oid != 0 { return table }
+        next += 1
+        return VirtualTable(table, oid: next)
+      }
   }()
 
   private static let byName: [Name: VirtualTable] = Dictionary(

@@ -44,7 +44,8 @@ package final class QuerySession {
     self.store = store
     self.clock = clock
     state = SessionState(
-      user: user, database: database, processID: processID, startTime: clock.wallNanoseconds(), zones: zones)
+      user: user, database: database, processID: processID, startTime: clock.wallNanoseconds(), zones: zones,
+      ingestReport: { store.ingestReport() })
   }
 
   // MARK: For the connection

@@ -11,6 +11,8 @@ package final class SessionState: Sendable {
   let processID: Int32
   let startTime: Int64
   let zones: TimeZoneDatabase
+  /// What was written to the store.
+  let ingestReport: @Sendable () -> IngestReport
   private struct Values {
     var settings: [String: String] = [:]
     /// Before the transaction, for ROLLBACK; nil outside of one.
@@ -22,12 +24,16 @@ package final class SessionState: Sendable {
   }
   private let values = Mutex(Values())
 
-  init(user: String, database: String, processID: Int32, startTime: Int64, zones: TimeZoneDatabase) {
+  init(
+    user: String, database: String, processID: Int32, startTime: Int64, zones: TimeZoneDatabase,
+    ingestReport: @escaping @Sendable () -> IngestReport
+  ) {
     self.user = user
     self.database = database
     self.processID = processID
     self.startTime = startTime
     self.zones = zones
+    self.ingestReport = ingestReport
   }
 
   // MARK: Settings

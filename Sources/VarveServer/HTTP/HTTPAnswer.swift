@@ -29,6 +29,14 @@ struct HTTPAnswer {
     .error(.serviceUnavailable, "unavailable", message, headers: [("Retry-After", "\(retryAfterSeconds)")])
   }
 
+  /// As it stands on the wire at the end of a connection, for one that has no pipeline yet.
+  var lastBytes: [UInt8] {
+    var text = "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n"
+    for (name, value) in headers { text += "\(name): \(value)\r\n" }
+    if let contentType { text += "Content-Type: \(contentType)\r\n" }
+    return Array((text + "Content-Length: \(body.count)\r\nConnection: close\r\n\r\n").utf8) + body
+  }
+
   /// What the store said when it could not write.
   static func failure(_ error: VarveError, retryAfterSeconds: Int) -> HTTPAnswer {
     var message = "\(error.code.rawValue): \(error.message)"

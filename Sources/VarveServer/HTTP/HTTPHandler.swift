@@ -32,8 +32,11 @@ final class HTTPHandler: ChannelDuplexHandler {
   private let sink: any BatchSink
   private let connections: IngestConnections
   private let counters: IngestCounters
+  private let meter: IngestMeter
   private let logger: Logger
 
+  /// While the channel is active.
+  private var connection: ConnectionMeter?
   private var state = State.idle
   private(set) var head: HTTPRequestHead?
   private(set) var target: RequestTarget?
@@ -44,13 +47,14 @@ final class HTTPHandler: ChannelDuplexHandler {
 
   init(
     options: HTTPServerOptions, services: HTTPServices, sink: any BatchSink, connections: IngestConnections,
-    counters: IngestCounters, logger: Logger
+    counters: IngestCounters, meter: IngestMeter, logger: Logger
   ) {
     self.options = options
     self.services = services
     self.sink = sink
     self.connections = connections
     self.counters = counters
+    self.meter = meter
     self.logger = logger
   }
 
@@ -60,6 +64,8 @@ final class HTTPHandler: ChannelDuplexHandler {
 
   func channelActive(context: ChannelHandlerContext) {
     counters.withLockedValue { $0.connections += 1 }
+    let client = context.remoteAddress.map { ListenAddress(host: $0.ipAddress ?? "?", port: $0.port ?? 0).description }
+    connection = meter.open(listener: "http", client: client ?? "unknown", since: services.now())
     context.fireChannelActive()
   }
 
@@ -67,6 +73,8 @@ final class HTTPHandler: ChannelDuplexHandler {
     self.context = nil
     state = .closing
     writeRequest = nil
+    if let connection { meter.close(connection) }
+    connection = nil
     context.fireChannelInactive()
   }
 
@@ -187,8 +195,10 @@ final class HTTPHandler: ChannelDuplexHandler {
     expectBody(head)
     let request = WriteRequest(
       precision: precision, options: options, sink: sink, connections: connections, counters: counters,
-      eventLoop: context.eventLoop, now: services.now, progress: { [weak self] in self?.writeProgressed() })
+      meter: meter, eventLoop: context.eventLoop, now: services.now,
+      progress: { [weak self] in self?.writeProgressed() })
     writeRequest = request
+    connection?.update { $0.unansweredSyncs = 1 }
     state = .write(request)
   }
 
@@ -202,9 +212,14 @@ final class HTTPHandler: ChannelDuplexHandler {
 
   private func receive(_ buffer: ByteBuffer) {
     counters.withLockedValue { $0.bytesReceived += buffer.readableBytes }
+    connection?.update { $0.receivedByteCount += buffer.readableBytes }
     switch state {
     case .write(let request):
-      if !request.receive(buffer) { answerAndClose(tooLarge()) }
+      if !request.receive(buffer) {
+        answerAndClose(tooLarge())
+      } else {
+        noteState(of: request)
+      }
     case .form(var text):
       guard text.readableBytes + buffer.readableBytes <= options.queryByteLimit else {
         answerAndClose(
@@ -234,13 +249,37 @@ final class HTTPHandler: ChannelDuplexHandler {
 
   private func writeProgressed() {
     guard let request = writeRequest else { return }
+    noteState(of: request)
     if readIsHeld, request.wantsMoreInput {
       readIsHeld = false
       context?.read()
     }
     if case .answering = state, let answer = request.answer() {
       writeRequest = nil
+      noteAnswer(to: request)
       self.answer(answer)
+    }
+  }
+
+  // MARK: for the meters
+
+  private func noteState(of request: WriteRequest) {
+    let isWaiting = if case .answering = state { true } else { !request.wantsMoreInput }
+    connection?.update { counts in
+      counts.state = isWaiting ? .waitingForStore : .reading
+      counts.inFlightByteCount = request.inFlightByteCount
+    }
+  }
+
+  private func noteAnswer(to request: WriteRequest) {
+    let nanoseconds = request.answered()
+    connection?.update { counts in
+      counts.state = .reading
+      counts.inFlightByteCount = request.inFlightByteCount
+      counts.rows += request.rowsWritten
+      counts.rejected += request.rejectedCount
+      counts.unansweredSyncs = 0
+      counts.answered(nanoseconds)
     }
   }
 
@@ -283,6 +322,7 @@ final class HTTPHandler: ChannelDuplexHandler {
   private func answerAndClose(_ answer: HTTPAnswer) {
     guard let context, let head else { return }
     state = .closing
+    if let writeRequest { noteAnswer(to: writeRequest) }
     writeRequest = nil
     if readIsHeld {
       readIsHeld = false

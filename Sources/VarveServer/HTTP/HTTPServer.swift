@@ -3,7 +3,6 @@
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
-
 import NIOHTTP1
 import NIOHTTPCompression
 import NIOPosix
@@ -19,18 +18,21 @@ package final class HTTPServer: Sendable {
   private let logger: Logger
   private let connections: IngestConnections
   private let counters = IngestCounters(IngestStatistics())
+  private let meter: IngestMeter
   private let listener = NIOLockedValueBox<(any Channel)?>(nil)
 
   package init(
     options: HTTPServerOptions = HTTPServerOptions(), services: HTTPServices, sink: any BatchSink,
-    group: any EventLoopGroup, logger: Logger
+    meter: IngestMeter = IngestMeter(), sockets: SocketBudget = SocketBudget(.max), group: any EventLoopGroup,
+    logger: Logger
   ) {
     self.options = options
     self.services = services
     self.sink = sink
+    self.meter = meter
     self.group = group
     self.logger = logger
-    connections = IngestConnections(limit: options.connectionLimit)
+    connections = IngestConnections(limit: options.connectionLimit, budget: sockets)
   }
 
   package var statistics: IngestStatistics { counters.withLockedValue { $0 } }
@@ -38,18 +40,17 @@ package final class HTTPServer: Sendable {
   /// Binds and begins to accept; gives the address with the port that was picked. A restart binds at once.
   package func start() async throws -> SocketAddress {
     let channel = try await ServerBootstrap(group: group)
-      .serverChannelOption(.backlog, value: 256)
+      .serverChannelOption(.backlog, value: 4096)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelOption(.maxMessagesPerRead, value: 4)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelInitializer { [self] channel in
-        guard connections.add(channel) else {
-          logger.warning("connection refused", metadata: ["limit": "\(options.connectionLimit)"])
-          return channel.close()
+        channel.eventLoop.makeCompletedFuture {
+          guard connections.add(channel) else { return try refuse(channel) }
+          try configure(channel)
         }
-        return channel.eventLoop.makeCompletedFuture { try configure(channel) }
       }
       .bind(host: options.host, port: options.port).get()
     listener.withLockedValue { $0 = channel }
@@ -64,8 +65,17 @@ package final class HTTPServer: Sendable {
     try pipeline.addHandler(NIOHTTPRequestDecompressor(limit: .size(options.bodyByteLimit)))
     try pipeline.addHandler(
       HTTPHandler(
-        options: options, services: services, sink: sink, connections: connections, counters: counters,
+        options: options, services: services, sink: sink, connections: connections, counters: counters, meter: meter,
         logger: logger))
+  }
+
+  private func refuse(_ channel: any Channel) throws {
+    logger.warning("connection refused", metadata: ["open": "\(connections.count)"])
+    guard connections.addRefusal(channel) else { return channel.close(promise: nil) }
+    let answer = HTTPAnswer.unavailable(
+      "overloaded: there are \(connections.count) connections, and --connections or the system's limit of open files allows no more",
+      retryAfterSeconds: options.retryAfterSeconds)
+    try channel.pipeline.syncOperations.addHandler(RefusedConnection(answer: answer.lastBytes))
   }
 
   /// Stops accepting. Gracefully: requests that have begun are answered before their connections are closed (at

@@ -11,6 +11,8 @@ final class WriteRequest {
   private let sink: any BatchSink
   private let connections: IngestConnections
   private let counters: IngestCounters
+  private let meter: IngestMeter
+  private let writer = IngestWriter(.http)
   private let eventLoop: any EventLoop
   private let options: HTTPServerOptions
   private let now: @Sendable () -> Int64
@@ -19,18 +21,22 @@ final class WriteRequest {
 
   private var gathered: [SourceBatch] = []
   private var gatheredByteCount = 0
-  private var inFlightByteCount = 0
+  private(set) var inFlightByteCount = 0
   private var flights = 0
   private var byteCount = 0
   private var isFinished = false
   private var failure: VarveError?
+  private let began = NIODeadline.now()
+  private var tables: Set<Name> = []
+  private(set) var rowsWritten = 0
+  private(set) var rejectedCount = 0
 
   /// The rows of one submission, but for the last one.
   private static let submissionByteCount = 4 * 1024 * 1024
 
   init(
     precision: TimestampPrecision, options: HTTPServerOptions, sink: any BatchSink, connections: IngestConnections,
-    counters: IngestCounters, eventLoop: any EventLoop, now: @escaping @Sendable () -> Int64,
+    counters: IngestCounters, meter: IngestMeter, eventLoop: any EventLoop, now: @escaping @Sendable () -> Int64,
     progress: @escaping () -> Void
   ) {
     var lines = options.lines
@@ -40,12 +46,16 @@ final class WriteRequest {
     self.sink = sink
     self.connections = connections
     self.counters = counters
+    self.meter = meter
     self.eventLoop = eventLoop
     self.now = now
     self.progress = progress
   }
 
-  var wantsMoreInput: Bool { inFlightByteCount < options.inFlightByteLimit }
+  /// A saturated store is waited for by those who have something there.
+  var wantsMoreInput: Bool {
+    inFlightByteCount < options.inFlightByteLimit && !(flights > 0 && sink.isSaturated)
+  }
 
   /// False when the body is too long.
   func receive(_ buffer: ByteBuffer) -> Bool {
@@ -81,7 +91,8 @@ final class WriteRequest {
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
     let eventLoop = eventLoop
     let lineBases = batches.map(\.lineBase)
-    sink.submit(batches.map(\.points)) { result in
+    for batch in batches { tables.insert(Name(batch.points.table)) }
+    sink.submit(batches.map(\.points), from: writer) { result in
       eventLoop.execute { bound.value.completed(byteCount, lineBases, result) }
     }
   }
@@ -100,18 +111,36 @@ final class WriteRequest {
             rowsWritten: $0.rowsWritten, sequence: $0.sequence.rawValue, rejections: $0.rejections)
         }, lineBases: lineBases)
       let rows = body.rowsWritten - before
+      rowsWritten += rows
+      rejectedCount += results.reduce(0) { $0 + $1.rejections.count }
       counters.withLockedValue { $0.rowsWritten += rows }
     }
+    tellRejections()
     progress()
   }
 
   /// The answer, once the body is over and nothing is with the store any more. To be asked for once.
   func answer() -> HTTPAnswer? {
     guard isFinished, flights == 0 else { return nil }
+    tellRejections()
     if let failure { return .failure(failure, retryAfterSeconds: options.retryAfterSeconds) }
     guard let json = body.errorJSON() else { return .noContent() }
     let rejected = body.rejectedCount
     counters.withLockedValue { $0.linesRejected += rejected }
     return .json(.badRequest, json)
+  }
+
+  /// Since the request's beginning; for the meters, once it is answered. Gives the nanoseconds.
+  func answered() -> UInt64 {
+    tellRejections()
+    let nanoseconds = UInt64(max(0, (NIODeadline.now() - began).nanoseconds))
+    meter.answered(nanoseconds, tables: tables, .http)
+    return nanoseconds
+  }
+
+  private func tellRejections() {
+    let found = body.takeRejectionCounts()
+    rejectedCount += found.counts.values.reduce(0, +)
+    meter.rejected(found, .http)
   }
 }

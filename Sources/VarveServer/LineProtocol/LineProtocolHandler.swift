@@ -21,6 +21,13 @@ final class LineProtocolHandler: ChannelInboundHandler {
   private var logger: Logger
   private let now: @Sendable () -> Int64
   private let session: LineProtocolSession
+  private let writer = IngestWriter(.lineProtocol)
+  private let meter: IngestMeter
+  private let receiveBuffers: ReceiveBuffers
+  /// Held so that the channel takes later ones from `receiveBuffers`.
+  private var firstBuffer: ByteBuffer?
+  /// While the channel is active.
+  private var account: LineProtocolAccount?
 
   private var context: ChannelHandlerContext?
   /// Set once; completions come after the connection is gone, too.
@@ -32,6 +39,7 @@ final class LineProtocolHandler: ChannelInboundHandler {
   private var unreadByteCount = 0
   private var stalled: Scheduled<Void>?
   private var linger: Scheduled<Void>?
+  private var overfull: Scheduled<Void>?
   private var loggedCount = 0
   private var countedRows = 0
   private var countedRejections = 0
@@ -43,12 +51,15 @@ final class LineProtocolHandler: ChannelInboundHandler {
 
   init(
     options: LineProtocolServerOptions, sink: any BatchSink, connections: IngestConnections,
-    counters: IngestCounters, logger: Logger, now: @escaping @Sendable () -> Int64
+    counters: IngestCounters, meter: IngestMeter, receiveBuffers: ReceiveBuffers, logger: Logger,
+    now: @escaping @Sendable () -> Int64
   ) {
     self.options = options
     self.sink = sink
     self.connections = connections
     self.counters = counters
+    self.meter = meter
+    self.receiveBuffers = receiveBuffers
     self.logger = logger
     self.now = now
     session = LineProtocolSession(options: options.lines, inFlightByteLimit: options.inFlightByteLimit)
@@ -62,7 +73,9 @@ final class LineProtocolHandler: ChannelInboundHandler {
   }
 
   func channelActive(context: ChannelHandlerContext) {
-    logger[metadataKey: "client"] = "\(context.remoteAddress.map { "\($0)" } ?? "unknown")"
+    let client = context.remoteAddress.map { ListenAddress(host: $0.ipAddress ?? "?", port: $0.port ?? 0).description }
+    logger[metadataKey: "client"] = "\(client ?? "unknown")"
+    account = LineProtocolAccount(meter: meter, client: client ?? "unknown", since: now())
     counters.withLockedValue { $0.connections += 1 }
     logger.debug("line protocol connection opened")
     if connections.isStopping {
@@ -74,9 +87,12 @@ final class LineProtocolHandler: ChannelInboundHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let buffer = Self.unwrapInboundIn(data)
+    if firstBuffer == nil { firstBuffer = buffer }
     counters.withLockedValue { $0.bytesReceived += buffer.readableBytes }
-    guard !isEnding else { return }
-    run(buffer.withUnsafeReadableBytes { session.receive($0, now: now()) })
+    account?.received(buffer.readableBytes)
+    let began = NIODeadline.now()
+    if !isEnding { run(buffer.withUnsafeReadableBytes { session.receive($0, now: now()) }, began: began) }
+    receiveBuffers.give(buffer)
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
@@ -103,10 +119,12 @@ final class LineProtocolHandler: ChannelInboundHandler {
   func channelInactive(context: ChannelHandlerContext) {
     stalled?.cancel()
     linger?.cancel()
+    overfull?.cancel()
     // Whole lines that have arrived are written even if nobody waits for the answer.
     if !isEnding { run(session.receiveStop()) }
     isEnding = true
     self.context = nil
+    closeAccountIfDone()
     logger.debug("line protocol connection closed", metadata: ["rejected": "\(session.linesRejected)"])
     context.fireChannelInactive()
   }
@@ -119,11 +137,12 @@ final class LineProtocolHandler: ChannelInboundHandler {
 
   // MARK: the session's actions
 
-  private func run(_ actions: [LineProtocolSession.Action]) {
+  private func run(_ actions: [LineProtocolSession.Action], began: NIODeadline = .now()) {
     for action in actions {
       switch action {
       case .submit(let id, let batches):
         connections.submissionBegins()
+        account?.submitted(batches)
         submit(id, batches)
       case .reply(let bytes): reply(bytes)
       case .log(let rejections): log(rejections)
@@ -131,12 +150,18 @@ final class LineProtocolHandler: ChannelInboundHandler {
       }
     }
     count()
+    account?.note(session, began: began)
   }
 
   private func submit(_ id: Int, _ batches: [PointBatch]) {
     guard let eventLoop = eventLoop else { preconditionFailure("a handler that has been added knows its loop") }
+    if !refused.isEmpty {
+      // Behind what was refused, so that the newest write of a row stays the last.
+      refused.append((id, batches))
+      return
+    }
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
-    sink.submit(batches) { result in
+    sink.submit(batches, from: writer) { result in
       eventLoop.execute { bound.value.completed(id, batches, result) }
     }
   }
@@ -147,11 +172,13 @@ final class LineProtocolHandler: ChannelInboundHandler {
       if retry == nil { logger.warning("the store cannot take rows for now", metadata: ["error": "\(error)"]) }
       refused.append((id, batches))
       offerAgainLater()
+      readIfWanted()
       return
     case .failure(let error):
       logger.error("rows were not written", metadata: ["error": "\(error)"])
       run(session.complete(id: id, .failure(error)))
     case .success(let results):
+      account?.completed(results)
       run(
         session.complete(
           id: id,
@@ -163,6 +190,13 @@ final class LineProtocolHandler: ChannelInboundHandler {
     }
     connections.submissionEnds()
     readIfWanted()
+    closeAccountIfDone()
+  }
+
+  private func closeAccountIfDone() {
+    guard context == nil, !session.hasSubmissionsInFlight else { return }
+    account?.close()
+    account = nil
   }
 
   private func isTemporary(_ error: VarveError) -> Bool { error.code == .diskFull || error.code == .overloaded }
@@ -177,7 +211,7 @@ final class LineProtocolHandler: ChannelInboundHandler {
     retry = nil
     let waiting = refused
     refused = []
-    for (id, batches) in waiting { submit(id, batches) }
+    for (id, batches) in waiting.sorted(by: { $0.id < $1.id }) { submit(id, batches) }
   }
 
   private func reply(_ bytes: [UInt8]) {
@@ -246,16 +280,36 @@ final class LineProtocolHandler: ChannelInboundHandler {
   // MARK: reading, counting, logging
 
   private func readIfWanted() {
-    guard let context, !isReading, !isInputClosed, context.channel.isActive else { return }
-    if isEnding {
-      guard linger != nil else { return }
-    } else {
-      guard session.wantsMoreInput, unreadByteCount <= options.unreadAnswerByteLimit,
-        !sink.isSaturated || !session.hasSubmissionsInFlight
-      else { return }
+    guard let context else { return }
+    let state = self.state
+    account?.note(state)
+    if state == .reading, sink.isOverfull {
+      // Nothing of ours is with the store, so no completion will come back here.
+      lookAgainLater(context)
+      return
+    }
+    guard !isReading, !isInputClosed, context.channel.isActive, state == .reading || (isEnding && linger != nil) else {
+      return
     }
     isReading = true
     context.read()
+  }
+
+  private var state: ConnectionState {
+    if isEnding { return .closing }
+    if !refused.isEmpty { return .waitingForRoom }
+    if unreadByteCount > options.unreadAnswerByteLimit { return .waitingForClient }
+    let mayGoOn = session.wantsMoreInput && !(sink.isSaturated && session.hasSubmissionsInFlight)
+    return mayGoOn ? .reading : .waitingForStore
+  }
+
+  private func lookAgainLater(_ context: ChannelHandlerContext) {
+    guard overfull == nil else { return }
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    overfull = context.eventLoop.scheduleTask(in: .milliseconds(10)) {
+      bound.value.overfull = nil
+      bound.value.readIfWanted()
+    }
   }
 
   private func count() {

@@ -16,19 +16,25 @@ package final class LineProtocolServer: Sendable {
   private let now: @Sendable () -> Int64
   private let connections: IngestConnections
   private let counters = IngestCounters(IngestStatistics())
+  private let meter: IngestMeter
+  /// By event loop.
+  private let receiveBuffers = NIOLockedValueBox<[ObjectIdentifier: ReceiveBuffers]>([:])
   private let listener = NIOLockedValueBox<(any Channel)?>(nil)
 
   /// `now` gives nanoseconds since 1970: the time of lines without a stamp.
   package init(
     options: LineProtocolServerOptions = LineProtocolServerOptions(), sink: any BatchSink,
-    group: any EventLoopGroup, logger: Logger, now: @escaping @Sendable () -> Int64
+    meter: IngestMeter = IngestMeter(), sockets: SocketBudget = SocketBudget(.max), group: any EventLoopGroup,
+    logger: Logger,
+    now: @escaping @Sendable () -> Int64
   ) {
     self.options = options
     self.sink = sink
+    self.meter = meter
     self.group = group
     self.logger = logger
     self.now = now
-    connections = IngestConnections(limit: options.connectionLimit)
+    connections = IngestConnections(limit: options.connectionLimit, budget: sockets)
   }
 
   package var statistics: IngestStatistics { counters.withLockedValue { $0 } }
@@ -36,31 +42,49 @@ package final class LineProtocolServer: Sendable {
   /// Binds and begins to accept; gives the address with the port that was picked. A restart binds at once.
   package func start() async throws -> SocketAddress {
     let channel = try await ServerBootstrap(group: group)
-      .serverChannelOption(.backlog, value: 256)
+      .serverChannelOption(.backlog, value: 4096)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.autoRead, value: false)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
-      .childChannelOption(.maxMessagesPerRead, value: 4)
-      .childChannelOption(
-        .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: options.receiveByteCount)
-      )
+      .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelInitializer { [self] channel in
-        guard connections.add(channel) else {
-          logger.warning("connection refused", metadata: ["limit": "\(options.connectionLimit)"])
-          return channel.close()
-        }
-        return channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(
-            LineProtocolHandler(
-              options: options, sink: sink, connections: connections, counters: counters, logger: logger, now: now))
+        channel.eventLoop.makeCompletedFuture {
+          guard connections.add(channel) else { return try refuse(channel) }
+          try accept(channel)
         }
       }
       .bind(host: options.host, port: options.port).get()
     listener.withLockedValue { $0 = channel }
     guard let address = channel.localAddress else { throw ChannelError.unknownLocalAddress }
     return address
+  }
+
+  private func accept(_ channel: any Channel) throws {
+    let buffers = receiveBuffers.withLockedValue { buffers in
+      let loop = ObjectIdentifier(channel.eventLoop)
+      if let known = buffers[loop] { return known }
+      let new = ReceiveBuffers(byteCount: options.receiveByteCount)
+      buffers[loop] = new
+      return new
+    }
+    try channel.syncOptions?.setOption(.recvAllocator, value: SharedReceiveAllocator(buffers))
+    try channel.pipeline.syncOperations.addHandler(
+      LineProtocolHandler(
+        options: options, sink: sink, connections: connections, counters: counters, meter: meter,
+        receiveBuffers: buffers, logger: logger, now: now))
+  }
+
+  private func refuse(_ channel: any Channel) throws {
+    logger.warning("connection refused", metadata: ["open": "\(connections.count)"])
+    guard connections.addRefusal(channel) else { return channel.close(promise: nil) }
+    try channel.pipeline.syncOperations.addHandler(
+      RefusedConnection(
+        answer: LineProtocolSession.refusal(
+          .overloaded,
+          "there are \(connections.count) connections, and --connections or the system's limit of open files allows no more"
+        )))
   }
 
   /// Stops accepting. Gracefully: what was received in whole lines becomes durable and is answered before the

@@ -20,6 +20,7 @@ package struct ServerSettings: Sendable {
   package var compactionBytesPerSecond: Int
   package var maxSeries: Int
   package var connections: Int
+  package var sessions: Int
   package var maxBodyByteCount: Int
   package var logLevel: String
   package var logFormat: LogFormat
@@ -53,6 +54,7 @@ package struct ServerSettings: Sendable {
     compactionBytesPerSecond = number(.compactionRate)
     maxSeries = number(.maxSeries)
     connections = number(.connections)
+    sessions = number(.sessions)
     maxBodyByteCount = number(.maxBody)
     logLevel = text(.logLevel)
     logFormat =

@@ -75,7 +75,11 @@ package struct Setting: Sendable {
     "max-series", .count(1...2_000_000_000), "COUNT", default: "10000000",
     "Series (distinct tag sets) of a table; rows that would make more are rejected.")
   package static let connections = Setting(
-    "connections", .count(1...100_000), "COUNT", default: "1000", "Connections at a time, for each listener.")
+    "connections", .count(1...1_000_000), "COUNT", default: "20000",
+    "Connections at a time for line protocol, and as many for HTTP; fewer if the system allows too few open files.")
+  package static let sessions = Setting(
+    "sessions", .count(1...100_000), "COUNT", default: "1000",
+    "Sessions at a time over the PostgreSQL protocol.")
   package static let maxBody = Setting(
     "max-body", .byteCount(minimum: 1 << 10), "BYTES", default: "64MB", "Largest HTTP request body, after unpacking.")
   package static let logLevel = Setting(
@@ -90,7 +94,7 @@ package struct Setting: Sendable {
 
   package static let all = [
     data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealSize, compaction,
-    compactionRate, maxSeries, connections, maxBody, logLevel, logFormat, insecure,
+    compactionRate, maxSeries, connections, sessions, maxBody, logLevel, logFormat, insecure,
   ]
 
   package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }

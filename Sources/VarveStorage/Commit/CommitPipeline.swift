@@ -1,7 +1,7 @@
 // The threads of a running store: one that commits, one that writes chunks, one that compacts them.
 //
 // Requests queue up while a commit is synced, and the next group takes all that came meanwhile: one sync for many
-// writers. The same thread freezes the head and installs finished chunks between groups, so the store is only ever
+// writers, who are served in fair order (`FairQueue`). The same thread freezes the head and installs finished chunks between groups, so the store is only ever
 // changed by one thread. When sealing cannot keep up, groups wait, the queue grows to its bound, and whoever
 // fills it is told to stop reading (`isSaturated`).
 
@@ -9,13 +9,16 @@ import VarveCore
 import VarveIO
 
 package final class CommitPipeline: BatchSink {
-  private struct Job: Sendable {
+  struct Job: Sendable {
     let request: CommitRequest
     let byteCount: Int
+    let `protocol`: IngestProtocol
+    /// Monotonic.
+    let submitted: Int64
     let completion: @Sendable (CommitOutcome) -> Void
   }
 
-  private enum Seal: Sendable {
+  enum Seal: Sendable {
     case idle
     /// The head is frozen; chunks are being written.
     case writing
@@ -26,14 +29,18 @@ package final class CommitPipeline: BatchSink {
   }
 
   /// Compacted chunks, durable, and who waits for them to be installed.
-  private struct Compacted: Sendable {
+  struct Compacted: Sendable {
     let chunks: CompactedChunks
     let outcome: Gate<Result<Bool, VarveError>?>
   }
 
-  private struct State: Sendable {
-    var queue: [Job] = []
+  struct State: Sendable {
+    var queue = FairQueue<Job>()
     var queuedByteCount = 0
+    /// Taken from the queue, and not committed yet.
+    var committing: [Job] = []
+    /// Whether the last write was refused for want of room.
+    var isShortOfRoom = false
     var seal = Seal.idle
     var compacted: [Compacted] = []
     /// Commits that somebody waits to see in chunks, and those that are.
@@ -47,9 +54,10 @@ package final class CommitPipeline: BatchSink {
   }
 
   private let store: Store
-  private let gate: Gate<State>
+  let gate: Gate<State>
+  package let meter = IngestMeter()
   private let groupByteCount: Int
-  private let saturationByteCount: Int
+  let saturationByteCount: Int
   private let committer: Gate<WorkerThread?> = Gate(nil)
   private let sealer: Gate<WorkerThread?> = Gate(nil)
   private let compactor: Gate<CompactionRunner?> = Gate(nil)
@@ -72,17 +80,22 @@ package final class CommitPipeline: BatchSink {
   // MARK: - For writers
 
   package func submit(
-    _ batches: [PointBatch], completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void
+    _ batches: [PointBatch], from writer: IngestWriter,
+    completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void
   ) {
-    submit(.write(batches), byteCount: batches.reduce(0) { $0 + $1.byteCount }, completion)
+    submit(.write(batches), byteCount: batches.reduce(0) { $0 + $1.byteCount }, from: writer, completion)
   }
 
   package func submit(
-    _ request: CommitRequest, byteCount: Int = 0, _ completion: @escaping @Sendable (CommitOutcome) -> Void
+    _ request: CommitRequest, byteCount: Int = 0, from writer: IngestWriter,
+    _ completion: @escaping @Sendable (CommitOutcome) -> Void
   ) {
+    let job = Job(
+      request: request, byteCount: byteCount, protocol: writer.protocol,
+      submitted: store.options.clock.monotonicNanoseconds(), completion: completion)
     let accepted = gate.update { state in
       guard !state.closing else { return false }
-      state.queue.append(Job(request: request, byteCount: byteCount, completion: completion))
+      state.queue.append(job, writer: writer.number, cost: byteCount)
       state.queuedByteCount += byteCount
       return true
     }
@@ -91,12 +104,17 @@ package final class CommitPipeline: BatchSink {
 
   package var isSaturated: Bool { gate.read { $0.queuedByteCount >= saturationByteCount } }
 
+  /// Many connections with one batch each come this far.
+  package var isOverfull: Bool { gate.read { $0.queuedByteCount >= 4 * saturationByteCount } }
+
   package var queuedByteCount: Int { gate.read { $0.queuedByteCount } }
 
   /// Commits and waits.
-  package func write(_ request: CommitRequest, byteCount: Int = 0) throws -> [WriteResult] {
+  package func write(
+    _ request: CommitRequest, byteCount: Int = 0, from writer: IngestWriter = IngestWriter(.embedded)
+  ) throws -> [WriteResult] {
     let answer = Gate<CommitOutcome?>(nil)
-    submit(request, byteCount: byteCount) { outcome in answer.update { $0 = outcome } }
+    submit(request, byteCount: byteCount, from: writer) { outcome in answer.update { $0 = outcome } }
     guard let outcome = answer.wait(until: { $0 }) else { preconditionFailure("waiting without a limit gives a value") }
     return try outcome.get()
   }
@@ -155,7 +173,9 @@ package final class CommitPipeline: BatchSink {
     while true {
       switch nextTurn() {
       case .commit(let jobs, let more):
+        let began = store.options.clock.monotonicNanoseconds()
         let outcomes = store.commit(jobs.map(\.request))
+        count(jobs, outcomes, began: began)
         for (job, outcome) in zip(jobs, outcomes) { job.completion(outcome) }
         if !more { store.markDurable() }
         keepHouse()
@@ -163,6 +183,8 @@ package final class CommitPipeline: BatchSink {
         let error = VarveError(
           .diskFull, "there is no room on the disk to write out the rows in memory",
           hint: "make room; then the same write succeeds")
+        gate.update { $0.committing = [] }
+        meter.refused(jobs.count, error.code)
         for job in jobs { job.completion(.failure(error)) }
         keepHouse()
       case .housekeeping: keepHouse()
@@ -198,14 +220,14 @@ package final class CommitPipeline: BatchSink {
   }
 
   /// Writers wait while the active head is full and the sealing one is not done; not when the end is near.
-  private func mayCommit(_ state: State) -> Bool {
+  func mayCommit(_ state: State) -> Bool {
     if case .idle = state.seal { return true }
     if state.closing { return true }
     return store.headByteCounts.active < store.options.sealByteCount
   }
 
   /// Whether sealing waits for room on the disk.
-  private func isOutOfRoom(_ state: State) -> Bool {
+  func isOutOfRoom(_ state: State) -> Bool {
     switch state.seal {
     case .waiting: true
     case .written(_, let time): time > 0
@@ -221,20 +243,40 @@ package final class CommitPipeline: BatchSink {
 
   private func refuseGroup(_ state: inout State) -> Turn { .refuse(takeJobs(&state)) }
 
+  /// Small writes don't share a group with large ones: whoever waits for the answer to a line waits for no megabytes
+  /// beside it.
   private func takeJobs(_ state: inout State) -> [Job] {
-    var count = 0
+    var jobs: [Job] = []
     var bytes = 0
-    while count < state.queue.count, count == 0 || bytes + state.queue[count].byteCount <= groupByteCount {
-      let standsAlone = state.queue[count].request.standsAlone
-      if count > 0, standsAlone { break }
-      bytes += state.queue[count].byteCount
-      count += 1
-      if standsAlone { break }
+    while let next = state.queue.first {
+      if let first = jobs.first {
+        let fits = bytes + next.byteCount <= groupByteCount && first.isSmall == next.isSmall
+        if next.request.standsAlone || !fits { break }
+      }
+      jobs.append(state.queue.removeFirst())
+      bytes += next.byteCount
+      if next.request.standsAlone { break }
     }
-    let jobs = Array(state.queue.prefix(count))
-    state.queue.removeFirst(count)
     state.queuedByteCount -= bytes
+    state.committing = jobs
     return jobs
+  }
+
+  private func count(_ jobs: [Job], _ outcomes: [CommitOutcome], began: Int64) {
+    let isShortOfRoom = outcomes.contains {
+      if case .failure(let error) = $0 { error.code == .diskFull } else { false }
+    }
+    gate.update { state in
+      state.committing = []
+      state.isShortOfRoom = isShortOfRoom
+    }
+    let now = store.options.clock.monotonicNanoseconds()
+    meter.committed(
+      zip(jobs, outcomes).map { job, outcome in
+        IngestMeter.Committed(
+          batches: job.request.batches, outcome: outcome, protocol: job.protocol,
+          nanoseconds: UInt64(max(0, now - job.submitted)))
+      }, commitNanoseconds: UInt64(max(0, now - began)), now: store.options.clock.wallNanoseconds())
   }
 
   /// Timers, freeze and install.
@@ -359,6 +401,11 @@ package final class CommitPipeline: BatchSink {
       }
     }
   }
+}
+
+extension CommitPipeline.Job {
+  /// A group of such takes no longer than its sync.
+  fileprivate var isSmall: Bool { byteCount <= 64 << 10 }
 }
 
 extension PointBatch {

@@ -30,6 +30,14 @@ extension CommitRequest {
   /// its record says goes before the rows that others in the group bring, whatever came first.
   package var standsAlone: Bool { if case .write = self { false } else { true } }
 
+  /// The rows it brings.
+  var batches: [PointBatch] {
+    switch self {
+    case .write(let batches), .delete(_, then: let batches): batches
+    case .createTable, .dropTable: []
+    }
+  }
+
   /// Whether it brings no rows, so that it needs no room in the head.
   package var needsNoRoom: Bool {
     switch self {

@@ -19,6 +19,8 @@ struct LineParser: ~Copyable {
   // What has been found, taken by the caller.
   var events: [LineProtocolEvent] = []
   var rejected = RejectionSummary()
+  /// All of them by table and reason, taken by the caller.
+  var rejections = RejectionCounts()
   /// 1-based number of the line that begins at the next byte.
   var line = 1
 
@@ -266,6 +268,7 @@ struct LineParser: ~Copyable {
 
   private mutating func reject(lineStart: UnsafePointer<UInt8>) {
     rejected.count += 1
+    rejections.add(currentTable >= 0 ? tables[currentTable].name : nil, problemCode)
     guard rejected.rejections.count < options.reportedRejectionLimit else { return }
     var column = 1
     var physicalLine = line

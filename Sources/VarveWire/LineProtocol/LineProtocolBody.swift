@@ -42,6 +42,9 @@ package final class LineProtocolBody {
     }
   }
 
+  /// The lines that no batch holds since the last call, counted by table and reason.
+  package func takeRejectionCounts() -> RejectionCounts { parser.takeRejectionCounts() }
+
   /// What became of batches, one completion each; `lineBases` are theirs.
   package func complete(_ completions: [LineProtocolCompletion], lineBases: [Int]) {
     precondition(completions.count == lineBases.count, "each batch has a completion")

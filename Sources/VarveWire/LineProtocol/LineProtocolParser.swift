@@ -45,6 +45,13 @@ package final class LineProtocolParser {
   /// The same, without taking them.
   package var rejectedSoFar: RejectionSummary { parser.rejected }
 
+  /// The lines rejected since the last call, counted by table and reason.
+  package func takeRejectionCounts() -> RejectionCounts {
+    let counts = parser.rejections
+    if !counts.isEmpty { parser.rejections = RejectionCounts() }
+    return counts
+  }
+
   /// 1-based number of the line that begins at the next byte, or is unfinished.
   package var line: Int { parser.line }
 

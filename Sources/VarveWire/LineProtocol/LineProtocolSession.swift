@@ -64,6 +64,8 @@ package final class LineProtocolSession {
   private var nextFlight = 0
   private var unloggedCount = 0
   private var sequence: UInt64 = 0
+  /// The line that the end of the connection cut, for `takeRejectionCounts`.
+  private var cutOff = RejectionCounts()
 
   /// Totals since the connection began, of intervals that are answered.
   package private(set) var rowsWritten = 0
@@ -71,6 +73,9 @@ package final class LineProtocolSession {
   /// Rows that are durable, answered or not.
   package private(set) var rowsCompleted = 0
   package private(set) var inFlightByteCount = 0
+  /// Syncs and ends that have come, and those that are answered, in order.
+  package private(set) var questionCount = 0
+  package private(set) var answerCount = 0
 
   /// Below this many submissions in flight rows are handed over at once, else they gather.
   private static let pipelineDepth = 4
@@ -95,6 +100,14 @@ package final class LineProtocolSession {
   package var isIdle: Bool { flights.isEmpty && intervals.count == 1 && parser.unfinishedByteCount == 0 }
   package var hasSubmissionsInFlight: Bool { !flights.isEmpty }
   package var isClosed: Bool { state == .closed }
+
+  /// The lines that no batch holds since the last call, counted by table and reason.
+  package func takeRejectionCounts() -> RejectionCounts {
+    var counts = parser.takeRejectionCounts()
+    counts.add(cutOff)
+    cutOff = RejectionCounts()
+    return counts
+  }
 
   // MARK: input
 
@@ -135,6 +148,7 @@ package final class LineProtocolSession {
       rejected.count += 1
       rejected.rejections.append(
         Rejection(line: parser.line, column: 1, code: .closed, message: "the line was not complete at the end"))
+      cutOff.add(nil, .closed)
     }
     prelude = []
     endInterval("end", rejected: rejected, isEnd: true)
@@ -194,6 +208,7 @@ package final class LineProtocolSession {
 
   private func endInterval(_ token: String, rejected: RejectionSummary, isEnd: Bool) {
     let last = intervals.count - 1
+    questionCount += 1
     intervals[last].rejectedCount += rejected.count
     intervals[last].rejections += rejected.rejections
     intervals[last].token = token
@@ -264,13 +279,14 @@ package final class LineProtocolSession {
       let rows = interval.isEnd ? rowsWritten : interval.rows
       let rejected = interval.isEnd ? linesRejected : interval.rejectedCount
       text += Array("\(token) ok rows=\(rows) rejected=\(rejected) sequence=\(sequence)\n".utf8)
-      for rejection in interval.rejections { appendError(token, rejection, &text) }
+      for rejection in interval.rejections { Self.appendError(token, rejection, &text) }
       let more = interval.rejectedCount - interval.rejections.count
       if more > 0 {
         text += Array("\(token) error count=\(more) message=\"\(more) more rejected lines are not listed\"\n".utf8)
       }
       isOver = interval.isEnd
     }
+    answerCount += isOver ? questionCount - answerCount : answered
     intervals.removeFirst(answered)
     firstInterval += answered
     var actions: [Action] = text.isEmpty ? [] : [.reply(text)]
@@ -289,10 +305,17 @@ package final class LineProtocolSession {
     let rejection = Rejection(line: 0, column: 0, code: failure.code, message: message)
     var tokens = waiting.compactMap(\.token)
     if tokens.isEmpty { tokens = ["end"] }
-    for token in tokens { appendError(token, rejection, &text) }
+    for token in tokens { Self.appendError(token, rejection, &text) }
   }
 
-  private func appendError(_ token: String, _ rejection: Rejection, _ text: inout [UInt8]) {
+  /// What a connection is told that is not taken at all.
+  package static func refusal(_ code: VarveError.Code, _ message: String) -> [UInt8] {
+    var text: [UInt8] = []
+    appendError("end", Rejection(line: 0, column: 0, code: code, message: message), &text)
+    return text
+  }
+
+  private static func appendError(_ token: String, _ rejection: Rejection, _ text: inout [UInt8]) {
     text += Array(
       "\(token) error line=\(rejection.line) column=\(rejection.column) code=\(rejection.code.rawValue) message=".utf8)
     JSONText.append(rejection.message, to: &text)

@@ -25,6 +25,7 @@ final class FakeSink: BatchSink {
     var sequence: UInt64 = 0
     var holds = false
     var isSaturated = false
+    var isOverfull = false
     var failures: [VarveError] = []
     var submissions = 0
   }
@@ -32,7 +33,8 @@ final class FakeSink: BatchSink {
   private let queue = DispatchQueue(label: "fake store")
 
   func submit(
-    _ batches: [PointBatch], completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void
+    _ batches: [PointBatch], from writer: IngestWriter,
+    completion: @escaping @Sendable (Result<[WriteResult], VarveError>) -> Void
   ) {
     let holds = state.withLockedValue { state in
       state.submissions += 1
@@ -72,6 +74,10 @@ final class FakeSink: BatchSink {
   var isSaturated: Bool {
     get { state.withLockedValue { $0.isSaturated } }
     set { state.withLockedValue { $0.isSaturated = newValue } }
+  }
+  var isOverfull: Bool {
+    get { state.withLockedValue { $0.isOverfull } }
+    set { state.withLockedValue { $0.isOverfull = newValue } }
   }
   var rowCount: Int { state.withLockedValue { $0.rows.count } }
   var times: [Int64] { state.withLockedValue { $0.rows.map(\.time) } }
@@ -193,7 +199,7 @@ enum Ingest {
   }
 
   static func withLineServer<T>(
-    _ change: (inout LineProtocolServerOptions) -> Void = { _ in },
+    _ change: (inout LineProtocolServerOptions) -> Void = { _ in }, meter: IngestMeter = IngestMeter(),
     _ body: (LineProtocolServer, FakeSink, SocketAddress) async throws -> T
   ) async throws -> T {
     var options = LineProtocolServerOptions()
@@ -204,7 +210,8 @@ enum Ingest {
     change(&options)
     let sink = FakeSink()
     let server = LineProtocolServer(
-      options: options, sink: sink, group: MultiThreadedEventLoopGroup.singleton, logger: logger, now: { 1000 })
+      options: options, sink: sink, meter: meter, group: MultiThreadedEventLoopGroup.singleton, logger: logger,
+      now: { 1000 })
     let address = try await server.start()
     do {
       let result = try await body(server, sink, address)

@@ -115,6 +115,84 @@ struct LineProtocolServerTests {
     }
   }
 
+  /// Else an older write of a row would come behind a newer one.
+  @Test func whatComesBehindARefusedBatchWaitsForIt() async throws {
+    try await Ingest.withLineServer({ $0.retryMilliseconds = 1000 }) { _, sink, address in
+      sink.failNext([VarveError(.diskFull, "no space")])
+      let client = try SocketClient(address)
+      client.send("m v=1 1\n")
+      #expect(try await Ingest.wait { sink.submissions >= 1 })
+      let text = try await SocketClient.run {
+        client.send("m v=2 2\n#sync a\n")
+        return client.read(until: "\n")
+      }
+      #expect(text.hasPrefix("a ok rows=2 rejected=0"))
+      #expect(sink.times == [1, 2])
+    }
+  }
+
+  @Test func anOverfullStoreIsReadForByNobodyUntilItHasRoom() async throws {
+    try await Ingest.withLineServer { server, sink, address in
+      sink.isOverfull = true
+      let client = try SocketClient(address)
+      client.send("m v=1 1\n#sync a\n")
+      #expect(client.isSilent && server.statistics.bytesReceived == 0)
+      sink.isOverfull = false
+      #expect(client.read(until: "\n").hasPrefix("a ok rows=1"))
+    }
+  }
+
+  @Test func aConnectionIsCountedAndItsAnswersAreTimed() async throws {
+    let meter = IngestMeter()
+    try await Ingest.withLineServer(meter: meter) { _, sink, address in
+      sink.hold()
+      let client = try SocketClient(address)
+      client.send("m v=1 1\nbad\n#sync a\n#sync b\n")
+      #expect(try await Ingest.wait { sink.heldCount == 1 })
+      let waiting = try #require(meter.report.connections.first?.counts)
+      #expect(waiting.unansweredSyncs == 2 && waiting.inFlightByteCount > 0 && waiting.receivedByteCount == 28)
+      #expect(waiting.rejected == 1 && waiting.rows == 0)
+      sink.release()
+      _ = client.read(until: "b ok")
+      #expect(try await Ingest.wait { meter.report.connections.first?.counts.syncs == 2 })
+      let counts = try #require(meter.report.connections.first?.counts)
+      #expect(counts.rows == 1 && counts.unansweredSyncs == 0 && counts.inFlightByteCount == 0)
+      #expect(meter.report.syncs[.lineProtocol]?.count == 2)
+      client.endOutput()
+      #expect(client.readToEnd().contains("end ok rows=1 rejected=1"))
+      #expect(try await Ingest.wait { meter.report.connections.isEmpty })
+    }
+  }
+
+  @Test func aFullDiskIsTheStateOfItsConnections() async throws {
+    let meter = IngestMeter()
+    try await Ingest.withLineServer({ $0.retryMilliseconds = 50 }, meter: meter) { _, sink, address in
+      sink.failNext(Array(repeating: VarveError(.diskFull, "no space"), count: 10))
+      let client = try SocketClient(address)
+      client.send("m v=1 1\n")
+      #expect(try await Ingest.wait { meter.report.connections.first?.counts.state == .waitingForRoom })
+      client.send("#sync a\n")
+      #expect(client.read(until: "\n").hasPrefix("a ok rows=1"))
+      #expect(try await Ingest.wait { meter.report.connections.first?.counts.state == .reading })
+    }
+  }
+
+  @Test func aConnectionBeyondTheLimitIsToldSoAndTheOthersGoOn() async throws {
+    try await Ingest.withLineServer({ $0.connectionLimit = 1 }) { _, _, address in
+      let first = try SocketClient(address)
+      first.send("m v=1 1\n#sync a\n")
+      _ = first.read(until: "a ok")
+      let text = try await SocketClient.run {
+        let second = try SocketClient(address)
+        second.send("m v=2 2\n#sync b\n")
+        return second.readToEnd()
+      }
+      #expect(text.hasPrefix("end error line=0 column=0 code=overloaded message=\"there are 1 connections"))
+      first.send("#sync c\n")
+      #expect(first.read(until: "c ok").contains("c ok rows=0"))
+    }
+  }
+
   @Test func aStoreThatFailsForGoodIsToldAndTheConnectionClosed() async throws {
     try await Ingest.withLineServer { _, sink, address in
       sink.failNext([VarveError(.inputOutput, "the disk is gone")])
@@ -239,20 +317,6 @@ struct LineProtocolServerTests {
         client.send("m v=1\n#sync a\n")
         #expect(client.read(until: "\n").hasPrefix("a ok"))
       }
-    }
-  }
-
-  @Test func connectionsBeyondTheLimitAreRefused() async throws {
-    try await Ingest.withLineServer({ $0.connectionLimit = 2 }) { _, _, address in
-      var clients: [SocketClient] = []
-      for _ in 0..<2 {
-        let client = try SocketClient(address)
-        client.send("#sync a\n")
-        #expect(client.read(until: "\n").hasPrefix("a ok"))
-        clients.append(client)
-      }
-      let third = try SocketClient(address)
-      #expect(third.readToEnd() == "")
     }
   }
 

@@ -60,6 +60,20 @@ private func refusal(_ body: () throws -> Void) -> String {
     #expect(said[.pageCache].value == .byteCount(0) && said[.pageCache].source == "VARVE_PAGE_CACHE")
   }
 
+  @Test(arguments: [
+    // Files, connections and sessions asked for; those that there are, and line protocol's and HTTP's together.
+    (0, 20_000, 1_000, 20_000, 1_000, 40_000), (1_048_576, 20_000, 1_000, 20_000, 1_000, 40_000),
+    (20_000, 20_000, 1_000, 17_976, 1_000, 17_976), (4_096, 20_000, 1_000, 2_072, 1_000, 2_072),
+    (1_024, 20_000, 1_000, 384, 384, 384), (16, 5, 5, 5, 5, 7), (1, 5, 5, 1, 1, 1),
+  ])
+  func connectionsLeaveTheDatabaseItsFiles(
+    openFiles: Int, connections: Int, sessions: Int, allowed: Int, allowedSessions: Int, sockets: Int
+  ) {
+    let limits = ConnectionLimits(connections: connections, sessions: sessions, openFiles: openFiles)
+    #expect(
+      limits.connections == allowed && limits.sessions == allowedSessions && limits.sockets == sockets, "\(limits)")
+  }
+
   @Test func anUnknownKeyIsNamedWithItsLine() throws {
     let message = refusal { _ = try settings(file: "# my server\n\nhttps = \"127.0.0.1:1\"\n") }
     #expect(message.contains("line 3") && message.contains("'https'"), "\(message)")
