@@ -4,6 +4,7 @@ import itertools
 import os
 import random
 import subprocess
+import threading
 import time
 
 import psycopg
@@ -64,6 +65,90 @@ def test_a_full_disk_loses_nothing_and_is_got_over(context):
         server.kill()
         server.start()
         expect(connect(server).execute("SELECT count(*), max(i) FROM big").fetchone(), (acknowledged, acknowledged - 1))
+        expect(server.stop(), 0)
+    finally:
+        context.close()
+        subprocess.run(["umount", mount], check=True)
+
+
+def test_writers_of_both_kinds_wait_for_room_and_every_row_arrives(context):
+    mount = context.path("small")
+    os.mkdir(mount)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=320m", "tmpfs", mount], capture_output=True).returncode != 0:
+        raise Skipped("mounting a tmpfs needs root")
+    try:
+        server = context.server(name="small/data")
+        text = "".join(random.Random(4).choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/", k=600_000))
+
+        def line(table, number):
+            """Half a megabyte that hardly compresses."""
+            begin = number * 7919 % 100_000
+            return f"{table},host=a i={number}i,text=\"{text[begin:begin + 500_000]}\" {HOUR + number}\n".encode()
+
+        lines = server.lines()
+        lines.send(line("tcp", 0))
+        expect(lines.sync("before")[0], 1)
+        status = os.statvfs(mount)
+        with open(os.path.join(mount, "filler"), "wb") as filler:
+            left = status.f_bavail * status.f_frsize - 2_000_000
+            while left > 0:
+                left -= filler.write(bytes(min(left, 1 << 20)))
+
+        is_full = threading.Event()
+        sent, failures, refusals = {"tcp": 1, "http": 0}, [], []
+
+        def over_tcp():
+            """Until the disk is full and then some, without a word about whether it arrives."""
+            try:
+                left = 20
+                while left > 0:
+                    left -= is_full.is_set()
+                    lines.send(line("tcp", sent["tcp"]))
+                    sent["tcp"] += 1
+                lines.send(b"#sync after\n")
+            except BaseException as failure:
+                failures.append(failure)
+
+        def over_http():
+            try:
+                left = 20
+                while left > 0:
+                    code, headers, _ = request(server.http("/write"), line("http", sent["http"]))
+                    if code == 204:
+                        left -= is_full.is_set()
+                        sent["http"] += 1
+                    else:
+                        expect(code, 503)
+                        assert int(headers["Retry-After"]) > 0, headers
+                        refusals.append(sent["http"])
+                        time.sleep(0.05)
+            except BaseException as failure:
+                failures.append(failure)
+
+        threads = [threading.Thread(target=one) for one in (over_tcp, over_http)]
+        for one in threads:
+            one.start()
+        with connect(server) as connection:
+            for _ in range(600):
+                states = connection.execute("SELECT state FROM varve.connections WHERE listener = 'line-protocol'").fetchall()
+                if refusals and states == [("waiting for room",)]:
+                    break
+                time.sleep(0.05)
+            waits, refused = connection.execute("SELECT waits_for, refused_by FROM varve.ingest_queue").fetchone()
+            is_full.set()
+            with open(f"/proc/{server.process.pid}/status") as status:
+                kilobytes = int(next(line.split()[1] for line in status if line.startswith("VmRSS")))
+            os.remove(os.path.join(mount, "filler"))
+            for one in threads:
+                one.join()
+            expect((failures, states, waits), ([], [("waiting for room",)], "room"))
+            assert any(reason.startswith("disk_full=") for reason in refused), refused
+            assert kilobytes < 600_000, f"{kilobytes} kB while nothing can be written"
+            rows, rejected, _, errors = lines.answer("after")
+            expect((rows, rejected, errors), (sent["tcp"] - 1, 0, []))
+            for table, count in sent.items():
+                expect(connection.execute(f"SELECT count(*), sum(i) FROM {table}").fetchone(), (count, sum(range(count))))
+            expect(connection.execute("SELECT waits_for FROM varve.ingest_queue").fetchone(), ("nothing",))
         expect(server.stop(), 0)
     finally:
         context.close()
