@@ -113,6 +113,19 @@ def memory(arguments):
               f"{(used - before) / count:.0f} once each has written a row (of a series of its own)")
         for connection in connections:
             connection.close()
+    with Run(arguments.flags) as run:
+        body = b"idle,host=a v=0 %d\n" % NOW
+        write = b"POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        before = resident_bytes(run.process)
+        connections = connect(run.ports["http"], arguments.idle)
+        for connection in connections:
+            connection.sendall(write)
+            if not connection.recv(4096).startswith(b"HTTP/1.1 204 "):
+                raise SystemExit("a write was not answered")
+        print(f"{arguments.idle} idle HTTP connections: {(resident_bytes(run.process) - before) / arguments.idle:.0f} "
+              "bytes each once each has written a row")
+        for connection in connections:
+            connection.close()
 
 
 def rate(arguments, idle):

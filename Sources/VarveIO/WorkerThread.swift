@@ -72,9 +72,10 @@ package final class Gate<State>: @unchecked Sendable {
 package final class WorkerThread: @unchecked Sendable {
   private let finished = Gate(false)
 
-  package init(name: String, _ body: @escaping @Sendable () -> Void) {
+  /// `niceness`: 0 to 19; the higher, the more it leaves to other threads where processors are short.
+  package init(name: String, niceness: Int32 = 0, _ body: @escaping @Sendable () -> Void) {
     let finished = self.finished
-    let work = Work(name: name) {
+    let work = Work(name: name, niceness: niceness) {
       body()
       finished.update { $0 = true }
     }
@@ -89,6 +90,7 @@ package final class WorkerThread: @unchecked Sendable {
         guard let argument else { return nil }
         let work = Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
         work.name.withCString { cvarve_name_this_thread($0) }
+        if work.niceness > 0 { cvarve_nice_this_thread(work.niceness) }
         work.body()
         return nil
       }, Unmanaged.passRetained(work).toOpaque())
@@ -101,9 +103,11 @@ package final class WorkerThread: @unchecked Sendable {
 
   private final class Work {
     let name: String
+    let niceness: Int32
     let body: () -> Void
-    init(name: String, _ body: @escaping () -> Void) {
+    init(name: String, niceness: Int32, _ body: @escaping () -> Void) {
       self.name = String(name.prefix(15))
+      self.niceness = niceness
       self.body = body
     }
   }

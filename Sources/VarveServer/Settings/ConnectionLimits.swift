@@ -27,7 +27,8 @@ struct ConnectionLimits: Equatable {
   init(_ settings: ServerSettings, openFiles: Int, logger: Logger) {
     self.init(connections: settings.connections, sessions: settings.sessions, openFiles: openFiles)
     if connections < settings.connections || sessions < settings.sessions {
-      logger.warning(
+      logger.log(
+        level: settings.areConnectionsAskedFor ? .warning : .info,
         "the system allows too few open files for all connections, so the listeners take fewer",
         metadata: [
           "open-files": "\(openFiles)", "connections": "\(connections) of \(settings.connections)",

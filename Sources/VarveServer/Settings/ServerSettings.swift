@@ -21,6 +21,8 @@ package struct ServerSettings: Sendable {
   package var maxSeries: Int
   package var connections: Int
   package var sessions: Int
+  /// Whether somebody asked for so many connections or sessions.
+  package var areConnectionsAskedFor: Bool
   package var maxBodyByteCount: Int
   package var logLevel: String
   package var logFormat: LogFormat
@@ -55,6 +57,7 @@ package struct ServerSettings: Sendable {
     maxSeries = number(.maxSeries)
     connections = number(.connections)
     sessions = number(.sessions)
+    areConnectionsAskedFor = [Setting.connections, .sessions].contains { effective[$0].source != "default" }
     maxBodyByteCount = number(.maxBody)
     logLevel = text(.logLevel)
     logFormat =

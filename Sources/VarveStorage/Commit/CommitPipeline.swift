@@ -39,6 +39,8 @@ package final class CommitPipeline: BatchSink {
     var queuedByteCount = 0
     /// Taken from the queue, and not committed yet.
     var committing: [Job] = []
+    /// Monotonic time of the last small write.
+    var lastSmallWrite = Int64.min
     /// Whether the last write was refused for want of room.
     var isShortOfRoom = false
     var seal = Seal.idle
@@ -53,7 +55,7 @@ package final class CommitPipeline: BatchSink {
     var committerDone = false
   }
 
-  private let store: Store
+  let store: Store
   let gate: Gate<State>
   package let meter = IngestMeter()
   private let groupByteCount: Int
@@ -70,7 +72,8 @@ package final class CommitPipeline: BatchSink {
     self.groupByteCount = groupByteCount
     self.saturationByteCount = saturationByteCount
     committer.update { $0 = WorkerThread(name: "varve-commit") { [self] in commitLoop() } }
-    sealer.update { $0 = WorkerThread(name: "varve-seal") { [self] in sealLoop() } }
+    // Whoever waits for an answer waits for the other threads; if these fall behind, commits wait, and they catch up.
+    sealer.update { $0 = WorkerThread(name: "varve-seal", niceness: 5) { [self] in sealLoop() } }
     let runner = CompactionRunner(
       store, isIngestBehind: { [self] in !gate.read { mayCommit($0) } }, install: { [self] in install($0) })
     compactor.update { $0 = runner }
@@ -96,6 +99,7 @@ package final class CommitPipeline: BatchSink {
     let accepted = gate.update { state in
       guard !state.closing else { return false }
       state.queue.append(job, writer: writer.number, cost: byteCount)
+      if job.isSmall { state.lastSmallWrite = job.submitted }
       state.queuedByteCount += byteCount
       return true
     }
@@ -210,7 +214,9 @@ package final class CommitPipeline: BatchSink {
       }
       if !state.compacted.isEmpty { return .housekeeping }
       if let first = state.queue.first {
-        if mayCommit(state) || first.request.needsNoRoom { return takeGroup(&state) }
+        if mayCommit(state) || first.request.needsNoRoom || (first.isSmall && mayCommitSmall(state)) {
+          return takeGroup(&state)
+        }
         if isOutOfRoom(state) { return refuseGroup(&state) }
       }
       if state.closing, state.queue.isEmpty { return .stop }
@@ -224,6 +230,11 @@ package final class CommitPipeline: BatchSink {
     if case .idle = state.seal { return true }
     if state.closing { return true }
     return store.headByteCounts.active < store.options.sealByteCount
+  }
+
+  /// An eighth of the head beyond is for small writes, which so don't wait for a seal that large ones brought about.
+  private func mayCommitSmall(_ state: State) -> Bool {
+    store.headByteCounts.active < store.options.sealByteCount + store.options.sealByteCount / 8
   }
 
   /// Whether sealing waits for room on the disk.
@@ -243,14 +254,17 @@ package final class CommitPipeline: BatchSink {
 
   private func refuseGroup(_ state: inout State) -> Turn { .refuse(takeJobs(&state)) }
 
-  /// Small writes don't share a group with large ones: whoever waits for the answer to a line waits for no megabytes
-  /// beside it.
+  /// Small writes don't share a group with large ones, and while there are any, large groups are kept short: whoever
+  /// waits for the answer to a line waits for no megabytes beside it, and for few before it.
   private func takeJobs(_ state: inout State) -> [Job] {
     var jobs: [Job] = []
     var bytes = 0
+    let sinceSmall = store.options.clock.monotonicNanoseconds().subtractingReportingOverflow(state.lastSmallWrite)
+    let isAlone = sinceSmall.overflow || sinceSmall.partialValue > 1_000_000_000
+    let byteLimit = isAlone ? groupByteCount : groupByteCount / 4
     while let next = state.queue.first {
       if let first = jobs.first {
-        let fits = bytes + next.byteCount <= groupByteCount && first.isSmall == next.isSmall
+        let fits = bytes + next.byteCount <= byteLimit && first.isSmall == next.isSmall
         if next.request.standsAlone || !fits { break }
       }
       jobs.append(state.queue.removeFirst())
@@ -299,34 +313,6 @@ package final class CommitPipeline: BatchSink {
     do { try store.syncLog() } catch { store.options.log(.error, "syncing the log: \(error)") }
   }
 
-  private func freezeIfDue() {
-    guard gate.read({ $0.flushTarget > $0.flushed }) || store.shouldFreeze else { return }
-    do {
-      if try store.freeze() { gate.update { $0.seal = .writing } }
-    } catch {
-      sealFailed(asVarveError(error))
-    }
-  }
-
-  private func install(_ chunks: SealedChunks) {
-    do {
-      try store.install(chunks)
-      let flushed = store.flushed
-      gate.update { state in
-        state.seal = .idle
-        state.flushed = flushed
-      }
-      store.options.log(.info, "sealed \(chunks.rowCount) rows into \(chunks.chunks.count) chunks")
-    } catch {
-      let error = asVarveError(error)
-      guard error.isWant else { return sealFailed(error) }
-      // The chunks are good; only the manifest or the series file had no room or no descriptor.
-      store.options.log(.warning, "no room to install chunks; trying again: \(error.message)")
-      let again = store.options.clock.monotonicNanoseconds() + 500_000_000
-      gate.update { $0.seal = .written(chunks, notBefore: again) }
-    }
-  }
-
   private func installCompacted() {
     let ready = gate.update { state in
       defer { state.compacted = [] }
@@ -352,54 +338,6 @@ package final class CommitPipeline: BatchSink {
     guard isAccepted else { return .failure(Self.closed) }
     guard let result = outcome.wait(until: { $0 }) else { preconditionFailure("waiting without a limit gives a value") }
     return result
-  }
-
-  // MARK: - Sealing, for the committing thread
-
-  private func sealFailed(_ error: VarveError) {
-    gate.update { state in
-      state.seal = .idle
-      state.sealFailures += 1
-      state.sealError = error
-      // What failed for good is not tried again for those who wait.
-      state.flushTarget = state.flushed
-    }
-  }
-
-  // MARK: - The sealing thread
-
-  private func sealLoop() {
-    while true {
-      let goOn = gate.wait(milliseconds: 500) { state -> Bool? in
-        if state.committerDone { return false }
-        switch state.seal {
-        case .writing: return true
-        case .waiting(let time): return store.options.clock.monotonicNanoseconds() >= time ? true : nil
-        case .idle, .written: return nil
-        }
-      }
-      guard let goOn else { continue }
-      guard goOn else { return }
-      writeChunks()
-    }
-  }
-
-  private func writeChunks() {
-    do {
-      let chunks = try store.writeChunks()
-      gate.update { $0.seal = .written(chunks, notBefore: 0) }
-    } catch {
-      let error = asVarveError(error)
-      if error.isWant {
-        store.options.log(.warning, "no room to seal; writers wait, trying again: \(error.message)")
-        let again = store.options.clock.monotonicNanoseconds() + 500_000_000
-        gate.update { $0.seal = .waiting(until: again) }
-      } else {
-        store.fail(
-          VarveError(.readOnly, "sealing failed, so nothing more is accepted: \(error.message)", place: error.place))
-        sealFailed(error)
-      }
-    }
   }
 }
 

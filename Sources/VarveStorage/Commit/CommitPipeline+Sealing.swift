@@ -1,0 +1,81 @@
+// The head on its way to chunks: what the committing thread and the sealing thread do of it.
+
+import VarveCore
+
+extension CommitPipeline {
+  // MARK: The committing thread
+
+  func freezeIfDue() {
+    guard gate.read({ $0.flushTarget > $0.flushed }) || store.shouldFreeze else { return }
+    do {
+      if try store.freeze() { gate.update { $0.seal = .writing } }
+    } catch {
+      sealFailed(asVarveError(error))
+    }
+  }
+
+  func install(_ chunks: SealedChunks) {
+    do {
+      try store.install(chunks)
+      let flushed = store.flushed
+      gate.update { state in
+        state.seal = .idle
+        state.flushed = flushed
+      }
+      store.options.log(.info, "sealed \(chunks.rowCount) rows into \(chunks.chunks.count) chunks")
+    } catch {
+      let error = asVarveError(error)
+      guard error.isWant else { return sealFailed(error) }
+      // The chunks are good; only the manifest or the series file had no room or no descriptor.
+      store.options.log(.warning, "no room to install chunks; trying again: \(error.message)")
+      let again = store.options.clock.monotonicNanoseconds() + 500_000_000
+      gate.update { $0.seal = .written(chunks, notBefore: again) }
+    }
+  }
+
+  private func sealFailed(_ error: VarveError) {
+    gate.update { state in
+      state.seal = .idle
+      state.sealFailures += 1
+      state.sealError = error
+      // What failed for good is not tried again for those who wait.
+      state.flushTarget = state.flushed
+    }
+  }
+
+  // MARK: The sealing thread
+
+  func sealLoop() {
+    while true {
+      let goOn = gate.wait(milliseconds: 500) { state -> Bool? in
+        if state.committerDone { return false }
+        switch state.seal {
+        case .writing: return true
+        case .waiting(let time): return store.options.clock.monotonicNanoseconds() >= time ? true : nil
+        case .idle, .written: return nil
+        }
+      }
+      guard let goOn else { continue }
+      guard goOn else { return }
+      writeChunks()
+    }
+  }
+
+  private func writeChunks() {
+    do {
+      let chunks = try store.writeChunks()
+      gate.update { $0.seal = .written(chunks, notBefore: 0) }
+    } catch {
+      let error = asVarveError(error)
+      if error.isWant {
+        store.options.log(.warning, "no room to seal; writers wait, trying again: \(error.message)")
+        let again = store.options.clock.monotonicNanoseconds() + 500_000_000
+        gate.update { $0.seal = .waiting(until: again) }
+      } else {
+        store.fail(
+          VarveError(.readOnly, "sealing failed, so nothing more is accepted: \(error.message)", place: error.place))
+        sealFailed(error)
+      }
+    }
+  }
+}
