@@ -28,6 +28,12 @@ def resident_bytes(process):
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
+def processor_seconds(process):
+    with open(f"/proc/{process.pid}/stat") as stat:
+        fields = stat.read().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def connect(port, count):
     connections = []
     for _ in range(count):
@@ -129,15 +135,17 @@ def memory(arguments):
 
 
 def rate(arguments, idle):
-    """Rows a second of one load, on a fresh server."""
+    """Rows a second of one load on a fresh server, and the server's processor seconds for a million rows."""
     with Run(arguments.flags) as run:
         connections = connect(run.port, idle)
         for connection in connections:
             synced(connection, b"idle,host=a v=0 %d\n" % NOW)
+        before = processor_seconds(run.process)
         result = bench.load(arguments.file, run.port, "tcp")
+        seconds = (processor_seconds(run.process) - before) / result["rows"] * 1e6
         for connection in connections:
             connection.close()
-        return result["rows_per_s"]
+        return result["rows_per_s"], seconds
 
 
 def rates(arguments):
@@ -145,9 +153,11 @@ def rates(arguments):
     for number in range(arguments.rounds):
         without.append(rate(arguments, 0))
         beside.append(rate(arguments, arguments.idle))
-        print(f"round {number + 1}: {without[-1]:,.0f} rows/s alone, {beside[-1]:,.0f} beside {arguments.idle} idle connections")
-    print(f"median: {statistics.median(without):,.0f} alone, {statistics.median(beside):,.0f} beside them: "
-          f"{statistics.median(beside) / statistics.median(without):.3f}")
+        print(f"round {number + 1}: {without[-1][0]:,.0f} rows/s, {without[-1][1]:.3f} processor seconds a million rows; "
+              f"beside {arguments.idle} idle connections {beside[-1][0]:,.0f}, {beside[-1][1]:.3f}")
+    for index, what in enumerate(["rows/s", "processor seconds a million rows"]):
+        alone, others = (statistics.median(each[index] for each in rounds) for rounds in (without, beside))
+        print(f"median {what}: {alone:,.3f} alone, {others:,.3f} beside them: {others / alone:.3f}")
 
 
 def latency(arguments):

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 
-from support import HOUR, connect, expect, expect_error, request
+from support import HOUR, connect, expect, expect_error, metrics, request, until
 
 
 def test_the_wrong_protocol_on_each_port_gets_an_answer_it_can_show(context):
@@ -157,8 +157,7 @@ def test_a_client_that_reads_no_rows_holds_little_and_its_end_is_noticed(context
     server = context.server()
 
     def sessions():
-        text = request(server.http("/metrics"))[2].decode()
-        return int(next(line.split()[1] for line in text.splitlines() if line.startswith("varve_sessions ")))
+        return metrics(server)["varve_sessions"]
 
     deaf = socket.create_connection(("127.0.0.1", server.ports["postgres"]))
     startup = struct.pack("!i", 196608) + b"user\0varve\0database\0varve\0\0"
@@ -172,10 +171,7 @@ def test_a_client_that_reads_no_rows_holds_little_and_its_end_is_noticed(context
     with open(f"/proc/{server.process.pid}/status") as status:
         kilobytes = int(next(line.split()[1] for line in status if line.startswith("VmRSS")))
     assert kilobytes < 600_000, f"{kilobytes} kB for rows that nobody reads"
-    expect(sessions(), 1)
+    # The other one's end is noticed, too.
+    until(lambda: sessions() == 1)
     deaf.close()
-    for _ in range(100):
-        if sessions() == 0:
-            break
-        time.sleep(0.1)
-    expect(sessions(), 0)
+    until(lambda: sessions() == 0)

@@ -3,7 +3,7 @@
 import gzip
 import json
 
-from support import HOUR, connect, expect, expect_error, request
+from support import HOUR, connect, expect, expect_error, metrics, request
 
 
 def test_http_writes_are_durable_at_204(context):
@@ -24,13 +24,6 @@ def test_http_names_the_bad_lines_and_stores_the_good_ones(context):
     assert answer["code"] and answer["message"], answer
     expect([error["line"] for error in answer["errors"]], [2])
     expect(connect(server).execute("SELECT count(*) FROM cpu").fetchone(), (2,))
-
-
-def metrics(server):
-    """Samples by name and labels."""
-    text = request(server.http("/metrics"))[2].decode()
-    samples = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
-    return {name: int(value) for name, value in samples}
 
 
 def test_http_answers_ping_health_metrics_and_queries(context):

@@ -9,33 +9,12 @@ import struct
 import threading
 import time
 
-from support import HOUR, connect, expect, request
-
-
-def metrics(server):
-    """Samples by name and labels."""
-    samples = {}
-    for line in request(server.http("/metrics"))[2].decode().splitlines():
-        if not line.startswith("#"):
-            name, value = line.rsplit(" ", 1)
-            assert name not in samples, f"{name} twice"
-            samples[name] = float(value)
-    return samples
+from support import HOUR, connect, expect, metrics, request, until
 
 
 def resident_bytes(server):
     with open(f"/proc/{server.process.pid}/status") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
-
-
-def until(claim, seconds=30):
-    """Waits for what other processes do."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if claim():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s")
 
 
 def reset(lines):

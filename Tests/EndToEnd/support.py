@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -87,6 +88,27 @@ def expect_error(sqlstate, body):
         expect(error.sqlstate, sqlstate or error.sqlstate)
         return error
     raise AssertionError(f"nothing failed; SQLSTATE {sqlstate} was expected")
+
+
+def until(claim, seconds=30):
+    """Waits for what other processes do."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if claim():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def metrics(server):
+    """Samples by name and labels."""
+    samples = {}
+    for line in request(server.http("/metrics"))[2].decode().splitlines():
+        if not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            assert name not in samples, f"{name} twice"
+            samples[name] = float(value)
+    return samples
 
 
 def flip(path, offset):
