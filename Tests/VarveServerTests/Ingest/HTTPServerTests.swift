@@ -176,6 +176,7 @@ struct HTTPServerTests {
   @Test func aRequestUnderWayIsNotReadWhileTheStoreIsSaturated() async throws {
     try await Ingest.withHTTPServer({ options, _ in options.inFlightByteLimit = 1 << 30 }) { server, sink, address in
       sink.hold()
+      sink.saturateWhileHolding()
       let piece = Array(String(repeating: "m,host=a v=1i,w=2i,x=3i 1\n", count: 4000).utf8)
       let client = try SocketClient(address)
       let sender = Task {
@@ -187,14 +188,12 @@ struct HTTPServerTests {
         }
       }
       #expect(try await Ingest.wait { sink.heldCount > 0 })
-      sink.isSaturated = true
       var seen = -1
       for _ in 0..<50 where server.statistics.bytesReceived != seen {
         seen = server.statistics.bytesReceived
         try await Task.sleep(for: .milliseconds(100))
       }
       #expect(server.statistics.bytesReceived < piece.count * 250)
-      sink.isSaturated = false
       sink.release()
       #expect(try await sender.value.hasPrefix("HTTP/1.1 204"))
       #expect(sink.rowCount == 4000 * 500)

@@ -25,7 +25,9 @@ final class FakeSink: BatchSink {
     var sequence: UInt64 = 0
     var holds = false
     var isSaturated = false
+    var saturatesWhileHolding = false
     var isOverfull = false
+    var standingFailure: VarveError?
     var failures: [VarveError] = []
     var submissions = 0
   }
@@ -47,6 +49,7 @@ final class FakeSink: BatchSink {
   private func finish(_ held: Held) {
     queue.async {
       let result: Result<[WriteResult], VarveError> = self.state.withLockedValue { state in
+        if let failure = state.standingFailure { return .failure(failure) }
         if !state.failures.isEmpty { return .failure(state.failures.removeFirst()) }
         state.sequence += 1
         return .success(
@@ -72,7 +75,7 @@ final class FakeSink: BatchSink {
   }
 
   var isSaturated: Bool {
-    get { state.withLockedValue { $0.isSaturated } }
+    get { state.withLockedValue { $0.isSaturated || ($0.saturatesWhileHolding && !$0.held.isEmpty) } }
     set { state.withLockedValue { $0.isSaturated = newValue } }
   }
   var isOverfull: Bool {
@@ -84,6 +87,9 @@ final class FakeSink: BatchSink {
   var heldCount: Int { state.withLockedValue { $0.held.count } }
   var submissions: Int { state.withLockedValue { $0.submissions } }
   func hold() { state.withLockedValue { $0.holds = true } }
+  func saturateWhileHolding() { state.withLockedValue { $0.saturatesWhileHolding = true } }
+  /// Until nil.
+  func failAlways(_ error: VarveError?) { state.withLockedValue { $0.standingFailure = error } }
   func failNext(_ errors: [VarveError]) { state.withLockedValue { $0.failures = errors } }
   func release() {
     let held = state.withLockedValue { state in

@@ -167,10 +167,11 @@ struct LineProtocolServerTests {
   @Test func aFullDiskIsTheStateOfItsConnections() async throws {
     let meter = IngestMeter()
     try await Ingest.withLineServer({ $0.retryMilliseconds = 50 }, meter: meter) { _, sink, address in
-      sink.failNext(Array(repeating: VarveError(.diskFull, "no space"), count: 10))
+      sink.failAlways(VarveError(.diskFull, "no space"))
       let client = try SocketClient(address)
       client.send("m v=1 1\n")
       #expect(try await Ingest.wait { meter.report.connections.first?.counts.state == .waitingForRoom })
+      sink.failAlways(nil)
       client.send("#sync a\n")
       #expect(client.read(until: "\n").hasPrefix("a ok rows=1"))
       #expect(try await Ingest.wait { meter.report.connections.first?.counts.state == .reading })
