@@ -92,6 +92,7 @@ final class Counter: Sendable {
 final class Loop: @unchecked Sendable {
   private typealias Completion = (connection: Int, id: Int, result: Result<[WriteResult], VarveError>)
   private let sessions: [LineProtocolSession]
+  private let writers: [IngestWriter]
   private let pipeline: CommitPipeline
   private let arrived = Gate<[Completion]>([])
   private var inFlight = 0
@@ -100,6 +101,7 @@ final class Loop: @unchecked Sendable {
 
   init(_ count: Int, _ pipeline: CommitPipeline) {
     sessions = (0..<count).map { _ in LineProtocolSession() }
+    writers = (0..<count).map { _ in IngestWriter(.lineProtocol) }
     self.pipeline = pipeline
   }
 
@@ -129,7 +131,9 @@ final class Loop: @unchecked Sendable {
       switch action {
       case .submit(let id, let batches):
         inFlight += 1
-        pipeline.submit(batches) { [arrived] result in arrived.update { $0.append((connection, id, result)) } }
+        pipeline.submit(batches, from: writers[connection]) { [arrived] result in
+          arrived.update { $0.append((connection, id, result)) }
+        }
       case .log(let rejections): if let first = rejections.first { fatalError("line \(first.line): \(first.message)") }
       case .reply, .close: break
       }
