@@ -231,9 +231,10 @@ final class MemoryStore: StoreAccess {
   func write(deleting deletions: [DeleteRequest], _ batches: [PointBatch]) throws -> [WriteResult] {
     try state.withLock { state in
       for deletion in deletions {
-        guard var (name, table) = state.contents.first(where: { $0.value.schema.id == deletion.table }) else {
+        guard let (name, found) = state.contents.first(where: { $0.value.schema.id == deletion.table }) else {
           throw VarveError(.notFound, "the table to delete from does not exist any more", sqlState: "42P01")
         }
+        var table = found
         let wanted: Set<UInt32>? = if case .some(let ids) = deletion.series { Set(ids.map(\.rawValue)) } else { nil }
         table.rows = table.rows.filter { key, _ in
           !(deletion.time.contains(key.time) && (wanted?.contains(key.series) ?? true))
