@@ -45,10 +45,12 @@ let package = Package(
         .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
         .product(name: "TOMLKit", package: "TOMLKit"),
       ]),
+    .target(name: "VarveBench", dependencies: ["VarveCore", "VarveIO", "VarveServer"]),
     .executableTarget(
       name: "varve-cli",
       dependencies: [
         "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "VarveServer",
+        "VarveBench",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -94,6 +96,8 @@ let package = Package(
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
+    .testTarget(
+      name: "VarveBenchTests", dependencies: ["VarveCore", "VarveIO", "VarveWire", "VarveServer", "VarveBench"]),
   ],
   swiftLanguageModes: [.v6]
 )

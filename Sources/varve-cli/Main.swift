@@ -38,7 +38,7 @@ struct VarveCommand: ParsableCommand {
       """,
     subcommands: [
       Serve.self, SQL.self, Import.self, Status.self, Inspect.self, Verify.self, Repair.self, Flush.self,
-      Compact.self,
+      Compact.self, Bench.self,
     ])
 }
 

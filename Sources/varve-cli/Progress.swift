@@ -30,7 +30,7 @@ struct Progress {
       text += ", \(Int(elapsed * Double(byteCount - consumed) / Double(consumed)) + 1) s left"
     }
     if isTerminal {
-      show("\r\u{1B}[K" + bar(byteCount) + text)
+      show("\r\u{1B}[K" + (byteCount.map { $0 > 0 ? Self.bar(Double(consumed) / Double($0)) : "" } ?? "") + text)
     } else {
       show(text + "\n")
     }
@@ -39,9 +39,9 @@ struct Progress {
   /// Takes the changing line away.
   func end() { if hasShown && isTerminal { show("\r\u{1B}[K") } }
 
-  private func bar(_ byteCount: Int?) -> String {
-    guard let byteCount, byteCount > 0 else { return "" }
-    let filled = min(20, consumed * 20 / byteCount)
+  /// Of 0 to 1.
+  static func bar(_ fraction: Double) -> String {
+    let filled = min(20, Int(fraction * 20))
     return "[" + String(repeating: "#", count: filled) + String(repeating: "·", count: 20 - filled) + "] "
   }
 

@@ -17,9 +17,10 @@ private let ladder: [String: Set<String>] = [
     "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "CVarve", "Logging",
     "NIOCore", "NIOConcurrencyHelpers", "NIOPosix", "NIOHTTP1", "NIOHTTPCompression", "TOMLKit",
   ],
+  "VarveBench": ["VarveCore", "VarveIO", "VarveServer"],
   "varve-cli": [
     "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "VarveServer",
-    "ArgumentParser",
+    "VarveBench", "ArgumentParser",
   ],
 ]
 

@@ -9,6 +9,8 @@
 #include "CVarveLanes.h"
 #include "CVarveMath.h"
 #include "CVarveNumber.h"
+#include "CVarveProcess.h"
+#include "CVarveSocket.h"
 #include "CVarveSymbols.h"
 #include "CVarveThread.h"
 #include "CVarveWords.h"

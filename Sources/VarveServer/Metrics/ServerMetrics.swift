@@ -58,6 +58,7 @@ enum ServerMetrics {
     text.counter("varve_page_cache_evictions_total", "Pages that left the cache for others.", pages.evictions)
     text.gauge(
       "varve_chunk_index_bytes", "Bytes that indexes of chunks take in memory.", store.chunkIndexByteCount)
+    text.gauge("varve_series_bytes", "Bytes that the index of series takes in memory.", store.seriesByteCount)
   }
 
   static func text(_ database: Database, _ listeners: MeasuredListeners) -> String {

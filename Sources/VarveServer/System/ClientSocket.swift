@@ -1,10 +1,11 @@
-// A TCP connection to a server, for the command line: calls block.
+// A TCP connection to a server, for the command line: calls block, but for those that say otherwise.
 
+import CVarve
 import Glibc
 import VarveCore
 
 package final class ClientSocket {
-  private let descriptor: Int32
+  let descriptor: Int32
   private let peer: String
 
   package init(host: String, port: Int) throws {
@@ -49,7 +50,7 @@ package final class ClientSocket {
       if count >= 0 {
         done += count
       } else if errno != EINTR {
-        throw VarveError(.inputOutput, "the connection to \(peer) broke: \(String(cString: strerror(errno)))")
+        throw broken()
       }
     }
   }
@@ -67,8 +68,66 @@ package final class ClientSocket {
       }
       if count == 0 { return false }
       if errno != EINTR {
-        throw VarveError(.inputOutput, "the connection to \(peer) broke: \(String(cString: strerror(errno)))")
+        throw broken()
       }
     }
+  }
+}
+
+// MARK: without waiting
+
+extension ClientSocket {
+  package enum Received: Equatable, Sendable {
+    case bytes
+    case nothing
+    case end
+  }
+
+  /// Sends what the kernel takes at once; 0 if that is nothing.
+  package func sendSome(_ bytes: UnsafeRawBufferPointer) throws -> Int {
+    while true {
+      let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+      if count >= 0 { return count }
+      if errno == EAGAIN { return 0 }
+      if errno != EINTR { throw broken() }
+    }
+  }
+
+  /// Appends what has come, at most 64 KiB.
+  package func receiveSome(into buffer: Buffer<UInt8>) throws -> Received {
+    buffer.reserve(64 * 1024)
+    while true {
+      let count = recv(descriptor, buffer.base + buffer.count, 64 * 1024, Int32(MSG_DONTWAIT))
+      if count > 0 {
+        buffer.count += count
+        return .bytes
+      }
+      if count == 0 { return .end }
+      if errno == EAGAIN { return .nothing }
+      if errno != EINTR { throw broken() }
+    }
+  }
+
+  fileprivate func broken() -> VarveError {
+    VarveError(.inputOutput, "the connection to \(peer) broke: \(String(cString: strerror(errno)))")
+  }
+}
+
+/// Waits for what happens first on some sockets.
+package struct SocketWait: ~Copyable {
+  private var entries: [pollfd] = []
+
+  package init() {}
+
+  package mutating func add(_ socket: ClientSocket, forSending: Bool) {
+    entries.append(
+      pollfd(fd: socket.descriptor, events: Int16(POLLIN) | (forSending ? Int16(POLLOUT) : 0), revents: 0))
+  }
+
+  /// Returns when there is something to read, room to send, or the time is over; forgets the sockets.
+  package mutating func wait(nanoseconds: Int64) {
+    // Interrupted or not: the caller looks at its sockets and comes back.
+    _ = cvarve_poll(&entries, UInt64(entries.count), max(0, nanoseconds))
+    entries.removeAll(keepingCapacity: true)
   }
 }

@@ -107,7 +107,7 @@ package final class LineProtocolClient {
   }
 
   /// `key=value` pairs; a value in quotes is a JSON string.
-  static func fields(_ line: String) -> [String: String] {
+  package static func fields(_ line: String) -> [String: String] {
     var result: [String: String] = [:]
     var rest = Substring(line)
     while let equals = rest.firstIndex(of: "=") {

@@ -1,0 +1,57 @@
+// One connection's lines: the order of rows, their bytes, and what they must come to. The same plan gives the same bytes.
+
+import VarveCore
+
+/// Used by one thread.
+package final class LineGenerator {
+  private static let blockRowCount = 512
+
+  package let expected: ExpectedRows
+  private let plan: LoadPlan
+  private let tables: LineTables
+  private var order: RowOrder
+  private var stamp: StampText
+  private let rows = Buffer<PlannedRow>(capacity: blockRowCount)
+  private let firstValues = Buffer<Int32>(capacity: blockRowCount)
+
+  package convenience init(_ plan: LoadPlan, lane: Int = 0) { self.init(plan, lane: lane, LineTables(plan)) }
+
+  init(_ plan: LoadPlan, lane: Int, _ tables: LineTables) {
+    self.plan = plan
+    self.tables = tables
+    order = RowOrder(plan, plan.lane(lane))
+    stamp = StampText(plan)
+    expected = ExpectedRows(
+      fieldCount: LineShape(plan.schema).fields.count, startStep: UInt64(plan.start / plan.stepNanoseconds))
+  }
+
+  /// Appends lines, at most `rowLimit`; gives how many, 0 only at the end.
+  package func write(atMost rowLimit: Int, to text: Buffer<UInt8>) -> Int {
+    var written = 0
+    while written < rowLimit {
+      let wanted = min(rowLimit - written, Self.blockRowCount)
+      let count = order.fill(UnsafeMutableBufferPointer(start: rows.base, count: wanted))
+      if count == 0 { break }
+      append(UnsafeBufferPointer(start: rows.base, count: count), to: text)
+      written += count
+    }
+    return written
+  }
+
+  /// Only what is already late, or comes a second time, is still written.
+  package func end() { order.end() }
+
+  private func append(_ rows: UnsafeBufferPointer<PlannedRow>, to text: Buffer<UInt8>) {
+    text.reserve(rows.count * LineTables.lineByteLimit)
+    let begin = UnsafeMutableRawPointer(text.base + text.count)
+    var out = begin
+    let notes = ValueNotes(sums: expected.sums.base, firstValues: firstValues.base)
+    switch plan.schema {
+    case .cpu: putCPULines(rows, seed: plan.seed, tables, notes, &stamp, &out)
+    case .iot: putIOTLines(rows, seed: plan.seed, tables, notes, &stamp, &out)
+    case .narrow: putNarrowLines(rows, seed: plan.seed, tables, notes, &stamp, &out)
+    }
+    text.count += out - begin
+    expected.note(rows, firstValues: firstValues.base)
+  }
+}

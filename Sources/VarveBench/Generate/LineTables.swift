@@ -1,0 +1,85 @@
+// What lines are put together from: the same for all connections, made once, then only read.
+//
+// Values of a series come from one long random walk that all fields share, each series and field beginning at a place
+// of its own. So the value of any row is known without those before it, and no series needs memory.
+
+import VarveCore
+
+final class LineTables: @unchecked Sendable {
+  // Unchecked: never written after init.
+  static let walkMask = (1 << 17) - 1
+  static let profileCount = 1024
+  /// A line's greatest length; the table's name is at most 63 of it.
+  static let lineByteLimit = 640
+
+  /// 0 to 10,000 in normally distributed steps.
+  let walk: Buffer<Int16>
+  /// The walk in 0 to 100.
+  let percents: Buffer<UInt8>
+  /// 0000 to 9999 as text.
+  let fourDigits: Buffer<UInt32>
+  /// 0 to 9999 as text without zeros in front, in the low bytes; the length in the byte behind.
+  let shortNumbers: Buffer<UInt64>
+  /// Where a line begins, up to the number of its series.
+  let opening: Pieces
+  /// Pairs of what stands behind the series' number: the other tags.
+  let profiles: Pieces
+  /// What stands before each field's value; the last one is behind the last value.
+  let keys: Pieces
+  /// Texts that fields have.
+  let texts: Pieces
+
+  init(_ plan: LoadPlan) {
+    let shape = LineShape(plan.schema)
+    fourDigits = Buffer(repeating: 0, count: 10_000)
+    shortNumbers = Buffer(repeating: 0, count: 10_000)
+    for number in 0..<10_000 {
+      var digits: UInt32 = 0
+      var rest = number
+      for _ in 0..<4 {
+        digits = digits << 8 | UInt32(0x30 + rest % 10)
+        rest /= 10
+      }
+      fourDigits[number] = digits
+      let length = number >= 1000 ? 4 : number >= 100 ? 3 : number >= 10 ? 2 : 1
+      shortNumbers[number] = UInt64(digits >> UInt32(8 * (4 - length))) | UInt64(length) << 32
+    }
+    walk = Buffer(repeating: 0, count: Self.walkMask + 1)
+    percents = Buffer(repeating: 0, count: Self.walkMask + 1)
+    var state = plan.seed
+    func step(_ deviation: Double) -> Double {
+      state &+= 1
+      let word = mixed(state)
+      // The sum of four uniform numbers is near enough to a normal one.
+      let sum = (0..<4).reduce(0) { $0 + Double((word >> (16 * UInt64($1))) & 0xFFFF) } / 65_536
+      return (sum - 2) * 1.732 * deviation
+    }
+    var (percent, value) = (50.0, 5000.0)
+    for index in 0...Self.walkMask {
+      percent = min(100, max(0, percent + step(1)))
+      value = min(10_000, max(0, value + step(20)))
+      percents[index] = UInt8(percent)
+      walk[index] = Int16(value)
+    }
+    opening = Pieces([plan.table + "," + shape.seriesTag])
+    profiles = Pieces((0..<Self.profileCount).map { shape.profile(mixed(plan.seed &+ UInt64($0))) })
+    keys = Pieces(shape.keys)
+    texts = Pieces(LineShape.statuses)
+  }
+}
+
+/// Texts one behind the other, each with enough room behind it to be copied as a whole number of words.
+struct Pieces: Sendable {
+  static let stride = 256
+  let bytes: Buffer<UInt8>
+  let lengths: Buffer<Int>
+
+  init(_ texts: [String]) {
+    bytes = Buffer(repeating: 0, count: texts.count * Self.stride)
+    lengths = Buffer(texts.map(\.utf8.count))
+    for (index, text) in texts.enumerated() {
+      precondition(text.utf8.count <= Self.stride, "a piece of a line is short")
+      for (offset, byte) in text.utf8.enumerated() { bytes[index * Self.stride + offset] = byte }
+    }
+  }
+}
