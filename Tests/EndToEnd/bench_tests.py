@@ -130,7 +130,7 @@ def test_an_interrupted_load_is_reported_and_verified(context):
 
 def test_loads_that_cannot_be_are_wrong_usage_or_refused(context):
     for flags in [
-            ["--rows", "0"], ["--rows", "many"], ["--late", "150%"], ["--connect", "postgres://127.0.0.1:1"],
+            ["--rows", "0"], ["--batch", "9G"], ["--duration", "900000d"], ["--connections", "1M"], ["--rows", "many"], ["--late", "150%"], ["--connect", "postgres://127.0.0.1:1"],
             ["--line-protocol", "127.0.0.1:1"], ["--order", "series", "--duration", "1s"], ["--append"],
             ["--late-by", "1m"], ["--start", "soon"], ["--protocol", "smoke"],
             ["--connect", "postgres://127.0.0.1:1", "--line-protocol", "127.0.0.1:1", "--", "--sync", "off"]]:

@@ -7,7 +7,7 @@ import VarveCore
 
 final class LineTables: @unchecked Sendable {
   // Unchecked: never written after init.
-  static let walkMask = (1 << 17) - 1
+  static let walkMask = (1 << 16) - 1
   static let profileCount = 1024
   /// A line's greatest length; the table's name is at most 63 of it.
   static let lineByteLimit = 640
@@ -22,7 +22,7 @@ final class LineTables: @unchecked Sendable {
   let shortNumbers: Buffer<UInt64>
   /// Where a line begins, up to the number of its series.
   let opening: Pieces
-  /// Pairs of what stands behind the series' number: the other tags.
+  /// What stands behind the series' number: the other tags.
   let profiles: Pieces
   /// What stands before each field's value; the last one is behind the last value.
   let keys: Pieces
@@ -46,25 +46,25 @@ final class LineTables: @unchecked Sendable {
     }
     walk = Buffer(repeating: 0, count: Self.walkMask + 1)
     percents = Buffer(repeating: 0, count: Self.walkMask + 1)
-    var state = plan.seed
-    func step(_ deviation: Double) -> Double {
-      state &+= 1
-      let word = mixed(state)
-      // The sum of four uniform numbers is near enough to a normal one.
-      let sum = (0..<4).reduce(0) { $0 + Double((word >> (16 * UInt64($1))) & 0xFFFF) } / 65_536
-      return (sum - 2) * 1.732 * deviation
-    }
     var (percent, value) = (50.0, 5000.0)
     for index in 0...Self.walkMask {
-      percent = min(100, max(0, percent + step(1)))
-      value = min(10_000, max(0, value + step(20)))
-      percents[index] = UInt8(percent)
-      walk[index] = Int16(value)
+      let word = mixed(plan.seed &+ UInt64(index))
+      percent = Self.step(percent, word, deviation: 1, limit: 100)
+      value = Self.step(value, mixed(word), deviation: 20, limit: 10_000)
+      percents.base[index] = UInt8(percent)
+      walk.base[index] = Int16(value)
     }
     opening = Pieces([plan.table + "," + shape.seriesTag])
     profiles = Pieces((0..<Self.profileCount).map { shape.profile(mixed(plan.seed &+ UInt64($0))) })
     keys = Pieces(shape.keys)
     texts = Pieces(LineShape.statuses)
+  }
+
+  /// From 0 to `limit`. The sum of four uniform numbers, the word's quarters, is near enough to a normal one.
+  private static func step(_ value: Double, _ word: UInt64, deviation: Double, limit: Double) -> Double {
+    let sum = (word & 0xFFFF) + (word >> 16 & 0xFFFF) + (word >> 32 & 0xFFFF) + word >> 48
+    let next = value + (Double(sum) / 65_536 - 2) * 1.732 * deviation
+    return next < 0 ? 0 : next > limit ? limit : next
   }
 }
 

@@ -91,7 +91,7 @@ private func putDecimal(
 /// The place in the walk where a field of a series begins.
 @inline(__always)
 private func walkPlace(_ hash: UInt64, _ field: Int) -> Int {
-  Int((hash &* (0x9E37_79B9_7F4A_7C15 &+ UInt64(field) &* 0xD1B5_4A32_D192_ED02)) >> 47)
+  Int((hash &* (0x9E37_79B9_7F4A_7C15 &+ UInt64(field) &* 0xD1B5_4A32_D192_ED02)) >> 48)
 }
 
 /// The place that a row's values come from; a provisional row has those of another.

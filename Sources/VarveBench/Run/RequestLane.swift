@@ -43,7 +43,10 @@ final class RequestLane: Lane {
     case .waiting, .finished: nil
     }
   }
-  var waiting: (socket: ClientSocket, forSending: Bool)? { socket.map { ($0, isSending) } }
+  var waiting: (socket: ClientSocket, forSending: Bool)? {
+    guard case .waiting = state else { return nil }
+    return socket.map { ($0, isSending) }
+  }
 
   private var isSending: Bool { if case .waiting = state { sentByteCount < head.count + body.count } else { false } }
 
@@ -103,7 +106,8 @@ final class RequestLane: Lane {
     case .bytes: break
     }
     guard let response = try HTTPResponse.take(from: inbound) else { return true }
-    if response.closes {
+    // Whoever is answered early does not go on with what the server has not read.
+    if response.closes || isSending {
       self.socket = nil
       inbound.count = 0
     }

@@ -24,14 +24,10 @@ struct Bench: ParsableCommand {
       writer of single lines sees beside the load.
       """)
 
-  enum Schema: String, ExpressibleByArgument, CaseIterable { case cpu, iot, narrow }
-  enum Order: String, ExpressibleByArgument, CaseIterable { case interleaved, random, series }
-  enum Transport: String, ExpressibleByArgument, CaseIterable { case tcp, http }
-
   @OptionGroup(title: "Target") var place: BenchPlace
 
   @Option(help: "cpu (10 tags, 10 integers), iot (4 tags, 5 decimals, a boolean, a text) or narrow (1 tag, 1 decimal).")
-  var schema = Schema.cpu
+  var schema = LoadPlan.Schema.cpu
 
   @Option(help: ArgumentHelp("Table to write to. (default: the schema's name)", valueName: "name"))
   var table: String?
@@ -49,7 +45,7 @@ struct Bench: ParsableCommand {
   var rate: CountArgument?
 
   @Option(help: "interleaved (time by time), random (time by time, series shuffled) or series (one after the other).")
-  var order = Order.interleaved
+  var order = LoadPlan.Order.interleaved
 
   @Option(help: ArgumentHelp("Share of the rows that come late, such as 5%.", valueName: "share"))
   var late: ShareArgument?
@@ -76,7 +72,7 @@ struct Bench: ParsableCommand {
   var start: String?
 
   @Option(help: "tcp or http.")
-  var `protocol` = Transport.tcp
+  var `protocol` = LoadOptions.Transport.tcp
 
   @Option(help: ArgumentHelp("Connections that write, each its own series. (default: 4)", valueName: "count"))
   var connections: CountArgument?
@@ -112,11 +108,14 @@ struct Bench: ParsableCommand {
     }
     try place.validate(needsTCP: `protocol` == .tcp || probe, needsHTTP: `protocol` == .http)
     if rows == nil && order == .series { throw ValidationError("--order series needs --rows.") }
-    for (name, count) in [
-      ("series", series), ("rows", rows), ("rate", rate), ("connections", connections),
-      ("batch", batch),
-    ]
-    where count?.value == 0 { throw ValidationError("--\(name) is at least 1.") }
+    for (name, count, range) in [
+      ("series", series, 1...4_000_000_000), ("rows", rows, 1...Int.max), ("rate", rate, 1...1_000_000_000),
+      ("connections", connections, 1...10_000), ("batch", batch, 1...1_000_000), ("idle", idle, 0...100_000),
+    ] {
+      if let value = count?.value, !range.contains(value) {
+        throw ValidationError("--\(name) is from \(range.lowerBound) to \(range.upperBound).")
+      }
+    }
     if late == nil && duplicates == nil && lateBy != nil {
       throw ValidationError("--late-by says how late; --late or --duplicates says how many.")
     }
@@ -133,10 +132,10 @@ struct Bench: ParsableCommand {
   private func loadOptions(now: Int64) throws -> LoadOptions {
     var options = LoadOptions()
     var plan = LoadPlan()
-    plan.schema = LoadPlan.Schema(rawValue: schema.rawValue) ?? .cpu
+    plan.schema = schema
     plan.table = table ?? schema.rawValue
     plan.seriesCount = series?.value ?? 1000
-    plan.order = LoadPlan.Order(rawValue: order.rawValue) ?? .interleaved
+    plan.order = order
     plan.stepNanoseconds = step?.nanoseconds ?? 10_000_000_000
     plan.lateShare = late?.value ?? 0
     plan.duplicateShare = duplicates?.value ?? 0
@@ -148,7 +147,7 @@ struct Bench: ParsableCommand {
     try setTimes(&plan, now, durationNanoseconds: options.durationNanoseconds)
     try plan.check(now: now)
     options.plan = plan
-    options.transport = LoadOptions.Transport(rawValue: `protocol`.rawValue) ?? .tcp
+    options.transport = `protocol`
     options.batchRowCount = batchRowCount(plan)
     options.rowsPerSecond = rate.map { Double($0.value) }
     options.probeNanoseconds = probe ? 50_000_000 : nil

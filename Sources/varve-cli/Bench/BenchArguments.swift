@@ -1,7 +1,12 @@
 // Values of `varve bench`'s options, as people write them.
 
 import ArgumentParser
+import VarveBench
 import VarveServer
+
+extension LoadPlan.Schema: ExpressibleByArgument {}
+extension LoadPlan.Order: ExpressibleByArgument {}
+extension LoadOptions.Transport: ExpressibleByArgument {}
 
 /// A whole number, also with k, M or G behind it.
 struct CountArgument: ExpressibleByArgument {
@@ -31,13 +36,16 @@ struct ShareArgument: ExpressibleByArgument {
 
 /// `500ms`, `10s`, `1h`.
 struct DurationArgument: ExpressibleByArgument {
+  /// A hundred years.
+  private static let longest = 3_155_760_000_000
+
   let milliseconds: Int
   var nanoseconds: Int64 { Int64(milliseconds) * 1_000_000 }
 
   init?(argument: String) {
-    guard case .success(.duration(let milliseconds)) = SettingKind.duration.value(of: argument), milliseconds > 0 else {
-      return nil
-    }
+    guard case .success(.duration(let milliseconds)) = SettingKind.duration.value(of: argument),
+      (1...Self.longest).contains(milliseconds)
+    else { return nil }
     self.milliseconds = milliseconds
   }
 }
