@@ -178,6 +178,7 @@ def main():
     parser.add_argument("--only", action="append", choices=FIGURES, help="this figure; all if none is named")
     options = parser.parse_args()
     os.makedirs(BASE + "/run", exist_ok=True)
+    print(f"{os.cpu_count()} processors, {os.getloadavg()[0]:.1f} busy in the minute before; an idle machine has 0", flush=True)
     # Memory that the machine has not used lately, and the disk's cache, are slower the first time.
     run_load("--duration", f"{options.seconds}s", "--no-verify")
     for name, figure in FIGURES.items():
