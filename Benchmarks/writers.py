@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Many writers: what idle connections cost, and how long a small writer waits beside writers at full speed.
 
-    python3 Benchmarks/writers.py [--idle 10000] [--rounds 3] [--file FILE.lp] [-- SERVER FLAGS…]
+    Benchmarks/writers [--idle 10000] [--rounds 3] [--file FILE.lp] [-- SERVER FLAGS…]
 
 Prints the rate of four loading connections without and with the idle ones (alternating, so that the machine's moods
 hit both), the server's memory for each idle connection (fresh, and after each has written a row), and percentiles of
