@@ -19,6 +19,10 @@ package enum Limits {
   /// Rejected lines that are spelled out in an answer; the rest are counted.
   package static let reportedRejections = 100
 
+  // COPY
+  /// A row as it is sent.
+  package static let copyRowByteCount = 16 * 1024 * 1024
+
   // Batches
   /// A parser hands a batch over at the latest at this many rows.
   package static let batchRowCount = 32_768

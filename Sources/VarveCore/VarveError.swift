@@ -43,6 +43,8 @@ public struct VarveError: Error, Sendable, CustomStringConvertible {
   public var hint: String?
   /// The file, or the offset within it, that the error is about.
   public var place: String?
+  /// What was being done with which part of the input: `COPY t, line 3, column v: "abc"`.
+  public var context: String?
   /// Five characters of SQLSTATE where SQL found the error; nil: derived from `code` at the wire.
   public var sqlState: String?
   /// 1-based character position in the SQL text.

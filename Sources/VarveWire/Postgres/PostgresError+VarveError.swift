@@ -7,7 +7,7 @@ extension PostgresError {
   package init(_ error: VarveError, severity: Severity = .error) {
     self.init(
       severity, PostgresError.sqlState(of: error), error.message, detail: error.place.map { "at \($0)" },
-      hint: error.hint, position: error.position)
+      hint: error.hint, position: error.position, context: error.context)
   }
 
   package static func sqlState(of error: VarveError) -> String {

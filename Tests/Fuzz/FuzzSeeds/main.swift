@@ -32,6 +32,23 @@ private let csv = [
   "host;time;n\na;5;7\n", "time,v\r\n1,true\r\n2,\r\n",
 ]
 
+private let copyRow = "2024-01-01 00:00:00+00\ta\t1\tx\\ty\t7\n2024-01-01 00:00:01Z\tb\t\\N\t\\101\t\\N\n"
+private let copyCSV = "2024-01-01 00:00:00+00,a,1,\"x,\"\"y\"\"\nz\",7\n2024-01-01 00:00:01Z,a,,,\n\\.\nrest"
+private let copyHeader = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0] + [UInt8](repeating: 0, count: 8)
+private let eight: [UInt8] = [0, 0, 0, 8, 0, 2, 0xB0, 0x65, 0x51, 0xE0, 0, 0]
+private let copies: [(choice: UInt8, data: [UInt8])] = [
+  (0, Array(copyRow.utf8)), (8, Array(("h\n" + copyRow).utf8)), (1, Array(copyCSV.utf8)),
+  (1, Array(copyCSV.replacingOccurrences(of: "\n", with: "\r\n").utf8)),
+  (25, Array(("time,host,n,s,u\n" + copyCSV).utf8)),
+  (37, Array("2024-01-01 00:00:00+00,a,1,\"\\\"\",7,z\n".utf8)),
+  (
+    2,
+    copyHeader + [0, 5] + eight + int32(1) + [0x61] + eight + int32(2) + [0x62, 0x63] + int32(10)
+      + [0, 1, 0, 0, 0, 0, 0, 0, 0, 7] + [0xFF, 0xFF]
+  ),
+  (2, copyHeader + [0, 5] + eight + int32(-1) + int32(-1) + int32(-1) + int32(-1)),
+]
+
 private func int32(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
 private func packet(_ body: [UInt8]) -> [UInt8] { int32(body.count + 4) + body }
 private func message(_ type: Character, _ body: [UInt8] = []) -> [UInt8] { [type.asciiValue ?? 0] + packet(body) }
@@ -140,6 +157,7 @@ func contents(_ suffix: String) -> [[UInt8]] { disk.paths.filter { $0.hasSuffix(
 
 try write("line-protocol", lines.map { Array($0.utf8) })
 try write("csv", csv.map { Array($0.utf8) })
+try write("copy", copies.map { [$0.choice] + $0.data })
 try write("postgres", postgres)
 try write("commit-record", try contents(".wal").flatMap { try bodies($0, [1]) })
 try write("manifest-edit", try contents(".manifest").flatMap { try bodies($0, [1, 2]) })

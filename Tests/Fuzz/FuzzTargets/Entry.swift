@@ -3,7 +3,8 @@
 import Foundation
 
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
-  "line-protocol": fuzzLineProtocol, "csv": fuzzCSV, "postgres": fuzzPostgres, "commit-record": fuzzCommitRecord,
+  "line-protocol": fuzzLineProtocol, "csv": fuzzCSV, "copy": fuzzCopy, "postgres": fuzzPostgres,
+  "commit-record": fuzzCommitRecord,
   "manifest-edit": fuzzManifestEdit, "series-record": fuzzSeriesRecord, "log-file": fuzzLogFile, "chunk": fuzzChunk,
 ]
 
