@@ -14,6 +14,14 @@ extension Database: StoreAccess {
       .write(batches), byteCount: batches.reduce(0) { $0 + $1.byteCount }, from: IngestWriter(.sql))
   }
 
+  package func beginWrite(_ batches: [PointBatch]) throws -> PendingWrite {
+    let write = PendingWrite()
+    try writer().submit(batches) { write.complete($0) }
+    return write
+  }
+
+  package var latestTime: Int64 { store.latestTime }
+
   package func write(deleting deletions: [DeleteRequest], _ batches: [PointBatch]) throws -> [WriteResult] {
     let results = try writer().write(
       .delete(deletions, then: batches), byteCount: batches.reduce(0) { $0 + $1.byteCount }, from: IngestWriter(.sql))

@@ -1,6 +1,7 @@
 // What the layers above ask of the store beyond reading: the seam that the façade and SQL's INSERT and DDL use.
 
 import VarveCore
+import VarveIO
 
 /// What became of a batch once it was durable.
 package struct WriteResult: Sendable {
@@ -66,6 +67,12 @@ package struct CompactionReport: Sendable, Equatable {
 package protocol StoreAccess: AnyObject, Sendable {
   func snapshot() throws -> any ReadSnapshot
   func write(_ batches: [PointBatch]) throws -> [WriteResult]
+  /// The same without waiting: batches of one commit, which follows those begun before.
+  func beginWrite(_ batches: [PointBatch]) throws -> PendingWrite
+  /// As `BatchSink` has it.
+  var isSaturated: Bool { get }
+  /// Rows of a time beyond this are rejected.
+  var latestTime: Int64 { get }
   /// In one commit: rows go, then rows come. Throws `.notFound` if a table to delete from is gone.
   func write(deleting deletions: [DeleteRequest], _ batches: [PointBatch]) throws -> [WriteResult]
   /// Throws `.alreadyExists`.
@@ -82,6 +89,21 @@ package protocol StoreAccess: AnyObject, Sendable {
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport
   /// What was written since the database was opened.
   func ingestReport() -> IngestReport
+}
+
+/// A commit on its way. Made by the store, waited for by who asked for it.
+package final class PendingWrite: Sendable {
+  private let outcome = Gate<Result<[WriteResult], VarveError>?>(nil)
+
+  package init() {}
+
+  package func complete(_ result: Result<[WriteResult], VarveError>) { outcome.update { $0 = result } }
+
+  /// Blocks until the rows are durable.
+  package func wait() throws -> [WriteResult] {
+    guard let result = outcome.wait(until: { $0 }) else { preconditionFailure("waiting without a limit gives a value") }
+    return try result.get()
+  }
 }
 
 /// Where connections put their batches. Group commit happens behind it: one sync covers all batches that arrived

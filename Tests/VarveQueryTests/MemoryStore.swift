@@ -216,6 +216,14 @@ final class MemoryStore: StoreAccess {
 
   /// Nothing is counted.
   func ingestReport() -> IngestReport { IngestReport() }
+  func beginWrite(_ batches: [PointBatch]) throws -> PendingWrite {
+    let write = PendingWrite()
+    write.complete(.success(try self.write(batches)))
+    return write
+  }
+  var isSaturated: Bool { false }
+  var latestTime: Int64 { .max }
+
   func flushBlocking() throws -> Sequence { state.withLock { $0.sequence } }
   /// There are no chunks that could become fewer.
   func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport] {

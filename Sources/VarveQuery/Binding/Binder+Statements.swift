@@ -12,30 +12,12 @@ extension Binder {
         what, at: place, hint: "INSERT replaces the fields it names of a row with the same tags and time.")
     }
     if let target = insert.returning.first { throw source.unsupported("RETURNING", at: target.location) }
-    guard let relation = catalog.relation(schema: insert.table.schema, name: insert.table.name) else {
-      throw missingTable(insert.table)
-    }
-    guard case .series(let table) = relation.source else {
-      throw error("42501", "permission denied for table \(relation.name): it is a catalog", at: location)
-    }
-    dependencies.append(table)
+    let table = try writableTable(insert.table)
     let columns = table.sqlColumns
-    var chosen: [(name: String, column: SeriesColumn)] = []
-    for target in insert.columns {
-      let name = target.name ?? ""
-      if target.hasIndirection { throw source.unsupported("assigning to a part of a column", at: target.location) }
-      guard let column = columns.first(where: { $0.name.isSameName(as: name) }) else {
-        let near =
-          columns.first { $0.name.lowercased() == name.lowercased() } ?? columns.first { Scope.isNear($0.name, name) }
-        throw error(
-          "42703", "column \"\(name)\" of relation \"\(table.name)\" does not exist", at: target.location,
-          hint: near.map { "Perhaps you meant the column \(Self.quoteIfNeeded($0.name))." })
-      }
-      if chosen.contains(where: { $0.name.isSameName(as: name) }) {
-        throw error("42701", "column \"\(name)\" specified more than once", at: target.location)
-      }
-      chosen.append(column)
+    if let part = insert.columns.first(where: \.hasIndirection) {
+      throw source.unsupported("assigning to a part of a column", at: part.location)
     }
+    let chosen = try writtenColumns(insert.columns.map { ($0.name ?? "", $0.location) }, of: table)
     guard let query = insert.query else {
       throw source.unsupported("DEFAULT VALUES", at: location, hint: "Name the columns and give VALUES.")
     }
@@ -57,6 +39,36 @@ extension Binder {
     }
     return InsertPlan(
       table: table, source: try Planner.plan(.project(bound.plan, values)), targets: try used.map { try target($0) })
+  }
+
+  func writableTable(_ name: RelationSyntax) throws -> TableSchema {
+    guard let relation = catalog.relation(schema: name.schema, name: name.name) else { throw missingTable(name) }
+    guard case .series(let table) = relation.source else {
+      throw error("42501", "permission denied for table \(relation.name): it is a catalog", at: name.location)
+    }
+    dependencies.append(table)
+    return table
+  }
+
+  /// Columns by name, each once.
+  func writtenColumns(
+    _ names: [(name: String, location: Int)], of table: TableSchema
+  ) throws -> [(name: String, column: SeriesColumn)] {
+    let columns = table.sqlColumns
+    var seen: Set<Name> = []
+    return try names.map { name, location in
+      guard let column = columns.first(where: { $0.name.isSameName(as: name) }) else {
+        let near =
+          columns.first { $0.name.lowercased() == name.lowercased() } ?? columns.first { Scope.isNear($0.name, name) }
+        throw error(
+          "42703", "column \"\(name)\" of relation \"\(table.name)\" does not exist", at: location,
+          hint: near.map { "Perhaps you meant the column \(Self.quoteIfNeeded($0.name))." })
+      }
+      guard seen.insert(Name(name)).inserted else {
+        throw error("42701", "column \"\(name)\" specified more than once", at: location)
+      }
+      return column
+    }
   }
 
   private func fitting(

@@ -9,6 +9,7 @@ package final class PreparedStatement: Sendable {
   enum Kind: Sendable {
     case query(any PlanNode)
     case insert(InsertPlan)
+    case copy(CopyPlan)
     /// One a table, and what the statement is called.
     case delete([DeletePlan], verb: String)
     case explain(ExplainPlan)
@@ -44,6 +45,12 @@ package final class PreparedStatement: Sendable {
     self.reads = reads
     self.timeZone = timeZone
     self.isOnceOnly = isOnceOnly
+  }
+
+  /// For COPY … FROM STDIN, which `QuerySession.beginCopy` runs.
+  package var isCopy: Bool {
+    if case .copy = kind { return true }
+    return false
   }
 
   /// Whether it still means what it meant.

@@ -45,7 +45,7 @@ extension QuerySession {
     case .unsupported(let what, let hint):
       // The statement's first word: a statement begins behind blanks.
       throw statement.parsed.source.unsupported(what, at: statement.parsed.firstWord, hint: hint)
-    case .select, .insert, .delete, .truncate, .explain: preconditionFailure("these have a plan")
+    case .select, .insert, .delete, .truncate, .copy, .explain: preconditionFailure("these have a plan")
     }
   }
 

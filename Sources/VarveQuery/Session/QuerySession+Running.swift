@@ -16,7 +16,7 @@ extension QuerySession {
   func plan(_ parsed: ParsedStatement, _ types: [SQLType?]) throws -> PreparedStatement {
     let isCommand =
       switch parsed.syntax {
-      case .select, .insert, .delete, .truncate, .explain, .execute: false
+      case .select, .insert, .delete, .truncate, .copy, .explain, .execute: false
       default: true
       }
     if transactionStatus == .failed, !isCommand {
@@ -40,6 +40,7 @@ extension QuerySession {
     case .insert(let insert): kind = .insert(try binder.bindInsert(insert))
     case .delete(let delete): kind = .delete([try binder.bindDelete(delete)], verb: "DELETE")
     case .truncate(let tables): kind = .delete(try binder.bindTruncate(tables), verb: "TRUNCATE TABLE")
+    case .copy(let copy): kind = .copy(try binder.bindCopy(copy))
     case .explain(let inner, let options):
       let explain = try planExplain(inner, options, binder)
       kind = .explain(explain)
@@ -127,22 +128,8 @@ extension QuerySession {
         "bind message supplies \(parameters.count) parameters, but the statement requires \(statement.parameterTypes.count)"
       )
     }
-    var statement = statement
     try settlePending(statement)
-    var catalog = CatalogView(snapshot: try snapshot(), session: state)
-    if !statement.isCurrent(catalog.snapshot, timeZone: state.timeZone) {
-      let renewed = try plan(statement.parsed, statement.declaredTypes)
-      guard renewed.columns?.map(\.type) == statement.columns?.map(\.type),
-        renewed.columns?.map { Name($0.name) } == statement.columns?.map { Name($0.name) },
-        renewed.parameterTypes == statement.parameterTypes
-      else {
-        throw SQLError.make(
-          "0A000", "cached plan must not change result type",
-          hint: "Prepare the statement again: its table has changed.")
-      }
-      statement = renewed
-      catalog = CatalogView(snapshot: try snapshot(), session: state)
-    }
+    let (statement, catalog) = try current(statement)
     state.setSnapshot(catalog.snapshot)
     switch statement.kind {
     case .query(let node):
@@ -158,8 +145,28 @@ extension QuerySession {
     case .explain(let plan):
       let context = context(catalog, parameters, profile: plan.isAnalyze ? Profile() : nil)
       return QueryResult(columns: statement.columns, rows: RowsOperator(try plan.run(context)), verb: "EXPLAIN")
+    case .copy:
+      throw statement.parsed.source.unsupported(
+        "COPY … FROM STDIN without the PostgreSQL protocol", at: statement.parsed.firstWord,
+        hint: "Send it with psql or a driver to the server's PostgreSQL port, or use varve import.")
     case .utility: return try command(statement)
     }
+  }
+
+  /// The plan as it is for the tables of now.
+  func current(_ statement: PreparedStatement) throws -> (PreparedStatement, CatalogView) {
+    let catalog = CatalogView(snapshot: try snapshot(), session: state)
+    if statement.isCurrent(catalog.snapshot, timeZone: state.timeZone) { return (statement, catalog) }
+    let renewed = try plan(statement.parsed, statement.declaredTypes)
+    guard renewed.columns?.map(\.type) == statement.columns?.map(\.type),
+      renewed.columns?.map({ Name($0.name) }) == statement.columns?.map({ Name($0.name) }),
+      renewed.parameterTypes == statement.parameterTypes
+    else {
+      throw SQLError.make(
+        "0A000", "cached plan must not change result type",
+        hint: "Prepare the statement again: its table has changed.")
+    }
+    return (renewed, CatalogView(snapshot: try snapshot(), session: state))
   }
 
   func settlePending(_ statement: PreparedStatement) throws {
@@ -179,7 +186,7 @@ extension QuerySession {
     pendingDeletes.contains { $0.scan.table == table.id } || pending.contains { $0.table.isSameName(as: table.name) }
   }
 
-  private func checkWritable(_ verb: String) throws {
+  func checkWritable(_ verb: String) throws {
     if isReadOnly || (transactionStatus == .idle && state.setting("default_transaction_read_only") == "on") {
       throw SQLError.make("25006", "cannot execute \(verb) in a read-only transaction")
     }

@@ -89,6 +89,8 @@ struct OptionSyntax {
   var name = ""
   /// Strings, numbers and keywords as text; nil without a value.
   var value: String?
+  /// Names in parentheses.
+  var list: [String]?
   var location = 0
 }
 
@@ -103,6 +105,16 @@ struct CreateTableSyntax {
 struct DropTableSyntax {
   var tables: [[String]] = []
   var ifExists = false
+}
+
+struct CopySyntax {
+  var table = RelationSyntax()
+  /// None: all.
+  var columns: [String] = []
+  var options: [OptionSyntax] = []
+  var isFrom = false
+  /// What is not COPY table FROM STDIN: its name, where, and the nearest thing that works.
+  var unsupported: (what: String, location: Int, hint: String)?
 }
 
 struct SetSyntax {
@@ -125,6 +137,7 @@ indirect enum StatementSyntax {
   case insert(InsertSyntax)
   case delete(DeleteSyntax)
   case truncate([RelationSyntax])
+  case copy(CopySyntax)
   case createTable(CreateTableSyntax)
   case dropTable(DropTableSyntax)
   case explain(StatementSyntax, options: [OptionSyntax])

@@ -43,6 +43,7 @@ extension TreeReader {
     case "InsertStmt": return .insert(try insert())
     case "DeleteStmt": return .delete(try delete())
     case "TruncateStmt": return .truncate(try truncate())
+    case "CopyStmt": return .copy(try copy())
     case "CreateStmt": return .createTable(try createTable())
     case "DropStmt": return try drop()
     case "ExplainStmt": return try explain()
@@ -67,8 +68,6 @@ extension TreeReader {
   /// What PostgreSQL has and this has not: its name, and the nearest thing that works.
   private static func refused(_ node: String) -> StatementSyntax {
     switch node {
-    case "CopyStmt":
-      .unsupported("COPY", hint: "Load files with `varve import`, or send INSERT or line protocol.")
     case "UpdateStmt":
       .unsupported("UPDATE", hint: "INSERT a row with the same tags and time: it replaces the fields it names.")
     case "AlterTableStmt", "RenameStmt":

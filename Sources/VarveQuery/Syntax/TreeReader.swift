@@ -205,6 +205,10 @@ final class TreeReader {
             option.value = value ? "true" : "false"
           case "TypeName": option.value = try typeName().names.last
           case "A_Const": option.value = TreeReader.text(of: try constant())
+          case "List":
+            try object { key in
+              if key == "items" { option.list = try plainNames() } else { try json.skip() }
+            }
           default: try json.skip()
           }
         }

@@ -95,6 +95,12 @@ extension Store {
     }
   }
 
+  /// Rows of a time beyond this are rejected.
+  package var latestTime: Int64 {
+    let latest = options.clock.wallNanoseconds().addingReportingOverflow(options.maxFutureNanoseconds)
+    return latest.overflow ? .max : latest.partialValue
+  }
+
   // MARK: - The steps
 
   private func refusal() -> VarveError? {
@@ -106,11 +112,9 @@ extension Store {
   }
 
   private func resolve(_ requests: [CommitRequest]) -> ResolvedGroup {
-    let now = options.clock.wallNanoseconds()
-    let latest = now.addingReportingOverflow(options.maxFutureNanoseconds)
     var resolver = BatchResolver(
       catalog: workingCatalog, seriesOf: { self.series[$0] }, seriesRoom: { self.seriesRoom },
-      latestTime: latest.overflow ? .max : latest.partialValue)
+      latestTime: latestTime)
     var group = ResolvedGroup(tombstones: published.withLock { $0.tombstones })
     for request in requests { group.add(request, &resolver) }
     workingCatalog = resolver.catalog

@@ -1,0 +1,37 @@
+// Values of a COPY in all shapes that SQL takes, as the words that the store keeps: what INSERT does with a literal.
+
+import VarveCompute
+import VarveCore
+
+package struct CopyValues {
+  let context: EvaluationContext
+
+  package func word(text: UnsafeBufferPointer<UInt8>, type: FieldType) throws(VarveError) -> UInt64 {
+    try word(type) { try TypeText.parse(bytes: text, as: type.sqlType, context: context) }
+  }
+
+  package func word(binary: UnsafeBufferPointer<UInt8>, type: FieldType) throws(VarveError) -> UInt64 {
+    try word(type) { try TypeBinary.decode(binary, as: type.sqlType, context: context) }
+  }
+
+  private func word(_ type: FieldType, _ datum: () throws -> Datum) throws(VarveError) -> UInt64 {
+    do {
+      switch try datum() {
+      case .bool(let value): return value ? 1 : 0
+      case .int(let value): return UInt64(bitPattern: value)
+      case .float(let value): return value.bitPattern
+      case .timestamp(let value): return UInt64(bitPattern: value)
+      case .numeric(let value):
+        guard let word = UInt64(exactly: try value.rescaled(to: 0).mantissa) else {
+          throw SQLError.make("22003", "value is out of range: \(value.text) is not within 0 to 2^64 - 1")
+        }
+        return word
+      default: preconditionFailure("a field that is no text is a word")
+      }
+    } catch let error as VarveError {
+      throw error
+    } catch {
+      throw VarveError(.query, "\(error)", sqlState: "XX000")
+    }
+  }
+}
