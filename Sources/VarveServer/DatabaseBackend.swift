@@ -143,5 +143,9 @@ private final class DatabasePortal: QueryPortal {
     return try result.next()
   }
 
+  func beginCopy() throws -> (any CopyReceiver)? {
+    prepared.isCopy ? DatabaseCopy(try session.beginCopy(prepared)) : nil
+  }
+
   func commandTag(rowCount: Int) -> String { result?.commandTag(rowCount: rowCount) ?? "" }
 }

@@ -12,7 +12,7 @@ struct SQL: ParsableCommand {
     abstract: "Run SQL: one query, or a prompt when none is given.",
     discussion: """
       With --data the engine runs in this process, and no server may have the directory open (--read-only may always \
-      look). With --connect the query goes to a server.
+      look). With --connect the query goes to a server. COPY … FROM STDIN takes its data from standard input.
       """)
 
   @OptionGroup var location: DataOption
@@ -52,6 +52,8 @@ struct SQL: ParsableCommand {
   }
 
   private func run(_ text: String?, _ connection: any SQLConnection) throws {
+    // What is not the query is data for its COPY.
+    if let query, query != "-" { connection.copyInput = try InputFile("-") }
     var prompt = Prompt(connection: connection, format: format)
     guard let text else { return try prompt.run() }
     do {

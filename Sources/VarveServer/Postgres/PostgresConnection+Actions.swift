@@ -75,25 +75,31 @@ extension PostgresConnection {
       case .simpleQuery(let query): try resume(query)
       }
     } catch {
-      self.work = nil
-      fail(error)
-      if case .simpleQuery = work { finish(failed: true) } else { endStatement() }
+      failWork(error)
     }
   }
 
   private func resume(_ run: StatementRun, rowLimit: Int?) throws {
-    let outcome = try advance(run, rowLimit: rowLimit)
-    if outcome == .outputFull { return flush() }
-    try applyEffects()
-    work = nil
-    switch outcome {
-    case .outputFull, .rowLimitReached: machine.portalSuspended()
-    case .empty: machine.emptyQuery()
-    case .complete(let tag):
-      server.countStatement(hasFailed: false)
-      machine.commandComplete(tag, transaction: openSession.transactionStatus)
+    switch try advance(run, rowLimit: rowLimit) {
+    case .outputFull: return flush()
+    case .copyIn(let receiver): return beginCopy(receiver)
+    case .rowLimitReached:
+      try applyEffects()
+      machine.portalSuspended()
+    case .empty:
+      try applyEffects()
+      machine.emptyQuery()
+    case .complete(let tag): try complete(tag)
     }
+    work = nil
     endStatement()
+  }
+
+  /// The end of a statement, for its client.
+  private func complete(_ tag: String) throws {
+    try applyEffects()
+    server.countStatement(hasFailed: false)
+    machine.commandComplete(tag, transaction: openSession.transactionStatus)
   }
 
   private func resume(_ query: SimpleQueryRun) throws {
@@ -110,17 +116,39 @@ extension PostgresConnection {
     switch try advance(run, rowLimit: nil) {
     case .outputFull, .rowLimitReached: flush()
     case .empty: preconditionFailure("a statement of a simple query is never empty")
-    case .complete(let tag):
-      query.current = nil
-      // The implicit transaction ends before its last answer: what is answered is done.
-      if query.statements.isEmpty {
-        query.isTransactionEnded = true
-        try openSession.endImplicitTransaction(failed: false)
-      }
-      try applyEffects()
-      server.countStatement(hasFailed: false)
-      machine.commandComplete(tag, transaction: openSession.transactionStatus)
+    case .copyIn(let receiver): beginCopy(receiver)
+    case .complete(let tag): try complete(tag, of: query)
     }
+  }
+
+  private func complete(_ tag: String, of query: SimpleQueryRun) throws {
+    query.current = nil
+    // The implicit transaction ends before its last answer: what is answered is done.
+    if query.statements.isEmpty {
+      query.isTransactionEnded = true
+      try openSession.endImplicitTransaction(failed: false)
+    }
+    try complete(tag)
+  }
+
+  /// What `work` has come to is complete.
+  func completeWork(_ tag: String) throws {
+    switch work {
+    case .execute:
+      try complete(tag)
+      work = nil
+      endStatement()
+    case .simpleQuery(let query): try complete(tag, of: query)
+    case nil: preconditionFailure("a COPY is part of some work")
+    }
+  }
+
+  /// What `work` has come to has failed.
+  func failWork(_ error: any Error) {
+    let failed = work
+    work = nil
+    fail(error)
+    if case .simpleQuery = failed { finish(failed: true) } else { endStatement() }
   }
 
   private func complete(_ query: SimpleQueryRun) throws {
@@ -195,7 +223,7 @@ extension PostgresConnection {
     }
   }
 
-  private static func postgresError(_ error: any Error) -> PostgresError {
+  static func postgresError(_ error: any Error) -> PostgresError {
     switch error {
     case let error as PostgresError: error
     case let error as VarveError: PostgresError(error)

@@ -40,6 +40,8 @@ final class PostgresConnection: @unchecked Sendable {
     var isGone = false
     /// What `cancel` reaches while a statement runs.
     var running: CancelTarget?
+    /// The statement that runs waits for data of the client, perhaps without a job.
+    var isCopying = false
   }
 
   /// Unchecked: only `cancel` is called through it, which any thread may do.
@@ -63,6 +65,8 @@ final class PostgresConnection: @unchecked Sendable {
   var work: Work?
   var key: CancelKey?
   var holdsSessionSlot = false
+  /// The COPY that `work` has come to; until it ends, the client's messages are for it.
+  var copy: CopyRun?
   /// Since the last Sync something else came: an answer is owed before the connection may be stopped.
   var isMidPipeline = false
   var logger: Logger
@@ -120,7 +124,16 @@ final class PostgresConnection: @unchecked Sendable {
   /// What a CancelRequest with this connection's key asks for.
   func cancel() {
     // Under the lock: once `endStatement` has taken `running` away, no cancel is still on its way.
-    shared.withLock { $0.running?.session.cancel() }
+    let mustWake = shared.withLock { shared in
+      shared.running?.session.cancel()
+      return shared.isCopying
+    }
+    if mustWake { wake() }
+  }
+
+  /// The time of a COPY is over.
+  func copyTimedOut() {
+    if shared.withLock({ $0.isCopying }) { wake() }
   }
 
   /// Ends the connection when its running statement, if any, is done.
@@ -138,7 +151,10 @@ final class PostgresConnection: @unchecked Sendable {
       shared.job = .running
       return true
     }
-    guard mustSubmit else { return }
+    if mustSubmit { submitJob() }
+  }
+
+  private func submitJob() {
     server.pool.submit { state in
       switch state {
       case .active: self.run()
@@ -161,7 +177,9 @@ final class PostgresConnection: @unchecked Sendable {
     while true {
       if shared.withLock({ $0.isGone }) { return end(lingering: false) }
       if isParked() { return }
-      if let work {
+      if copy != nil {
+        checkCopy()
+      } else if let work {
         resume(work)
         continue
       }
@@ -195,6 +213,11 @@ final class PostgresConnection: @unchecked Sendable {
       case .synchronize(let failed):
         beginStatement()
         finish(failed: failed)
+      case .copyData:
+        // Others wait for this thread, too.
+        guard receiveCopy() else { return submitJob() }
+      case .copyDone: finishCopy()
+      case .copyFailed(let error): failCopy(error)
       }
     }
   }
@@ -218,7 +241,8 @@ final class PostgresConnection: @unchecked Sendable {
       let wasHeldBack = shared.isReadHeldBack
       shared.isReadHeldBack = false
       // What came since the job last looked is seen here, under the lock that makes the next event wake a new one.
-      let goesOn = bytes != nil || shared.isGone || shared.isStopping
+      // A COPY is a running statement, though its client may be slow: when the server stops, it may come to its end.
+      let goesOn = bytes != nil || shared.isGone || (shared.isStopping && !shared.isCopying)
       if !goesOn { shared.job = .idle }
       return (bytes, wasHeldBack, goesOn)
     }
@@ -254,6 +278,7 @@ final class PostgresConnection: @unchecked Sendable {
       shared.running = nil
     }
     work = nil
+    endCopy()
     machine = PostgresStateMachine()
     session?.close()
     session = nil

@@ -73,6 +73,30 @@ package protocol QueryPortal: AnyObject {
   /// `SELECT 5`, `INSERT 0 3`, `CREATE TABLE`: asked for once `nextBatch` has said nil. `rowCount`: the rows that
   /// were sent since the last tag.
   func commandTag(rowCount: Int) -> String
+  /// Asked once, instead of `nextBatch`, of a statement without rows. nil: it is no COPY … FROM STDIN.
+  func beginCopy() throws -> (any CopyReceiver)?
+}
+
+extension QueryPortal {
+  package func beginCopy() throws -> (any CopyReceiver)? { nil }
+}
+
+/// A COPY … FROM STDIN that has begun: takes the client's data, then ends with `finish` or, on any error, with `abandon`.
+/// Let go without either, when the client is gone, it has not been.
+package protocol CopyReceiver: AnyObject {
+  /// What the client is told to send.
+  var format: FormatCode { get }
+  var columnCount: Int { get }
+  /// Until the statement has run too long; nil: it may run on.
+  var remainingNanoseconds: Int64? { get }
+  /// Throws when the statement was cancelled or has run too long.
+  func check() throws
+  /// The next bytes, cut anywhere. Blocks while the store is behind.
+  func receive(_ bytes: UnsafeRawBufferPointer) throws
+  /// All was sent. Gives the command's tag when all rows are durable.
+  func finish() throws -> String
+  /// Gives the error with what became of the rows before it.
+  func abandon(_ error: PostgresError) -> PostgresError
 }
 
 /// What a statement did to its connection beside its result.

@@ -25,12 +25,14 @@ final class NamedStatement {
 
 /// What Bind made: a portal with its place in the result.
 final class StatementRun {
-  enum Outcome: Equatable {
+  enum Outcome {
     /// There is enough to send; go on afterwards.
     case outputFull
     case rowLimitReached
     case complete(tag: String)
     case empty
+    /// The client is to send data, which decides how the statement ends.
+    case copyIn(any CopyReceiver)
   }
 
   let columns: [ResultColumn]?
@@ -77,6 +79,7 @@ final class StatementRun {
   private func runWithoutRows(_ portal: any QueryPortal) throws -> Outcome {
     if isComplete { throw PostgresError("55000", "portal cannot be run again: its statement is complete") }
     isComplete = true
+    if let copy = try portal.beginCopy() { return .copyIn(copy) }
     while try portal.nextBatch() != nil {}
     return .complete(tag: portal.commandTag(rowCount: 0))
   }

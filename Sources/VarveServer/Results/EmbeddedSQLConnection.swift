@@ -8,6 +8,7 @@ package final class EmbeddedSQLConnection: SQLConnection {
   private let session: any QuerySession
   /// Looked at between batches; throws to stop.
   package var checkBetweenBatches: () throws -> Void = {}
+  package var copyInput: InputFile?
 
   package init(_ backend: any QueryBackend, parameters: StartupParameters = StartupParameters()) throws {
     session = try backend.openSession(parameters)
@@ -24,14 +25,30 @@ package final class EmbeddedSQLConnection: SQLConnection {
         let query = try statement.prepare(parameterTypes: [])
         let portal = try query.bind([])
         if let columns = query.columns { try sink.begin(columns) }
-        let rowCount = try send(portal, hasRows: query.columns != nil, to: sink)
+        let copyTag = query.columns == nil ? try copy(portal) : nil
+        let rowCount = copyTag == nil ? try send(portal, hasRows: query.columns != nil, to: sink) : 0
         if index == statements.count - 1 { try session.endImplicitTransaction(failed: false) }
         passNotices(to: sink)
-        try sink.end(tag: portal.commandTag(rowCount: rowCount))
+        try sink.end(tag: copyTag ?? portal.commandTag(rowCount: rowCount))
       }
       hasFailed = false
     } catch let error as VarveError {
       throw PostgresError(error)
+    }
+  }
+
+  /// The tag of a COPY … FROM STDIN; nil: it is another statement.
+  private func copy(_ portal: any QueryPortal) throws -> String? {
+    guard let receiver = try portal.beginCopy() else { return nil }
+    do {
+      guard let copyInput else { throw CopyInput.missing }
+      try CopyInput.forEachPiece(copyInput) { piece in
+        try checkBetweenBatches()
+        try receiver.receive(piece)
+      }
+      return try receiver.finish()
+    } catch let error as VarveError {
+      throw receiver.abandon(PostgresError(error))
     }
   }
 

@@ -7,6 +7,7 @@ package final class PostgresClient: SQLConnection {
   private let socket: ClientSocket
   private let inbound = Buffer<UInt8>()
   private var consumed = 0
+  package var copyInput: InputFile?
 
   package convenience init(_ url: ConnectionURL) throws {
     try self.init(host: url.host, port: url.port, user: url.user ?? "varve", database: url.name ?? "varve")
@@ -49,11 +50,25 @@ package final class PostgresClient: SQLConnection {
         if let failureOfSink { throw failureOfSink }
         if let failure { throw failure }
         return
-      case "G", "H", "W":
-        throw VarveError(.unsupported, "COPY is not supported here", hint: "use psql's \\copy, or varve import")
+      case "G":
+        do {
+          try sendCopyData()
+        } catch {
+          failureOfSink = failureOfSink ?? error
+          try send(0x66, Array("\(error)".utf8) + [0])
+        }
       default: throw Self.violation("message '\(message.type)'")
       }
     }
+  }
+
+  private func sendCopyData() throws {
+    guard let copyInput else { throw CopyInput.missing }
+    try CopyInput.forEachPiece(copyInput) { piece in
+      try socket.send([0x64] + Self.bigEndian(piece.count + 4))
+      try socket.send(piece)
+    }
+    try send(0x63, [])
   }
 
   // MARK: Messages

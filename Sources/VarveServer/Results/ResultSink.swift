@@ -39,4 +39,23 @@ package protocol SQLConnection: AnyObject {
   /// Runs the statements of a text one after the other. Throws PostgresError where a statement failed, VarveError
   /// where the connection did.
   func run(_ sql: String, into sink: any ResultSink) throws
+  /// Where COPY … FROM STDIN finds its data; nil: there is none, and it fails.
+  var copyInput: InputFile? { get set }
+}
+
+enum CopyInput {
+  static let missing = VarveError(
+    .unsupported, "COPY … FROM STDIN has no data here",
+    hint: "Give the query as an argument and the data on standard input: varve sql --connect URL 'COPY …' < FILE.")
+
+  /// Hands the file over piece by piece.
+  static func forEachPiece(_ file: InputFile, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 1)
+    defer { buffer.deallocate() }
+    while true {
+      let count = try file.read(into: buffer)
+      if count == 0 { return }
+      try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    }
+  }
 }

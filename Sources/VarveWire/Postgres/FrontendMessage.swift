@@ -32,7 +32,7 @@ enum FrontendMessage: Equatable {
   case sync
   case functionCall
   case terminate
-  /// CopyData, CopyDone, CopyFail: without a running COPY these are leftovers of one that failed.
+  /// CopyDone, CopyFail: without a running COPY these are leftovers of one that failed.
   case copy
 }
 
@@ -54,7 +54,8 @@ enum FrontendMessageKind: UInt8 {
 
   var byteLimit: Int {
     switch self {
-    case .query, .parse, .bind, .functionCall, .copyData: PostgresLimits.messageByteCount
+    case .query, .parse, .bind, .functionCall: PostgresLimits.messageByteCount
+    case .copyData: PostgresLimits.copyDataByteCount
     default: PostgresLimits.smallMessageByteCount
     }
   }

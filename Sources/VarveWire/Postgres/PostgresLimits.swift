@@ -3,8 +3,10 @@
 @usableFromInline package enum PostgresLimits {
   /// A startup packet, as PostgreSQL's MAX_STARTUP_PACKET_LENGTH.
   package static let startupPacketByteCount = 10_000
-  /// A message that carries text or values: Query, Parse, Bind, FunctionCall, CopyData.
+  /// A message that carries text or values: Query, Parse, Bind, FunctionCall.
   package static let messageByteCount = 64 * 1024 * 1024
+  /// CopyData, as PostgreSQL's PQ_LARGE_MESSAGE_LIMIT. It is passed on as it comes and never held whole.
+  package static let copyDataByteCount = 1024 * 1024 * 1024 - 2
   /// A message that carries only names or numbers, as PostgreSQL's PQ_SMALL_MESSAGE_LIMIT.
   package static let smallMessageByteCount = 10_000
   /// One row on its way to the client, as PostgreSQL's MaxAllocSize.

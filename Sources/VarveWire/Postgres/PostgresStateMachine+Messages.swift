@@ -5,6 +5,12 @@ import VarveCore
 extension PostgresStateMachine {
   /// nil: a message was consumed, ask again.
   mutating func nextMessage() -> Action? {
+    if takeCopyData() {
+      // Without a COPY it is left over from one that failed.
+      if case .copying = phase { return .copyData }
+      return nil
+    }
+    if copyDataRemaining > 0 { return .wait }
     let available = inbound.count - consumed
     guard available >= 1 else { return .wait }
     guard let kind = FrontendMessageKind(rawValue: inbound[consumed]) else {
@@ -20,10 +26,16 @@ extension PostgresStateMachine {
           hint: "The limit is \(kind.byteLimit) bytes."))
       return nil
     }
+    // Without a body: with one, it was taken above.
+    if kind == .copyData {
+      consumed += 5
+      return nil
+    }
     guard available > length else { return .wait }
     let body = consumed + 5..<consumed + 1 + length
     consumed += 1 + length
 
+    if case .copying(let work) = phase { return next(inCopyFor: work, kind, inbound[body]) }
     if case .skipping = phase {
       // What is skipped is not even looked into, as it isn't in PostgreSQL.
       guard kind == .sync || kind == .terminate else { return nil }

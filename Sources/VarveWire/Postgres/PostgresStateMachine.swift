@@ -6,6 +6,7 @@
 //                               error in extended │ │ Sync
 //                                                 ▼ │
 //                                              skipping
+//   busy(work) ──beginCopyIn──▶ copying ──CopyDone, CopyFail, failed──▶ busy(work)
 //   any ──Terminate, FATAL, garbage──▶ closed
 //
 // The owner calls `receive` with what came, then asks `next` for actions until it says `.wait`. Each action that
@@ -44,6 +45,13 @@ package struct PostgresStateMachine<Statement, Portal> {
     /// Sync: the implicit transaction ends. `failed`: there was an error since the last one, which rolls the
     /// implicit transaction back and fails an explicit one. Answer: `finished`, perhaps after `failed`.
     case synchronize(failed: Bool)
+    /// Data for the COPY that `beginCopyIn` announced: `withCopyData` has it, until `next` or `nextCopyData`. Answer:
+    /// nothing, or `failed`, which ends the COPY.
+    case copyData
+    /// The client has sent all. Answer: `commandComplete` or `failed`.
+    case copyDone
+    /// The client gives up, or says what has no place in a COPY. Answer: `failed`, with this error or another.
+    case copyFailed(PostgresError)
     /// Send what has been written, then close the connection. Every further `next` says so again.
     case close
   }
@@ -53,6 +61,8 @@ package struct PostgresStateMachine<Statement, Portal> {
     case starting
     case ready
     case busy(Work)
+    /// The client sends the data of a COPY.
+    case copying(Work)
     /// After an error in an extended query everything is ignored up to Sync.
     case skipping
     case closed
@@ -91,6 +101,9 @@ package struct PostgresStateMachine<Statement, Portal> {
   var inbound: [UInt8] = []
   /// `inbound` up to here is done with.
   var consumed = 0
+  /// Bytes of a CopyData message that have not come yet, and those that have and are `withCopyData`'s.
+  var copyDataRemaining = 0
+  var copyDataPiece = 0..<0
   var sawSSLRequest = false
   var sawGSSRequest = false
 
@@ -113,7 +126,9 @@ package struct PostgresStateMachine<Statement, Portal> {
   package mutating func receive(_ bytes: UnsafeRawBufferPointer) {
     if isClosed { return }
     if consumed == inbound.count {
-      inbound.removeAll(keepingCapacity: inbound.capacity <= PostgresLimits.smallMessageByteCount)
+      // A COPY fills it again and again.
+      let isCopying = if case .copying = phase { true } else { false }
+      inbound.removeAll(keepingCapacity: isCopying || inbound.capacity <= PostgresLimits.smallMessageByteCount)
       consumed = 0
     } else if consumed > inbound.count / 2 {
       inbound.removeSubrange(..<consumed)
@@ -134,7 +149,7 @@ package struct PostgresStateMachine<Statement, Portal> {
       case .closed: return .close
       case .startup:
         if let action = nextAtStartup() { return action }
-      case .ready, .skipping:
+      case .ready, .copying, .skipping:
         if let action = nextMessage() { return action }
       case .starting, .busy: preconditionFailure("next() before the last action was answered")
       }
@@ -219,12 +234,13 @@ package struct PostgresStateMachine<Statement, Portal> {
       close()
       return
     }
+    if case .copying(let work) = phase { phase = .busy(work) }
     switch phase {
     case .starting: preconditionFailure("an error at startup is FATAL")
     case .busy(.simpleQuery): phase = .busy(.simpleQuery(failed: true))
     case .busy(.synchronize): break
     case .busy(.parse), .busy(.bind), .busy(.execute): phase = .skipping
-    case .startup, .ready, .skipping, .closed: preconditionFailure("failed() without an action")
+    case .startup, .ready, .copying, .skipping, .closed: preconditionFailure("failed() without an action")
     }
   }
 
@@ -253,6 +269,8 @@ package struct PostgresStateMachine<Statement, Portal> {
     flushNext = false
     inbound = []
     consumed = 0
+    copyDataRemaining = 0
+    copyDataPiece = 0..<0
     statements = [:]
     portals = [:]
   }

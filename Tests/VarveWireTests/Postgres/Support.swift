@@ -80,13 +80,19 @@ struct Reply: Equatable, CustomStringConvertible {
 /// Plays both sides: feeds bytes, answers actions, and writes down what happened.
 ///
 /// SQL texts are commands: `fail` fails, `fatal` fails fatally, `rows N` has N rows of one int4 column, `params N`
-/// takes N parameters, `begin` and `commit` do that, an empty text is an empty query.
+/// takes N parameters, `copy` takes data up to `x`, which fails, `begin` and `commit` do that, an empty text is an empty
+/// query.
 struct Conversation {
   var machine = PostgresStateMachine<String, String>()
   var actions: [String] = []
   var output: [UInt8] = []
   var transaction: TransactionStatus = .idle
   var closed = false
+  /// Data of COPY, message by message as it was passed on, and all of it.
+  var copied: [UInt8] = []
+  /// What is left of a simple query behind its COPY; nil: the COPY is of an Execute.
+  private var rest: [String]?
+  private var isCopying = false
   static let column = ResultColumn(name: "n", typeOID: 23, typeSize: 4)
 
   var replies: [Reply] { Reply.split(output) }
@@ -136,16 +142,7 @@ struct Conversation {
     case .cancel(let processID, let secretKey): actions.append("cancel \(processID) \(secretKey)")
     case .simpleQuery(let text):
       actions.append("query \(text)")
-      var failed = false
-      for sql in text.split(separator: ";", omittingEmptySubsequences: false).map(String.init) {
-        guard run(sql, limit: nil, simple: true) else {
-          failed = true
-          break
-        }
-      }
-      if machine.isClosed { return }
-      if failed && transaction == .inTransaction { transaction = .failed }
-      machine.finished(transaction)
+      runAll(text.split(separator: ";", omittingEmptySubsequences: false).map(String.init))
     case .parse(let sql, let types):
       actions.append("parse \(sql) \(types)")
       if sql == "fail parse" {
@@ -165,7 +162,52 @@ struct Conversation {
       actions.append("synchronize \(failed ? "failed" : "ok")")
       if failed && transaction == .inTransaction { transaction = .failed }
       machine.finished(transaction)
+    case .copyData:
+      actions.append("data")
+      var fails = false
+      repeat {
+        machine.withCopyData { copied += Array($0) }
+        fails = copied.last == UInt8(ascii: "x")
+      } while !fails && machine.nextCopyData()
+      if fails { endCopy(PostgresError("22P04", "an x")) }
+    case .copyDone:
+      actions.append("done")
+      endCopy(nil)
+    case .copyFailed(let error):
+      actions.append("fail \(error.message)")
+      endCopy(error)
     }
+  }
+
+  private mutating func endCopy(_ error: PostgresError?) {
+    isCopying = false
+    if let error {
+      machine.failed(error)
+    } else {
+      machine.commandComplete("COPY \(copied.count)", transaction: transaction)
+    }
+    guard let rest else { return }
+    self.rest = nil
+    if error == nil { return runAll(rest) }
+    if transaction == .inTransaction { transaction = .failed }
+    machine.finished(transaction)
+  }
+
+  private mutating func runAll(_ statements: [String]) {
+    var failed = false
+    for (index, sql) in statements.enumerated() {
+      guard run(sql, limit: nil, simple: true) else {
+        failed = true
+        break
+      }
+      if isCopying {
+        rest = Array(statements[(index + 1)...])
+        return
+      }
+    }
+    if machine.isClosed { return }
+    if failed && transaction == .inTransaction { transaction = .failed }
+    machine.finished(transaction)
   }
 
   private mutating func run(_ sql: String, limit: Int?, simple: Bool) -> Bool {
@@ -177,6 +219,10 @@ struct Conversation {
       machine.failed(PostgresError(.fatal, "57P01", "bye"))
       return false
     case "": machine.emptyQuery()
+    case "copy":
+      copied = []
+      isCopying = true
+      machine.beginCopyIn(format: .binary, columnCount: 2)
     case "begin":
       transaction = .inTransaction
       machine.commandComplete("BEGIN", transaction: transaction)

@@ -1,0 +1,81 @@
+// COPY … FROM STDIN between the wire and the session: one reads the client's bytes, the other writes the rows.
+
+import VarveCore
+import VarveQuery
+import VarveWire
+
+final class DatabaseCopy: CopyReceiver {
+  private let target: CopyTarget
+  private let reader: CopyReader
+
+  init(_ target: CopyTarget) {
+    self.target = target
+    reader = CopyReader(options: Self.options(target))
+  }
+
+  var format: FormatCode { target.plan.format == .binary ? .binary : .text }
+  var columnCount: Int { target.plan.columns.count }
+  var remainingNanoseconds: Int64? { target.remainingNanoseconds }
+  func check() throws { try target.check() }
+
+  func receive(_ bytes: UnsafeRawBufferPointer) throws {
+    try reader.read(bytes)
+    try passOn()
+  }
+
+  func finish() throws -> String {
+    try reader.finish()
+    try passOn()
+    return "COPY \(try target.finish())"
+  }
+
+  func abandon(_ error: PostgresError) -> PostgresError {
+    var error = error
+    error.context = error.context ?? reader.context
+    if let stored = target.abandon() { error.hint = error.hint.map { "\($0) \(stored)" } ?? stored }
+    return error
+  }
+
+  private func passOn() throws {
+    for batch in reader.takeBatches() { try target.take(batch.points, firstRow: batch.firstRow) }
+  }
+
+  private static func options(_ target: CopyTarget) -> CopyOptions {
+    let plan = target.plan
+    let values = target.values
+    let columns = plan.columns.map { column in
+      let role: CopyColumn.Role =
+        switch column.target {
+        case .time: .time
+        case .tag: .tag
+        case .field(let type): .field(type)
+        }
+      return CopyColumn(
+        name: column.name, role: role, isNeverNull: column.isNeverNull, isNullInQuotes: column.isNullInQuotes)
+    }
+    let format: CopyFormat =
+      switch plan.format {
+      case .text: .text
+      case .csv: .csv
+      case .binary: .binary
+      }
+    var options = CopyOptions(
+      table: plan.table, columns: columns, format: format,
+      conversion: CopyConversion(
+        fromText: { (bytes, type) throws(VarveError) in try values.word(text: bytes, type: type) },
+        fromBinary: { (bytes, type) throws(VarveError) in try values.word(binary: bytes, type: type) }))
+    options.delimiter = plan.delimiter
+    options.null = plan.null
+    options.quote = plan.quote
+    options.escape = plan.escape
+    options.header =
+      switch plan.header {
+      case .none: .none
+      case .skipped: .skipped
+      case .matched: .matched
+      }
+    options.isUTC = target.isUTC
+    options.latestTime = target.latestTime
+    return options
+  }
+}
