@@ -237,4 +237,5 @@ def main():
         f", {statistics.median(ratios):.2f} times postgresql" if ratios else ""))
 
 
-main()
+if __name__ == "__main__":
+    main()
