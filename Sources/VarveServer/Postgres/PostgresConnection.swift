@@ -42,6 +42,8 @@ final class PostgresConnection: @unchecked Sendable {
     var running: CancelTarget?
     /// The statement that runs waits for data of the client, perhaps without a job.
     var isCopying = false
+    /// It was cancelled, or its time is over, since the job last looked.
+    var mustCheckCopy = false
   }
 
   /// Unchecked: only `cancel` is called through it, which any thread may do.
@@ -126,6 +128,7 @@ final class PostgresConnection: @unchecked Sendable {
     // Under the lock: once `endStatement` has taken `running` away, no cancel is still on its way.
     let mustWake = shared.withLock { shared in
       shared.running?.session.cancel()
+      shared.mustCheckCopy = shared.isCopying
       return shared.isCopying
     }
     if mustWake { wake() }
@@ -133,7 +136,11 @@ final class PostgresConnection: @unchecked Sendable {
 
   /// The time of a COPY is over.
   func copyTimedOut() {
-    if shared.withLock({ $0.isCopying }) { wake() }
+    let mustWake = shared.withLock { shared in
+      shared.mustCheckCopy = shared.isCopying
+      return shared.isCopying
+    }
+    if mustWake { wake() }
   }
 
   /// Ends the connection when its running statement, if any, is done.
@@ -235,21 +242,23 @@ final class PostgresConnection: @unchecked Sendable {
 
   /// False: there was nothing, and the job has ended.
   private func takeInbox() -> Bool {
-    let (bytes, wasHeldBack, goesOn) = shared.withLock { shared -> (ByteBuffer?, Bool, Bool) in
+    let (bytes, wasHeldBack, goesOn, isOver) = shared.withLock { shared -> (ByteBuffer?, Bool, Bool, Bool) in
       let bytes = shared.inbox
       shared.inbox = nil
       let wasHeldBack = shared.isReadHeldBack
       shared.isReadHeldBack = false
       // What came since the job last looked is seen here, under the lock that makes the next event wake a new one.
       // A COPY is a running statement, though its client may be slow: when the server stops, it may come to its end.
-      let goesOn = bytes != nil || shared.isGone || (shared.isStopping && !shared.isCopying)
+      let isOver = shared.isGone || (shared.isStopping && !shared.isCopying)
+      let goesOn = bytes != nil || isOver || shared.mustCheckCopy
+      shared.mustCheckCopy = false
       if !goesOn { shared.job = .idle }
-      return (bytes, wasHeldBack, goesOn)
+      return (bytes, wasHeldBack, goesOn, isOver)
     }
     if wasHeldBack { channel.eventLoop.execute { self.channel.read() } }
     if let bytes {
       bytes.withUnsafeReadableBytes { machine.receive($0) }
-    } else if goesOn {
+    } else if isOver {
       // Stopping, or gone: nothing more is awaited of a pipeline either.
       machine.terminate(Self.stopped)
     }

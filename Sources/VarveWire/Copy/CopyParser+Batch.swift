@@ -32,6 +32,14 @@ struct CopySlot {
   }
 }
 
+extension CopySlot {
+  static func allocate(_ columns: [CopyColumn]) -> UnsafeMutablePointer<CopySlot> {
+    let slots = UnsafeMutablePointer<CopySlot>.allocate(capacity: columns.count)
+    for (index, column) in columns.enumerated() { (slots + index).initialize(to: CopySlot(column)) }
+    return slots
+  }
+}
+
 struct CopyStorage {
   var words: Buffer<UInt64>?
   var text: Buffer<UInt8>?
@@ -39,18 +47,15 @@ struct CopyStorage {
 }
 
 extension CopyParser {
-  /// A batch has at most this many cells (32 MiB of words).
-  static let cellLimit = 4 * 1024 * 1024
-
   var batchByteCount: Int { capacity * (12 + 8 * columnCount) + textByteCount }
 
   /// Called when the batch has no room for another row.
   mutating func makeRoom() {
     if capacity == 0 {
       batchNumber += 1
-      reserve(min(rowLimit, max(16, lastBatchRowCount)))
+      reserve(min(layout.rowLimit, max(16, lastBatchRowCount)))
     } else {
-      reserve(min(rowLimit, capacity * 2))
+      reserve(min(layout.rowLimit, capacity * 2))
     }
   }
 
@@ -149,7 +154,7 @@ extension CopyParser {
   /// All fields are read, and the series is `entry`.
   @inline(__always)
   mutating func endRow(_ entry: Int32) -> Outcome {
-    if !textColumns.isEmpty, !putTexts() { return .failed }
+    if !layout.textColumns.isEmpty, !putTexts() { return .failed }
     lastEntry = entry
     let seriesEntry = series.entries + Int(entry)
     predictedEntry = seriesEntry.pointee.next
@@ -158,7 +163,7 @@ extension CopyParser {
     rowSeries[rows] = seriesEntry.pointee.placeInBatch
     rows &+= 1
     rowCount &+= 1
-    if rows >= rowLimit || textByteCount >= options.batchTextByteLimit { handOver() }
+    if rows >= layout.rowLimit || textByteCount >= options.batchTextByteLimit { handOver() }
     return .row
   }
 
@@ -171,7 +176,7 @@ extension CopyParser {
   }
 
   private mutating func putTexts() -> Bool {
-    for column in textColumns {
+    for column in layout.textColumns {
       let field = fields[column]
       guard field.count >= 0, let text = storage[column].text else { continue }
       guard isText(field, column: column, byteLimit: Limits.textValueByteCount) else { return false }

@@ -86,7 +86,7 @@ extension CopyParser {
     guard count == columnCount else { return endOrMismatch(start, count) }
     var p = start + 2
     var entry: Int32 = -1
-    let run = tagRun ?? (-1 ..< -1)
+    let run = layout.tagRun ?? (-1 ..< -1)
     var column = 0
     while column < columnCount {
       if column == run.lowerBound, let behind = predicted(p, end) {

@@ -14,7 +14,7 @@ extension CopyParser {
     // The mark of the end, perhaps.
     if isCSV, start[0] == 0x5C { return .unsure }
     line &+= 1
-    let run = tagRun ?? (-1 ..< -1)
+    let run = layout.tagRun ?? (-1 ..< -1)
     let delimiter = options.delimiter
     let stops = CopyStops(delimiter: delimiter, special: isCSV ? options.quote : 0x5C)
     var entry: Int32 = -1
@@ -81,7 +81,7 @@ extension CopyParser {
   private mutating func shortInteger(
     _ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, _ column: Int
   ) -> UnsafePointer<UInt8>? {
-    guard slots[column].kind == TypeCode.int64, digitsArePlain else { return nil }
+    guard slots[column].kind == TypeCode.int64, layout.digitsArePlain else { return nil }
     let digits = Word.load(p)
     let others = Word.nonDigits(digits)
     if others == 0 { return nil }

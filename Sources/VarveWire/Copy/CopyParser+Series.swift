@@ -20,7 +20,7 @@ extension CopyParser {
 
   /// The entry of the row whose fields were all found; nil: the row has failed.
   mutating func findSeries() -> Int32? {
-    guard let run = tagRun else { return findGathered() }
+    guard let run = layout.tagRun else { return findGathered() }
     let first = fields[run.lowerBound].rawStart
     let last = fields[run.upperBound - 1]
     return find(first, last.rawStart + last.rawCount - first)
@@ -28,7 +28,7 @@ extension CopyParser {
 
   private mutating func findGathered() -> Int32? {
     gathered.removeAll(keepingCapacity: true)
-    for column in tagColumns {
+    for column in layout.tagColumns {
       let field = fields[column]
       withUnsafeBytes(of: UInt32(truncatingIfNeeded: field.rawCount)) { gathered.append(contentsOf: $0) }
       gathered.append(contentsOf: UnsafeBufferPointer(start: field.rawStart, count: field.rawCount))
@@ -62,7 +62,7 @@ extension CopyParser {
   /// A tag that is NULL or empty is a tag that the series does not have.
   private mutating func seriesKey() -> [UInt8]? {
     var key: [UInt8] = []
-    for (name, column) in zip(tagNames, tagColumns) {
+    for (name, column) in zip(layout.tagNames, layout.tagColumns) {
       let field = fields[column]
       guard field.count > 0 else { continue }
       guard isText(field, column: column, byteLimit: Limits.tagValueByteCount) else { return nil }

@@ -31,6 +31,7 @@ struct CopyParser: ~Copyable {
   enum LineEnd { case unknown, newline, carriageReturn, both }
 
   let options: CopyOptions
+  let layout: CopyLayout
   let columnCount: Int
   let isCSV: Bool
 
@@ -54,8 +55,6 @@ struct CopyParser: ~Copyable {
   // The format's own state.
   /// Text that spells NULL, where it stands still.
   let nullText: Buffer<UInt8>
-  /// No digit is a delimiter or a quote, nor are digits NULL: a number is what it looks like.
-  let digitsArePlain: Bool
   /// Where the line that `scanLine` found ends, without its line break.
   var lineContentEnd: UnsafePointer<UInt8>
   var lineEnd = LineEnd.unknown
@@ -70,23 +69,16 @@ struct CopyParser: ~Copyable {
   var memo = SeriesMemo()
   var lastEntry: Int32 = -1
   var predictedEntry: Int32 = -1
-  /// Indices of the tag columns, in order of their names' bytes.
-  let tagColumns: [Int]
-  let tagNames: [[UInt8]]
-  /// The columns of all tags if they stand side by side; then their bytes as sent name the series.
-  let tagRun: Range<Int>?
   var gathered: [UInt8] = []
 
   // The batch under construction.
   var rows = 0
   var capacity = 0
-  let rowLimit: Int
   var batchNumber: UInt64 = 0
   var times: UnsafeMutablePointer<Int64>
   var rowSeries: UnsafeMutablePointer<UInt32>
   let slots: UnsafeMutablePointer<CopySlot>
   var storage: [CopyStorage]
-  let textColumns: [Int]
   var textByteCount = 0
   var seriesOfBatch: [SeriesKey] = []
   var seriesNumbers: [UInt32] = []
@@ -105,37 +97,18 @@ struct CopyParser: ~Copyable {
   static let slackByteCount = 64
 
   init(options: CopyOptions) {
-    precondition(options.columns.count(where: { $0.role == .time }) == 1, "one column is the time")
     self.options = options
+    layout = CopyLayout(options)
     columnCount = options.columns.count
     isCSV = options.format == .csv
     awaitsHeader = options.format == .binary || options.header != .none
     cursor = UnsafePointer(tail.base)
     lineContentEnd = cursor
     nullText = Buffer(options.null)
-    let digits = UInt8(0x30)...0x39
-    digitsArePlain =
-      !digits.contains(options.delimiter) && !(isCSV && digits.contains(options.quote))
-      && (options.null.isEmpty || !options.null.allSatisfy { digits.contains($0) })
     fields = .allocate(capacity: columnCount)
     fields.initialize(repeating: CopyField(start: cursor, count: -1, rawStart: cursor, rawCount: 0), count: columnCount)
-    slots = .allocate(capacity: columnCount)
-    for (index, column) in options.columns.enumerated() {
-      (slots + index).initialize(to: CopySlot(column))
-    }
-    storage = options.columns.map { _ in CopyStorage() }
-    textColumns = options.columns.indices.filter { options.columns[$0].role == .field(.text) }
-    let tags = options.columns.indices.filter { options.columns[$0].role == .tag }
-    tagColumns = tags.sorted {
-      options.columns[$0].name.utf8.lexicographicallyPrecedes(options.columns[$1].name.utf8)
-    }
-    tagNames = tagColumns.map { Array(options.columns[$0].name.utf8) }
-    if let first = tags.first, let last = tags.last, last - first + 1 == tags.count {
-      tagRun = first..<(last + 1)
-    } else {
-      tagRun = nil
-    }
-    rowLimit = max(1, min(options.batchRowLimit, Self.cellLimit / max(1, columnCount)))
+    slots = CopySlot.allocate(options.columns)
+    storage = Array(repeating: CopyStorage(), count: columnCount)
     times = timesBuffer.base
     rowSeries = rowSeriesBuffer.base
   }
