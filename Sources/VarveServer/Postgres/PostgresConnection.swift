@@ -29,7 +29,9 @@ final class PostgresConnection: @unchecked Sendable {
 
   struct Shared {
     var job: Job = .idle
-    var inbox: ByteBuffer?
+    /// In the order they came. Short ones are joined, long ones not copied.
+    var inbox: [ByteBuffer] = []
+    var inboxByteCount = 0
     /// A read was held back since the inbox was full.
     var isReadHeldBack = false
     /// Bytes handed to the channel and not yet taken by the socket.
@@ -53,6 +55,8 @@ final class PostgresConnection: @unchecked Sendable {
 
   /// A result is written to the channel in pieces of this size.
   static let flushByteCount = 64 * 1024
+  /// Bytes that come in less than this are joined with those before.
+  private static let joinedByteCount = 16 * 1024
   /// A writer whose buffer grew beyond this by a long row is replaced.
   private static let keptBufferByteCount = 1024 * 1024
 
@@ -92,7 +96,12 @@ final class PostgresConnection: @unchecked Sendable {
     var bytes = bytes
     let mustWake = shared.withLock { shared in
       if shared.job == .dead { return false }
-      if shared.inbox == nil { shared.inbox = bytes } else { shared.inbox!.writeBuffer(&bytes) }
+      shared.inboxByteCount += bytes.readableBytes
+      if shared.inbox.isEmpty || bytes.readableBytes >= Self.joinedByteCount {
+        shared.inbox.append(bytes)
+      } else {
+        shared.inbox[shared.inbox.count - 1].writeBuffer(&bytes)
+      }
       return shared.job == .idle
     }
     if mustWake { wake() }
@@ -102,7 +111,7 @@ final class PostgresConnection: @unchecked Sendable {
   func takesMore() -> Bool {
     shared.withLock { shared in
       if shared.job == .dead { return true }
-      guard let inbox = shared.inbox, inbox.readableBytes >= server.options.inboundByteLimit else { return true }
+      guard shared.inboxByteCount >= server.options.inboundByteLimit else { return true }
       shared.isReadHeldBack = true
       return false
     }
@@ -242,23 +251,23 @@ final class PostgresConnection: @unchecked Sendable {
 
   /// False: there was nothing, and the job has ended.
   private func takeInbox() -> Bool {
-    let (bytes, wasHeldBack, goesOn, isOver) = shared.withLock { shared -> (ByteBuffer?, Bool, Bool, Bool) in
+    let (bytes, wasHeldBack, goesOn, isOver) = shared.withLock { shared -> ([ByteBuffer], Bool, Bool, Bool) in
       let bytes = shared.inbox
-      shared.inbox = nil
+      shared.inbox = []
+      shared.inboxByteCount = 0
       let wasHeldBack = shared.isReadHeldBack
       shared.isReadHeldBack = false
       // What came since the job last looked is seen here, under the lock that makes the next event wake a new one.
       // A COPY is a running statement, though its client may be slow: when the server stops, it may come to its end.
       let isOver = shared.isGone || (shared.isStopping && !shared.isCopying)
-      let goesOn = bytes != nil || isOver || shared.mustCheckCopy
+      let goesOn = !bytes.isEmpty || isOver || shared.mustCheckCopy
       shared.mustCheckCopy = false
       if !goesOn { shared.job = .idle }
       return (bytes, wasHeldBack, goesOn, isOver)
     }
     if wasHeldBack { channel.eventLoop.execute { self.channel.read() } }
-    if let bytes {
-      bytes.withUnsafeReadableBytes { machine.receive($0) }
-    } else if isOver {
+    for buffer in bytes { buffer.withUnsafeReadableBytes { machine.receive($0) } }
+    if bytes.isEmpty, isOver {
       // Stopping, or gone: nothing more is awaited of a pipeline either.
       machine.terminate(Self.stopped)
     }
@@ -283,7 +292,7 @@ final class PostgresConnection: @unchecked Sendable {
   private func end(lingering: Bool) {
     shared.withLock { shared in
       shared.job = .dead
-      shared.inbox = nil
+      shared.inbox = []
       shared.running = nil
     }
     work = nil

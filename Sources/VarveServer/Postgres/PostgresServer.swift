@@ -29,6 +29,10 @@ package final class PostgresServer: Sendable {
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         .childChannelOption(.socketOption(.so_keepalive), value: 1)
+        // Few bytes for most; a COPY fills more and more, at a system call each.
+        .childChannelOption(
+          .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 256 * 1024)
+        )
         .childChannelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
             let connection = PostgresConnection(channel: channel, server: context)

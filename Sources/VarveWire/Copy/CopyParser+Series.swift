@@ -27,24 +27,18 @@ extension CopyParser {
   }
 
   private mutating func findGathered() -> Int32? {
-    gathered.removeAll(keepingCapacity: true)
+    gathered.count = 0
     for column in layout.tagColumns {
       let field = fields[column]
-      withUnsafeBytes(of: UInt32(truncatingIfNeeded: field.rawCount)) { gathered.append(contentsOf: $0) }
-      gathered.append(contentsOf: UnsafeBufferPointer(start: field.rawStart, count: field.rawCount))
+      for shift in stride(from: 0, to: 32, by: 8) {
+        gathered.append(UInt8(truncatingIfNeeded: field.rawCount >> shift))
+      }
+      gathered.append(UnsafeBufferPointer(start: field.rawStart, count: field.rawCount))
     }
-    // Without tags there are no bytes, and the pointer is to something that is not read.
-    gathered.append(0)
-    let count = gathered.count - 1
-    // Taken out while it is looked at, so that it can be borrowed beside `self`.
-    let bytes = gathered
-    gathered = []
-    defer { gathered = bytes }
-    return bytes.withUnsafeBufferPointer { bytes in
-      guard let start = bytes.baseAddress else { preconditionFailure("there is at least one byte") }
-      if let end = predicted(start, start + count), end == start + count { return predictedEntry }
-      return find(start, count)
-    }
+    let start = UnsafePointer(gathered.base)
+    let end = start + gathered.count
+    if predicted(start, end) == end { return predictedEntry }
+    return find(start, gathered.count)
   }
 
   private mutating func find(_ text: UnsafePointer<UInt8>, _ count: Int) -> Int32? {

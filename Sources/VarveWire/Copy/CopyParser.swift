@@ -69,7 +69,8 @@ struct CopyParser: ~Copyable {
   var memo = SeriesMemo()
   var lastEntry: Int32 = -1
   var predictedEntry: Int32 = -1
-  var gathered: [UInt8] = []
+  /// Bytes of tags that do not stand side by side.
+  var gathered = Buffer<UInt8>()
 
   // The batch under construction.
   var rows = 0
