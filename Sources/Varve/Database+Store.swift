@@ -14,9 +14,9 @@ extension Database: StoreAccess {
       .write(batches), byteCount: batches.reduce(0) { $0 + $1.byteCount }, from: IngestWriter(.sql))
   }
 
-  package func beginWrite(_ batches: [PointBatch]) throws -> PendingWrite {
+  package func beginWrite(_ batches: [PointBatch], from writer: IngestWriter) throws -> PendingWrite {
     let write = PendingWrite()
-    try writer().submit(batches) { write.complete($0) }
+    try self.writer().submit(batches, from: writer) { write.complete($0) }
     return write
   }
 

@@ -67,8 +67,8 @@ package struct CompactionReport: Sendable, Equatable {
 package protocol StoreAccess: AnyObject, Sendable {
   func snapshot() throws -> any ReadSnapshot
   func write(_ batches: [PointBatch]) throws -> [WriteResult]
-  /// The same without waiting: batches of one commit, which follows those begun before.
-  func beginWrite(_ batches: [PointBatch]) throws -> PendingWrite
+  /// The same without waiting: batches of one commit, which follows those that this writer began before.
+  func beginWrite(_ batches: [PointBatch], from writer: IngestWriter) throws -> PendingWrite
   /// As `BatchSink` has it.
   var isSaturated: Bool { get }
   /// Rows of a time beyond this are rejected.

@@ -159,7 +159,8 @@ private final class RefusingStore: StoreAccess {
   private let store: MemoryStore
   init(_ store: MemoryStore) { self.store = store }
 
-  func beginWrite(_ batches: [PointBatch]) throws -> PendingWrite {
+  func ingestReport() -> IngestReport { IngestReport() }
+  func beginWrite(_ batches: [PointBatch], from writer: IngestWriter) throws -> PendingWrite {
     var results = try store.write(batches)
     results[results.count - 1].rowsWritten -= 1
     results[results.count - 1].rejections = [Rejection(line: 3, column: 1, code: .limitExceeded, message: "too many")]

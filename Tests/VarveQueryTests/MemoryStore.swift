@@ -216,7 +216,7 @@ final class MemoryStore: StoreAccess {
 
   /// Nothing is counted.
   func ingestReport() -> IngestReport { IngestReport() }
-  func beginWrite(_ batches: [PointBatch]) throws -> PendingWrite {
+  func beginWrite(_ batches: [PointBatch], from writer: IngestWriter) throws -> PendingWrite {
     let write = PendingWrite()
     write.complete(.success(try self.write(batches)))
     return write

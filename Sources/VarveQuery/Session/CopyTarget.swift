@@ -28,6 +28,7 @@ package final class CopyTarget {
   /// Text without a zone is UTC.
   package var isUTC: Bool { session.state.timeZone == "UTC" }
 
+  private let writer = IngestWriter(.sql)
   private let session: QuerySession
   private let context: ExecutionContext
   private let isInBlock: Bool
@@ -69,7 +70,7 @@ package final class CopyTarget {
   private func send() throws {
     let limit = session.store.isSaturated ? 1 : Self.pieceLimit
     while pieces.count >= limit { try awaitPiece() }
-    let write = try session.store.beginWrite(held)
+    let write = try session.store.beginWrite(held, from: writer)
     pieces.append(Piece(write: write, firstRows: heldFirstRows))
     held = []
     heldFirstRows = []
