@@ -1,8 +1,12 @@
-// A child process that does not outlive its parent: between fork and exec only calls that are safe there.
+// A child process that does not outlive its parent (between fork and exec only calls that are safe there), and how this
+// process allocates.
 #define _GNU_SOURCE
 #include "include/CVarveProcess.h"
 
 #include <fcntl.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -20,4 +24,12 @@ int cvarve_start_child(const char *path, char *const arguments[], int output, in
   if (input < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(error, 2) < 0) _exit(127);
   execv(path, arguments);
   _exit(127);
+}
+
+void cvarve_limit_arenas(int count) {
+#if defined(__GLIBC__)
+  mallopt(M_ARENA_MAX, count);
+#else
+  (void)count;
+#endif
 }

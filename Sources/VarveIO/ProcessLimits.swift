@@ -1,5 +1,6 @@
 // What the system lets this process have.
 
+import CVarve
 import Glibc
 
 package enum ProcessLimits {
@@ -21,4 +22,9 @@ package enum ProcessLimits {
     // Not being allowed to is no reason not to start.
     return setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? Int(limit.rlim_max) : Int(soft)
   }
+
+  /// Keeps freed memory in one place: what one thread frees, the next one takes. The C library's own choice, up to
+  /// eight arenas a processor, leaves each thread's batches and pages in a place of its own, and the process grows
+  /// for hours. To be called before there are threads; our allocations are large and few, so nobody waits for another.
+  package static func limitAllocatorArenas() { cvarve_limit_arenas(2) }
 }

@@ -9,6 +9,7 @@ import VarveWire
 @main
 struct Main {
   static func main() async {
+    ProcessLimits.limitAllocatorArenas()
     ProcessLimits.raiseOpenFiles()
     do {
       var command = try VarveCommand.parseAsRoot()

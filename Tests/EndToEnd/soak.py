@@ -150,7 +150,7 @@ class Soak:
         before = max(resident for at, resident in self.memory if at < half)
         after = max(resident for at, resident in self.memory if at >= half)
         print(f"memory: up to {before / 1e6:.0f} MB in the first half, {after / 1e6:.0f} MB in the second", flush=True)
-        if after > before * 1.15 + 32e6:
+        if after > before * 1.1 + 24e6:
             self.problems.append("memory is not flat")
 
     def run(self):

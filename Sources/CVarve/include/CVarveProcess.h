@@ -6,4 +6,7 @@
 /// Answers the child's number, or -1 with errno.
 int cvarve_start_child(const char *path, char *const arguments[], int output, int error);
 
+/// Has the C library's allocator keep this process's memory in at most `count` arenas. Before there are threads.
+void cvarve_limit_arenas(int count);
+
 #endif
