@@ -116,7 +116,9 @@ extension Column {
     let columns = columns.filter { $0.count > 0 }
     if columns.count == 1 { return columns[0].relabelled(type) }
     let total = columns.reduce(0) { $0 + $1.count }
-    if let first = columns.first?.constantValue, columns.allSatisfy({ $0.constantValue?.isIdentical(to: first) ?? false }) {
+    if let first = columns.first?.constantValue,
+      columns.allSatisfy({ $0.constantValue?.isIdentical(to: first) ?? false })
+    {
       return .constant(first, type: type, count: total)
     }
     var nulls: Buffer<UInt8>?

@@ -104,8 +104,10 @@ import VarveStorage
 
   @Test func timesAtBothEndsOfInt64HavePartitions() throws {
     #expect(
-      try write([row([:], .min + 1, ["v": .integer(1)]), row([:], -1, ["v": .integer(2)]), row([:], 0, ["v": .integer(3)])])
-        .isEmpty)
+      try write([
+        row([:], .min + 1, ["v": .integer(1)]), row([:], -1, ["v": .integer(2)]), row([:], 0, ["v": .integer(3)]),
+      ])
+      .isEmpty)
     try store.sealAll()
     let times = try Model.reading(store).tables["t"]?.keys.map(\.time).sorted()
     #expect(times == [.min + 1, -1, 0])

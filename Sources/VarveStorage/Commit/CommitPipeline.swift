@@ -1,9 +1,9 @@
 // The threads of a running store: one that commits, one that writes chunks, one that compacts them.
 //
-// Requests queue up while a commit is synced, and the next group takes all that came meanwhile: one sync for many
-// writers, who are served in fair order (`FairQueue`). The same thread freezes the head and installs finished chunks between groups, so the store is only ever
-// changed by one thread. When sealing cannot keep up, groups wait, the queue grows to its bound, and whoever
-// fills it is told to stop reading (`isSaturated`).
+// Requests queue up while a commit is synced, and the next group takes what came meanwhile: one sync for many writers,
+// who are served in fair order (`FairQueue`). The same thread freezes the head and installs finished chunks between
+// groups, so the store is only ever changed by one thread. When sealing cannot keep up, groups wait, the queue grows to
+// its bound, and whoever fills it is told to stop reading (`isSaturated`).
 
 import VarveCore
 import VarveIO
