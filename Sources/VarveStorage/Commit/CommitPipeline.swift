@@ -98,7 +98,7 @@ package final class CommitPipeline: BatchSink {
       submitted: store.options.clock.monotonicNanoseconds(), completion: completion)
     let accepted = gate.update { state in
       guard !state.closing else { return false }
-      state.queue.append(job, writer: writer.number, cost: byteCount)
+      state.queue.append(job, writer: writer.number, cost: byteCount, isSmall: job.isSmall)
       if job.isSmall { state.lastSmallWrite = job.submitted }
       state.queuedByteCount += byteCount
       return true
@@ -213,11 +213,12 @@ package final class CommitPipeline: BatchSink {
         return .housekeeping
       }
       if !state.compacted.isEmpty { return .housekeeping }
-      if let first = state.queue.first {
-        if mayCommit(state) || first.request.needsNoRoom || (first.isSmall && mayCommitSmall(state)) {
-          return takeGroup(&state)
+      if let lane = state.queue.nextLane, let first = state.queue.first(lane) {
+        if mayCommit(state) || first.request.needsNoRoom { return takeGroup(lane, &state) }
+        if let small = state.queue.first(.small), small.request.needsNoRoom || mayCommitSmall(state) {
+          return takeGroup(.small, &state)
         }
-        if isOutOfRoom(state) { return refuseGroup(&state) }
+        if isOutOfRoom(state) { return .refuse(takeJobs(lane, &state)) }
       }
       if state.closing, state.queue.isEmpty { return .stop }
       if state.flushTarget > state.flushed, case .idle = state.seal { return .housekeeping }
@@ -247,27 +248,25 @@ package final class CommitPipeline: BatchSink {
   }
 
   /// The jobs of the next commit: a definition or a delete alone, or writes up to the size of a group.
-  private func takeGroup(_ state: inout State) -> Turn {
-    let jobs = takeJobs(&state)
+  private func takeGroup(_ lane: FairQueue<Job>.Lane, _ state: inout State) -> Turn {
+    let jobs = takeJobs(lane, &state)
     return .commit(jobs, more: !state.queue.isEmpty)
   }
 
-  private func refuseGroup(_ state: inout State) -> Turn { .refuse(takeJobs(&state)) }
-
   /// Small writes don't share a group with large ones, and while there are any, large groups are kept short: whoever
   /// waits for the answer to a line waits for no megabytes beside it, and for few before it.
-  private func takeJobs(_ state: inout State) -> [Job] {
+  private func takeJobs(_ lane: FairQueue<Job>.Lane, _ state: inout State) -> [Job] {
     var jobs: [Job] = []
     var bytes = 0
     let sinceSmall = store.options.clock.monotonicNanoseconds().subtractingReportingOverflow(state.lastSmallWrite)
     let isAlone = sinceSmall.overflow || sinceSmall.partialValue > 1_000_000_000
     let byteLimit = isAlone ? groupByteCount : groupByteCount / 4
-    while let next = state.queue.first {
-      if let first = jobs.first {
-        let fits = bytes + next.byteCount <= byteLimit && first.isSmall == next.isSmall
-        if next.request.standsAlone || !fits { break }
+    while let next = state.queue.first(lane) {
+      if !jobs.isEmpty {
+        let isItsTurn = lane == .small || state.queue.nextLane == .large
+        if next.request.standsAlone || !isItsTurn || bytes + next.byteCount > byteLimit { break }
       }
-      jobs.append(state.queue.removeFirst())
+      jobs.append(state.queue.removeFirst(lane))
       bytes += next.byteCount
       if next.request.standsAlone { break }
     }
