@@ -23,6 +23,19 @@ def reset(lines):
     lines.close()
 
 
+def test_a_connection_that_ends_with_its_answer_is_counted_too(context):
+    server = context.server()
+    for number in range(3):  # As nc -N does: lines, the question and the end in one go.
+        lines = server.lines()
+        lines.send(f"cpu v={number} {HOUR + number}\n#sync all\n")
+        answer = lines.end()
+        assert answer.startswith("all ok rows=1 ") and "\nend ok rows=1 " in answer, answer
+        lines.close()
+    with connect(server) as connection:
+        rows = connection.execute("SELECT rows, syncs, sync_max_ms > 0 FROM varve.ingest").fetchall()
+    expect(rows, [(3, 3, True)])
+
+
 def test_what_came_in_is_counted_by_table_protocol_and_reason(context):
     server = context.server()
     lines = server.lines()

@@ -138,11 +138,13 @@ final class LineProtocolHandler: ChannelInboundHandler {
   // MARK: the session's actions
 
   private func run(_ actions: [LineProtocolSession.Action], began: NIODeadline = .now()) {
+    // First of all: the last answer may end the connection, and its account with it, within this call.
+    for case .submit(_, let batches) in actions { account?.submitted(batches) }
+    account?.note(session, began: began)
     for action in actions {
       switch action {
       case .submit(let id, let batches):
         connections.submissionBegins()
-        account?.submitted(batches)
         submit(id, batches)
       case .reply(let bytes): reply(bytes)
       case .log(let rejections): log(rejections)
@@ -150,7 +152,6 @@ final class LineProtocolHandler: ChannelInboundHandler {
       }
     }
     count()
-    account?.note(session, began: began)
   }
 
   private func submit(_ id: Int, _ batches: [PointBatch]) {
