@@ -44,6 +44,11 @@ def test_loads_of_each_kind_are_verified(context):
         ["--late", "10%", "--duplicates", "10%", "--protocol", "http", "--order", "random"],
         ["--churn", "10%", "--schema", "narrow"], ["--connections", "1", "--batch", "1", "--rows", "500"],
         ["--connections", "40", "--series", "100"]]
+    for protocol in ["copy", "insert"]:
+        kinds += [
+            ["--protocol", protocol, "--idle", "20", "--probe"], ["--protocol", protocol, "--schema", "iot", "--batch", "1500"],
+            ["--protocol", protocol, "--schema", "narrow", "--late", "10%", "--duplicates", "10%", "--late-by", "2m"],
+            ["--protocol", protocol, "--connections", "1", "--batch", "1", "--rows", "500"]]
     for number, flags in enumerate(kinds):
         rows = 500 if "500" in flags else 20_000
         figures, error = bench(
@@ -99,6 +104,12 @@ def test_rejected_rows_end_a_load_with_the_servers_words(context):
             context, *target(server), "--append", "--rows", "1M", "--batch", "1000", "--protocol", protocol, code=1)
         assert figures["rejected"] > 0 and figures["rows"] == 0, figures
         assert f"rejected {figures['rejected']} rows" in error and "usage_user" in error, error
+    for protocol in ["copy", "insert"]:
+        figures, error = bench(
+            context, *target(server), "--append", "--rows", "1M", "--batch", "1000", "--protocol", protocol, code=1)
+        # Each connection's first batch at most.
+        assert 1000 <= figures["rejected"] <= 4000 and figures["rows"] == 0, figures
+        assert f"rejected {figures['rejected']} rows" in error and '"region"' in error and "does not exist" in error, error
 
 
 def test_a_difference_is_found_and_named(context):
@@ -116,7 +127,7 @@ def test_a_difference_is_found_and_named(context):
 
 
 def test_the_end_of_the_server_ends_a_load_with_an_error(context):
-    for protocol in ["tcp", "http"]:
+    for protocol in ["tcp", "http", "copy", "insert"]:
         server = context.server(name=protocol)
         process = begun(context, server, "--duration", "60s", "--protocol", protocol)
         server.kill()
@@ -191,6 +202,7 @@ def test_loads_that_cannot_be_are_wrong_usage_or_refused(context):
             ["--rows", "0"], ["--batch", "9G"], ["--duration", "900000d"], ["--connections", "1M"], ["--rows", "many"], ["--late", "150%"], ["--connect", "postgres://127.0.0.1:1"],
             ["--line-protocol", "127.0.0.1:1"], ["--order", "series", "--duration", "1s"], ["--append"],
             ["--late-by", "1m"], ["--start", "soon"], ["--protocol", "smoke"],
+            ["--protocol", "copy", "--line-protocol", "127.0.0.1:1", "--append"],
             ["--connect", "postgres://127.0.0.1:1", "--line-protocol", "127.0.0.1:1", "--", "--sync", "off"]]:
         context.run("bench", *flags, code=64)
     for flags, words in [

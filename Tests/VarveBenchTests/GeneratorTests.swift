@@ -20,7 +20,7 @@ private let plans: [LoadPlan] = LoadPlan.Schema.allCases.flatMap { schema in
 @Suite struct GeneratorTests {
   @Test(arguments: plans)
   func expectedRowsAreThoseThatAParserFinds(plan: LoadPlan) throws {
-    let shape = LineShape(plan.schema)
+    let shape = RowShape(plan.schema)
     var all: [GeneratedRow] = []
     let expected = ExpectedRows(
       fieldCount: shape.fields.count, startStep: UInt64(plan.start / plan.stepNanoseconds))
@@ -62,11 +62,11 @@ private let plans: [LoadPlan] = LoadPlan.Schema.allCases.flatMap { schema in
       $0.order = .random
       $0.lateShare = 0.2
     }
-    let whole = text(LineGenerator(plan, lane: 1))
-    #expect(text(LineGenerator(plan, lane: 1), piece: 7) == whole)
+    let whole = text(RowGenerator(plan, lane: 1))
+    #expect(text(RowGenerator(plan, lane: 1), piece: 7) == whole)
     var other = plan
     other.seed = 2
-    #expect(text(LineGenerator(other, lane: 1)) != whole)
+    #expect(text(RowGenerator(other, lane: 1)) != whole)
   }
 
   @Test func connectionsShareSeriesAndRowsWithoutOverlap() {
@@ -200,5 +200,34 @@ private let plans: [LoadPlan] = LoadPlan.Schema.allCases.flatMap { schema in
       isRefused {
         $0.order = .series; $0.churn = 0.1
       })
+  }
+
+  @Test(arguments: LoadPlan.Schema.allCases)
+  func binaryRowsAreThoseOfTheLines(schema: LoadPlan.Schema) throws {
+    let plan = plan(schema) {
+      $0.connectionCount = 1
+      $0.lateShare = 0.1
+      $0.duplicateShare = 0.2
+    }
+    let (lines, binary) = (RowGenerator(plan), RowGenerator(plan, .copy))
+    let expected = rows(text(lines)).rows
+    let found = try binaryRows(text(binary), schema)
+    #expect(found == expected)
+    #expect(binary.expected.sums.array == lines.expected.sums.array)
+    #expect(binary.expected.checksum == lines.expected.checksum)
+    #expect(binary.expected.rowCount == lines.expected.rowCount)
+  }
+
+  @Test func parametersAreRowsOfACopyWithoutTheirCount() {
+    let plan = plan(.iot) { $0.rowCount = 50 }
+    let (copied, parameters) = (Buffer<UInt8>(), Buffer<UInt8>())
+    let (copy, insert) = (RowGenerator(plan, .copy), RowGenerator(plan, .parameters))
+    while copy.write(atMost: 1, to: copied) > 0 {
+      #expect(insert.write(atMost: 1, to: parameters) == 1)
+      #expect(Array(copied.array.prefix(2)) == [0, 12])
+      #expect(Array(copied.array.dropFirst(2)) == parameters.array)
+      (copied.count, parameters.count) = (0, 0)
+    }
+    #expect(insert.write(atMost: 1, to: parameters) == 0)
   }
 }

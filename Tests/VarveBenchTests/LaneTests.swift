@@ -1,66 +1,12 @@
 // Connections of the load generator against a server that says what the test wants it to.
 
 import Foundation
-import Glibc
 import Testing
 import VarveCore
 import VarveIO
 import VarveServer
 
 @testable import VarveBench
-
-/// Accepts connections one after the other; for each, `answer` gets what has come so far and gives what to send, and
-/// whether to close then. Ends with its last connection.
-private final class ScriptedServer: @unchecked Sendable {
-  // Unchecked: the descriptor is never changed, the rest is the thread's until `join`.
-  let address: ListenAddress
-  private let listener: Int32
-  private var thread: WorkerThread?
-  private(set) var received: [[UInt8]] = []
-
-  init(connections: Int, _ answer: @escaping @Sendable (_ connection: Int, _ received: [UInt8]) -> (String, Bool)?)
-    throws
-  {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var local = sockaddr_in()
-    local.sin_family = sa_family_t(AF_INET)
-    local.sin_addr.s_addr = inet_addr("127.0.0.1")
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let status = withUnsafeMutablePointer(to: &local) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, length) + listen(listener, 8) + getsockname(listener, $0, &length)
-      }
-    }
-    try #require(status == 0)
-    self.listener = listener
-    address = ListenAddress(host: "127.0.0.1", port: Int(UInt16(bigEndian: local.sin_port)))
-    thread = WorkerThread(name: "scripted") { [self] in
-      for connection in 0..<connections { serve(connection, answer) }
-      close(listener)
-    }
-  }
-
-  func join() { thread?.join() }
-
-  private func serve(_ connection: Int, _ answer: (Int, [UInt8]) -> (String, Bool)?) {
-    let peer = accept(listener, nil, nil)
-    var all: [UInt8] = []
-    var pending: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = recv(peer, &piece, piece.count, 0)
-      if count <= 0 { break }
-      all += piece[..<count]
-      pending += piece[..<count]
-      guard let (text, ends) = answer(connection, pending) else { continue }
-      pending = []
-      _ = text.withCString { send(peer, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
-      if ends { break }
-    }
-    received.append(all)
-    close(peer)
-  }
-}
 
 private func drive(_ lane: any Lane) -> VarveError? {
   let worker = LaneWorker([lane], stop: LoadStop(), clock: SystemClock())
@@ -91,11 +37,11 @@ private func body(_ request: [UInt8]) -> String? {
     let server = try ScriptedServer(connections: 2) { connection, received in
       if connection == 0 {
         // Before all of it has come, as a server does that will not read it.
-        return (
-          "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno", true
-        )
+        let text =
+          "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
+        return (Array(text.utf8), true)
       }
-      return body(received) == nil ? nil : ("HTTP/1.1 204 No Content\r\n\r\n", false)
+      return body(received) == nil ? nil : (Array("HTTP/1.1 204 No Content\r\n\r\n".utf8), false)
     }
     let feed = feed(rows: 250, batch: 100)
     do {
@@ -112,7 +58,7 @@ private func body(_ request: [UInt8]) -> String? {
     let server = try ScriptedServer(connections: 1) { _, received in
       guard body(received) != nil else { return nil }
       let json = #"{"code":"invalid","message":"partial write: 3 lines were rejected, 97 written; \"x\"","errors":[]}"#
-      return ("HTTP/1.1 400 Bad Request\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)", false)
+      return (Array("HTTP/1.1 400 Bad Request\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)".utf8), false)
     }
     let feed = feed(rows: 1_000, batch: 100)
     do {
@@ -126,7 +72,7 @@ private func body(_ request: [UInt8]) -> String? {
 
   @Test func aServerThatLeavesBeforeItsAnswerIsAnError() throws {
     let server = try ScriptedServer(connections: 1) { _, received in
-      received.count < 500 ? nil : ("", true)
+      received.count < 500 ? nil : ([], true)
     }
     let lane = StreamLane(
       feed(rows: 5_000, batch: 1_000), try ClientSocket(host: server.address.host, port: server.address.port),
@@ -149,7 +95,7 @@ private func body(_ request: [UInt8]) -> String? {
           rows += 1
         }
       }
-      return (text, false)
+      return (Array(text.utf8), false)
     }
     let feed = feed(rows: 2_345, batch: 100)
     do {
@@ -164,7 +110,7 @@ private func body(_ request: [UInt8]) -> String? {
   }
 
   @Test func aPortThatSpeaksOtherwiseIsSaid() throws {
-    let server = try ScriptedServer(connections: 1) { _, _ in ("220 mail.example ESMTP\n", false) }
+    let server = try ScriptedServer(connections: 1) { _, _ in (Array("220 mail.example ESMTP\n".utf8), false) }
     let lane = StreamLane(
       feed(rows: 5_000, batch: 1_000), try ClientSocket(host: server.address.host, port: server.address.port),
       clock: SystemClock())

@@ -1,7 +1,7 @@
 // Lines as bytes: copies of prepared pieces and look-ups of digits, nothing is formatted or allocated on the way.
 //
 // Pieces are copied in whole words beyond their ends; what is written next covers the surplus. The caller's memory has
-// room for `LineTables.lineByteLimit` bytes a line and 64 behind the last.
+// room for `RowTables.rowByteLimit` bytes a line and 64 behind the last.
 
 import VarveCore
 
@@ -20,13 +20,13 @@ struct StampText {
 
   /// Writes the stamp and the line's end.
   @inline(__always)
-  mutating func put(_ step: UInt32, _ tables: LineTables, _ out: inout UnsafeMutableRawPointer) {
+  mutating func put(_ step: UInt32, _ tables: RowTables, _ out: inout UnsafeMutableRawPointer) {
     if step != self.step { prepare(step, tables) }
     out.storeBytes(of: text, as: SIMD32<UInt8>.self)
     out += length
   }
 
-  private mutating func prepare(_ step: UInt32, _ tables: LineTables) {
+  private mutating func prepare(_ step: UInt32, _ tables: RowTables) {
     self.step = step
     let nanoseconds = UInt64(start + Int64(step) * stepNanoseconds)
     withUnsafeMutableBytes(of: &text) { bytes in
@@ -40,7 +40,7 @@ struct StampText {
 }
 
 @inline(__always)
-private func putPiece(_ pieces: Pieces, _ index: Int, _ out: inout UnsafeMutableRawPointer) {
+func putPiece(_ pieces: Pieces, _ index: Int, _ out: inout UnsafeMutableRawPointer) {
   let source = UnsafeRawPointer(pieces.bytes.base + index * Pieces.stride)
   let length = pieces.lengths.base[index]
   var offset = 0
@@ -54,13 +54,13 @@ private func putPiece(_ pieces: Pieces, _ index: Int, _ out: inout UnsafeMutable
 
 /// Below 10,000, without zeros in front.
 @inline(__always)
-private func putShort(_ value: Int, _ tables: LineTables, _ out: inout UnsafeMutableRawPointer) {
+private func putShort(_ value: Int, _ tables: RowTables, _ out: inout UnsafeMutableRawPointer) {
   let number = tables.shortNumbers.base[value]
   out.storeBytes(of: UInt32(truncatingIfNeeded: number), as: UInt32.self)
   out += Int(number >> 32)
 }
 
-private func putNumber(_ value: UInt64, _ tables: LineTables, _ out: inout UnsafeMutableRawPointer) {
+func putNumber(_ value: UInt64, _ tables: RowTables, _ out: inout UnsafeMutableRawPointer) {
   if value < 10_000 { return putShort(Int(value), tables, &out) }
   let (high, low) = value.quotientAndRemainder(dividingBy: 10_000)
   putNumber(high, tables, &out)
@@ -71,7 +71,7 @@ private func putNumber(_ value: UInt64, _ tables: LineTables, _ out: inout Unsaf
 /// `places` is 1 to 5, `power` is ten to it; the whole part is below 10,000.
 @inline(__always)
 private func putDecimal(
-  _ value: Int, places: Int, power: Int, _ tables: LineTables, _ out: inout UnsafeMutableRawPointer
+  _ value: Int, places: Int, power: Int, _ tables: RowTables, _ out: inout UnsafeMutableRawPointer
 ) {
   let (whole, part) = value.quotientAndRemainder(dividingBy: power)
   putShort(whole, tables, &out)
@@ -88,43 +88,27 @@ private func putDecimal(
   out += places
 }
 
-/// The place in the walk where a field of a series begins.
-@inline(__always)
-private func walkPlace(_ hash: UInt64, _ field: Int) -> Int {
-  Int((hash &* (0x9E37_79B9_7F4A_7C15 &+ UInt64(field) &* 0xD1B5_4A32_D192_ED02)) >> 48)
-}
-
-/// The place that a row's values come from; a provisional row has those of another.
-@inline(__always)
-private func valueStep(_ row: PlannedRow) -> Int { Int(row.step) &+ (row.isProvisional ? 7_777 : 0) }
-
 @inline(__always)
 private func putOpening(
-  _ row: PlannedRow, _ hash: UInt64, _ tables: LineTables, _ out: inout UnsafeMutableRawPointer
+  _ row: PlannedRow, _ hash: UInt64, _ tables: RowTables, _ out: inout UnsafeMutableRawPointer
 ) {
   putPiece(tables.opening, 0, &out)
   putNumber(UInt64(row.series), tables, &out)
-  putPiece(tables.profiles, Int(hash % UInt64(LineTables.profileCount)), &out)
-}
-
-/// Where the rows' values are added up, and each row's first one kept.
-struct ValueNotes {
-  let sums: UnsafeMutablePointer<Int>
-  let firstValues: UnsafeMutablePointer<Int32>
+  putPiece(tables.profiles, Int(hash % UInt64(RowTables.profileCount)), &out)
 }
 
 func putCPULines(
-  _ rows: UnsafeBufferPointer<PlannedRow>, seed: UInt64, _ tables: LineTables, _ notes: ValueNotes,
+  _ rows: UnsafeBufferPointer<PlannedRow>, seed: UInt64, _ tables: RowTables, _ notes: ValueNotes,
   _ stamp: inout StampText, _ out: inout UnsafeMutableRawPointer
 ) {
   for (index, row) in rows.enumerated() {
-    let hash = mixed(seed &+ UInt64(row.series) &* 0x1234_5678_9ABC_DEF1)
+    let hash = seriesHash(row, seed)
     putOpening(row, hash, tables, &out)
     let step = valueStep(row)
     let counted = row.isProvisional ? 0 : ~0
     for field in 0..<10 {
       putPiece(tables.keys, field, &out)
-      let value = Int(tables.percents.base[(walkPlace(hash, field) &+ step) & LineTables.walkMask])
+      let value = cpuValue(field, hash, step, tables)
       putShort(value, tables, &out)
       notes.sums[field] &+= value & counted
       if field == 0 { notes.firstValues[index] = Int32(truncatingIfNeeded: value) }
@@ -135,45 +119,41 @@ func putCPULines(
 }
 
 func putIOTLines(
-  _ rows: UnsafeBufferPointer<PlannedRow>, seed: UInt64, _ tables: LineTables, _ notes: ValueNotes,
+  _ rows: UnsafeBufferPointer<PlannedRow>, seed: UInt64, _ tables: RowTables, _ notes: ValueNotes,
   _ stamp: inout StampText, _ out: inout UnsafeMutableRawPointer
 ) {
   for (index, row) in rows.enumerated() {
-    let hash = mixed(seed &+ UInt64(row.series) &* 0x1234_5678_9ABC_DEF1)
+    let hash = seriesHash(row, seed)
     putOpening(row, hash, tables, &out)
     let step = valueStep(row)
     let counted = row.isProvisional ? 0 : ~0
-    func walked(_ field: Int) -> Int {
-      Int(tables.walk.base[(walkPlace(hash, field) &+ step) & LineTables.walkMask])
-    }
-    let temperature = 50 + walked(0) / 40
+    let temperature = iotValue(0, hash, step, tables)
     notes.firstValues[index] = Int32(truncatingIfNeeded: temperature)
     notes.sums[0] &+= temperature & counted
     putPiece(tables.keys, 0, &out)
     putDecimal(temperature, places: 1, power: 10, tables, &out)
-    let humidity = 2500 + walked(1) * 3 / 5
+    let humidity = iotValue(1, hash, step, tables)
     notes.sums[1] &+= humidity & counted
     putPiece(tables.keys, 1, &out)
     putDecimal(humidity, places: 2, power: 100, tables, &out)
-    let battery = 3200 + walked(2) / 10
+    let battery = iotValue(2, hash, step, tables)
     notes.sums[2] &+= battery & counted
     putPiece(tables.keys, 2, &out)
     putDecimal(battery, places: 3, power: 1000, tables, &out)
-    let latitude = 3_000_000 + Int(hash & 0x1F_FFFF) + walked(3)
+    let latitude = iotValue(3, hash, step, tables)
     notes.sums[3] &+= latitude & counted
     putPiece(tables.keys, 3, &out)
     putDecimal(latitude, places: 5, power: 100_000, tables, &out)
-    let longitude = 500_000 + Int(hash >> 41) + walked(4)
+    let longitude = iotValue(4, hash, step, tables)
     notes.sums[4] &+= longitude & counted
     putPiece(tables.keys, 4, &out)
     putDecimal(longitude, places: 5, power: 100_000, tables, &out)
-    // Charging is a state of some minutes, and so is the status.
-    let charging = (Int(hash & 0x3FF) &+ step) >> 6 & 3 == 0 ? 1 : 0
+    let charging = iotValue(5, hash, step, tables)
     notes.sums[5] &+= charging & counted
     putPiece(tables.keys, 5, &out)
     out.storeBytes(of: charging == 1 ? 0x74 : 0x66, as: UInt8.self)
     out += 1
-    let status = (Int(hash >> 20 & 0xFF) &+ step) >> 5 % LineShape.statuses.count
+    let status = iotValue(6, hash, step, tables)
     notes.sums[6] &+= tables.texts.lengths.base[status] & counted
     putPiece(tables.keys, 6, &out)
     putPiece(tables.texts, status, &out)
@@ -183,14 +163,14 @@ func putIOTLines(
 }
 
 func putNarrowLines(
-  _ rows: UnsafeBufferPointer<PlannedRow>, seed: UInt64, _ tables: LineTables, _ notes: ValueNotes,
+  _ rows: UnsafeBufferPointer<PlannedRow>, seed: UInt64, _ tables: RowTables, _ notes: ValueNotes,
   _ stamp: inout StampText, _ out: inout UnsafeMutableRawPointer
 ) {
   for (index, row) in rows.enumerated() {
-    let hash = mixed(seed &+ UInt64(row.series) &* 0x1234_5678_9ABC_DEF1)
+    let hash = seriesHash(row, seed)
     putPiece(tables.opening, 0, &out)
     putNumber(UInt64(row.series), tables, &out)
-    let value = Int(tables.walk.base[(walkPlace(hash, 0) &+ valueStep(row)) & LineTables.walkMask])
+    let value = narrowValue(hash, valueStep(row), tables)
     notes.firstValues[index] = Int32(truncatingIfNeeded: value)
     notes.sums[0] &+= row.isProvisional ? 0 : value
     putPiece(tables.keys, 0, &out)

@@ -18,7 +18,7 @@ package struct LoadVerification {
 
   package init(_ plan: LoadPlan, _ expected: ExpectedRows) {
     table = plan.table
-    let shape = LineShape(plan.schema)
+    let shape = RowShape(plan.schema)
     func time(_ step: UInt32) -> String { "\(plan.start + Int64(step) * plan.stepNanoseconds)" }
     figures = [
       ("count(*)", "\(expected.rowCount)"),

@@ -5,9 +5,17 @@ import VarveServer
 
 struct IdleConnections {
   private let sockets: [ClientSocket]
+  /// Keeps them open; empty where there is no SQL.
+  private let sessions: [PostgresStream]
 
-  init(_ count: Int, _ address: ListenAddress) throws {
-    sockets = try (0..<count).map { _ in try ClientSocket(host: address.host, port: address.port) }
+  init(_ sockets: [ClientSocket]) {
+    self.sockets = sockets
+    sessions = []
+  }
+
+  init(sessions: [PostgresStream]) {
+    sockets = sessions.map(\.socket)
+    self.sessions = sessions
   }
 
   /// Throws if the server has ended any.
@@ -21,7 +29,7 @@ struct IdleConnections {
     guard lost == 0 else {
       throw VarveError(
         .limitExceeded, "the server closed \(lost) of \(sockets.count) idle connections",
-        hint: "its setting --connections is the number it takes")
+        hint: "its settings --connections and --sessions are the numbers it takes")
     }
   }
 }

@@ -12,7 +12,7 @@ final class LoadCounts: Sendable {
 
 /// Of one connection; used by the thread that drives it.
 final class LaneFeed {
-  let generator: LineGenerator
+  let generator: RowGenerator
   let batchRowCount: Int
   private let counts: LoadCounts
   private(set) var pace: Pace
@@ -27,7 +27,7 @@ final class LaneFeed {
   /// Of the last acknowledgement.
   private(set) var lastAnswer: Int64 = 0
 
-  init(_ generator: LineGenerator, batchRowCount: Int, pace: Pace, counts: LoadCounts) {
+  init(_ generator: RowGenerator, batchRowCount: Int, pace: Pace, counts: LoadCounts) {
     self.generator = generator
     self.batchRowCount = batchRowCount
     self.pace = pace

@@ -27,7 +27,7 @@ package struct LoadOutcome {
     lastAnswer = begin
     let plan = options.plan
     expected = ExpectedRows(
-      fieldCount: LineShape(plan.schema).fields.count, startStep: UInt64(plan.start / plan.stepNanoseconds))
+      fieldCount: RowShape(plan.schema).fields.count, startStep: UInt64(plan.start / plan.stepNanoseconds))
   }
 
   /// From the first row to the last acknowledgement.

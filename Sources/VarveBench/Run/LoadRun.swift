@@ -8,7 +8,22 @@ import VarveIO
 import VarveServer
 
 package struct LoadOptions: Sendable {
-  package enum Transport: String, CaseIterable, Sendable { case tcp, http }
+  package enum Transport: String, CaseIterable, Sendable {
+    /// Line protocol.
+    case tcp, http
+    /// Over the PostgreSQL wire: COPY in binary format, and prepared INSERTs of many rows.
+    case copy, insert
+
+    package var isSQL: Bool { self == .copy || self == .insert }
+
+    var encoding: RowEncoding {
+      switch self {
+      case .tcp, .http: .line
+      case .copy: .copy
+      case .insert: .parameters
+      }
+    }
+  }
 
   package var plan = LoadPlan()
   package var transport = Transport.tcp
@@ -68,7 +83,8 @@ package final class LoadRun: Sendable {
 
   /// Returns when everything is acknowledged. `show` is called now and then.
   package func run(_ show: (LoadProgress) -> Void) throws -> LoadOutcome {
-    let idle = try IdleConnections(options.idleConnectionCount, try address())
+    if options.transport.isSQL { try createTable() }
+    let idle = try makeIdleConnections()
     let begin = clock.monotonicNanoseconds()
     let workers = try makeWorkers(begin)
     let probeStop = LoadStop()
@@ -105,25 +121,52 @@ package final class LoadRun: Sendable {
     return outcome
   }
 
+  private func unknownAddress() -> VarveError {
+    VarveError(.invalidArgument, "the server's address for \(options.transport.rawValue) is not known")
+  }
+
   private func address() throws -> ListenAddress {
-    guard let address = options.transport == .tcp ? target.lineProtocol : target.http else {
-      throw VarveError(.invalidArgument, "the server's \(options.transport.rawValue) address is not known")
-    }
+    guard let address = options.transport == .tcp ? target.lineProtocol : target.http else { throw unknownAddress() }
     return address
   }
 
+  private func openStream() throws -> PostgresStream {
+    guard let url = target.postgres else { throw unknownAddress() }
+    return try PostgresStream(url)
+  }
+
+  /// Line protocol makes tables by itself.
+  private func createTable() throws {
+    guard let url = target.postgres else { throw unknownAddress() }
+    _ = try PostgresClient(url).rows(RowStatements(options.plan).createTable)
+  }
+
+  private func makeIdleConnections() throws -> IdleConnections {
+    if options.transport.isSQL {
+      return IdleConnections(sessions: try (0..<options.idleConnectionCount).map { _ in try openStream() })
+    }
+    let address = try address()
+    return IdleConnections(
+      try (0..<options.idleConnectionCount).map { _ in try ClientSocket(host: address.host, port: address.port) })
+  }
+
   private func makeWorkers(_ begin: Int64) throws -> [LaneWorker] {
-    let (plan, address) = (options.plan, try address())
-    let tables = LineTables(plan)
+    let plan = options.plan
+    let encoding = options.transport.encoding
+    let tables = RowTables(plan, encoding)
+    let statements = RowStatements(plan)
     let lanes: [any Lane] = try (0..<plan.connectionCount).map { index in
       let share = Double(plan.lane(index).seriesCount) / Double(plan.seriesCount)
       let feed = LaneFeed(
-        LineGenerator(plan, lane: index, tables), batchRowCount: options.batchRowCount,
+        RowGenerator(plan, lane: index, tables, encoding), batchRowCount: options.batchRowCount,
         pace: Pace(start: begin, rowsPerSecond: options.rowsPerSecond.map { $0 * share }), counts: counts)
       switch options.transport {
       case .tcp:
+        let address = try address()
         return StreamLane(feed, try ClientSocket(host: address.host, port: address.port), clock: clock)
-      case .http: return try RequestLane(feed, address, clock: clock)
+      case .http: return try RequestLane(feed, try address(), clock: clock)
+      case .copy: return StatementLane(.copy, feed, try openStream(), statements, clock: clock)
+      case .insert: return StatementLane(.insert, feed, try openStream(), statements, clock: clock)
       }
     }
     let workerCount = min(Self.workerLimit, lanes.count)
@@ -139,7 +182,7 @@ package final class LoadRun: Sendable {
       throw VarveError(.invalidArgument, "the probe needs the server's line protocol address")
     }
     let feed = LaneFeed(
-      LineGenerator(options.probePlan), batchRowCount: 1,
+      RowGenerator(options.probePlan), batchRowCount: 1,
       pace: Pace(start: begin, rowsPerSecond: 1e9 / Double(interval)), counts: LoadCounts())
     let lane = StreamLane(feed, try ClientSocket(host: address.host, port: address.port), clock: clock)
     return LaneWorker([lane], stop: stop, clock: clock)

@@ -71,7 +71,10 @@ struct Bench: ParsableCommand {
       valueName: "time"))
   var start: String?
 
-  @Option(help: "tcp or http.")
+  @Option(
+    help:
+      "tcp or http (line protocol), copy (COPY, binary) or insert (prepared, many rows), both over the PostgreSQL wire."
+  )
   var `protocol` = LoadOptions.Transport.tcp
 
   @Option(help: ArgumentHelp("Connections that write, each its own series. (default: 4)", valueName: "count"))
@@ -79,7 +82,7 @@ struct Bench: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Rows between two #sync lines, or of a request. (default: 10000, or a tenth of a second's with --rate)",
+      "Rows between two #sync lines, of a request, of a COPY, or of INSERTs up to a Sync. (default: 10000, or a tenth of a second's with --rate)",
       valueName: "count"))
   var batch: CountArgument?
 
@@ -106,7 +109,8 @@ struct Bench: ParsableCommand {
     if place.isGiven && !serverFlags.isEmpty {
       throw ValidationError("Flags behind -- are for a server of our own; with --connect there is none.")
     }
-    try place.validate(needsTCP: `protocol` == .tcp || probe, needsHTTP: `protocol` == .http)
+    try place.validate(
+      needsTCP: `protocol` == .tcp || probe, needsHTTP: `protocol` == .http, needsSQL: `protocol`.isSQL)
     if rows == nil && order == .series { throw ValidationError("--order series needs --rows.") }
     for (name, count, range) in [
       ("series", series, 1...4_000_000_000), ("rows", rows, 1...Int.max), ("rate", rate, 1...1_000_000_000),
@@ -123,10 +127,9 @@ struct Bench: ParsableCommand {
 
   func run() throws {
     let options = try loadOptions(now: SystemClock().wallNanoseconds())
+    let connections = "\(max(1000, options.plan.connectionCount + options.idleConnectionCount + 16))"
     try BenchSession(options, place: place, verifies: !noVerify && !place.append, format: format)
-      .run(
-        serverFlags: ["--connections", "\(max(1000, options.plan.connectionCount + options.idleConnectionCount + 16))"]
-          + serverFlags)
+      .run(serverFlags: ["--connections", connections, "--sessions", connections] + serverFlags)
   }
 
   private func loadOptions(now: Int64) throws -> LoadOptions {
@@ -207,7 +210,7 @@ struct BenchPlace: ParsableArguments {
 
   var isGiven: Bool { connect != nil || lineProtocol != nil || http != nil }
 
-  func validate(needsTCP: Bool, needsHTTP: Bool) throws {
+  func validate(needsTCP: Bool, needsHTTP: Bool, needsSQL: Bool) throws {
     guard isGiven else {
       if append { throw ValidationError("--append is for a server that runs; a new one has no tables.") }
       return
@@ -217,6 +220,10 @@ struct BenchPlace: ParsableArguments {
     }
     if needsHTTP && http == nil {
       throw ValidationError("For a server that runs, give --http HOST:PORT: that is where the rows go.")
+    }
+    if needsSQL && connect == nil {
+      throw ValidationError(
+        "For a server that runs, give --connect postgres://HOST:PORT: that is where the rows go.")
     }
     if connect == nil && !append {
       throw ValidationError(

@@ -1,16 +1,16 @@
-// What lines are put together from: the same for all connections, made once, then only read.
+// What rows are put together from: the same for all connections, made once, then only read.
 //
 // Values of a series come from one long random walk that all fields share, each series and field beginning at a place
 // of its own. So the value of any row is known without those before it, and no series needs memory.
 
 import VarveCore
 
-final class LineTables: @unchecked Sendable {
+final class RowTables: @unchecked Sendable {
   // Unchecked: never written after init.
   static let walkMask = (1 << 16) - 1
   static let profileCount = 1024
-  /// A line's greatest length; the table's name is at most 63 of it.
-  static let lineByteLimit = 640
+  /// A row's greatest length; in a line the table's name is at most 63 of it.
+  static let rowByteLimit = 640
 
   /// 0 to 10,000 in normally distributed steps.
   let walk: Buffer<Int16>
@@ -20,17 +20,17 @@ final class LineTables: @unchecked Sendable {
   let fourDigits: Buffer<UInt32>
   /// 0 to 9999 as text without zeros in front, in the low bytes; the length in the byte behind.
   let shortNumbers: Buffer<UInt64>
-  /// Where a line begins, up to the number of its series.
+  /// What stands before the series' number: the beginning of its tag, in a line that of the line.
   let opening: Pieces
   /// What stands behind the series' number: the other tags.
   let profiles: Pieces
-  /// What stands before each field's value; the last one is behind the last value.
+  /// What stands before each field's value in a line; the last one is behind the last value.
   let keys: Pieces
   /// Texts that fields have.
   let texts: Pieces
 
-  init(_ plan: LoadPlan) {
-    let shape = LineShape(plan.schema)
+  init(_ plan: LoadPlan, _ encoding: RowEncoding = .line) {
+    let shape = RowShape(plan.schema)
     fourDigits = Buffer(repeating: 0, count: 10_000)
     shortNumbers = Buffer(repeating: 0, count: 10_000)
     for number in 0..<10_000 {
@@ -54,10 +54,17 @@ final class LineTables: @unchecked Sendable {
       percents.base[index] = UInt8(percent)
       walk.base[index] = Int16(value)
     }
-    opening = Pieces([plan.table + "," + shape.seriesTag])
-    profiles = Pieces((0..<Self.profileCount).map { shape.profile(mixed(plan.seed &+ UInt64($0))) })
+    let profiles = (0..<Self.profileCount).map { shape.profile(mixed(plan.seed &+ UInt64($0))) }
+    switch encoding {
+    case .line:
+      opening = Pieces([plan.table + "," + shape.seriesTagName + "=" + shape.seriesTagPrefix])
+      self.profiles = Pieces(profiles.map { tags in tags.map { ",\($0.name)=\($0.value)" }.joined() })
+    case .copy, .parameters:
+      opening = Pieces([shape.seriesTagPrefix])
+      self.profiles = Pieces(profiles.map { tags in tags.flatMap { binaryText($0.value) } })
+    }
     keys = Pieces(shape.keys)
-    texts = Pieces(LineShape.statuses)
+    texts = Pieces(RowShape.statuses)
   }
 
   /// From 0 to `limit`. The sum of four uniform numbers, the word's quarters, is near enough to a normal one.
@@ -68,18 +75,20 @@ final class LineTables: @unchecked Sendable {
   }
 }
 
-/// Texts one behind the other, each with enough room behind it to be copied as a whole number of words.
+/// Pieces of bytes one behind the other, each with enough room behind it to be copied as a whole number of words.
 struct Pieces: Sendable {
   static let stride = 256
   let bytes: Buffer<UInt8>
   let lengths: Buffer<Int>
 
-  init(_ texts: [String]) {
-    bytes = Buffer(repeating: 0, count: texts.count * Self.stride)
-    lengths = Buffer(texts.map(\.utf8.count))
-    for (index, text) in texts.enumerated() {
-      precondition(text.utf8.count <= Self.stride, "a piece of a line is short")
-      for (offset, byte) in text.utf8.enumerated() { bytes[index * Self.stride + offset] = byte }
+  init(_ texts: [String]) { self.init(texts.map { Array($0.utf8) }) }
+
+  init(_ pieces: [[UInt8]]) {
+    bytes = Buffer(repeating: 0, count: pieces.count * Self.stride)
+    lengths = Buffer(pieces.map(\.count))
+    for (index, piece) in pieces.enumerated() {
+      precondition(piece.count <= Self.stride, "a piece of a row is short")
+      for (offset, byte) in piece.enumerated() { bytes[index * Self.stride + offset] = byte }
     }
   }
 }

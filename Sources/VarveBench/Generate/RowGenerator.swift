@@ -1,31 +1,37 @@
-// One connection's lines: the order of rows, their bytes, and what they must come to. The same plan gives the same bytes.
+// One connection's rows: the order of rows, their bytes, and what they must come to. The same plan gives the same bytes.
 
 import VarveCore
 
 /// Used by one thread.
-package final class LineGenerator {
+package final class RowGenerator {
   private static let blockRowCount = 512
 
   package let expected: ExpectedRows
   private let plan: LoadPlan
-  private let tables: LineTables
+  private let tables: RowTables
+  /// nil: rows are lines.
+  private let binary: BinaryLayout?
   private var order: RowOrder
   private var stamp: StampText
   private let rows = Buffer<PlannedRow>(capacity: blockRowCount)
   private let firstValues = Buffer<Int32>(capacity: blockRowCount)
 
-  package convenience init(_ plan: LoadPlan, lane: Int = 0) { self.init(plan, lane: lane, LineTables(plan)) }
+  package convenience init(_ plan: LoadPlan, lane: Int = 0, _ encoding: RowEncoding = .line) {
+    self.init(plan, lane: lane, RowTables(plan, encoding), encoding)
+  }
 
-  init(_ plan: LoadPlan, lane: Int, _ tables: LineTables) {
+  /// `tables`: made for the encoding.
+  init(_ plan: LoadPlan, lane: Int, _ tables: RowTables, _ encoding: RowEncoding = .line) {
     self.plan = plan
     self.tables = tables
+    binary = encoding == .line ? nil : BinaryLayout(plan, encoding)
     order = RowOrder(plan, plan.lane(lane))
     stamp = StampText(plan)
     expected = ExpectedRows(
-      fieldCount: LineShape(plan.schema).fields.count, startStep: UInt64(plan.start / plan.stepNanoseconds))
+      fieldCount: RowShape(plan.schema).fields.count, startStep: UInt64(plan.start / plan.stepNanoseconds))
   }
 
-  /// Appends lines, at most `rowLimit`; gives how many, 0 only at the end.
+  /// Appends rows, at most `rowLimit`; gives how many, 0 only at the end.
   package func write(atMost rowLimit: Int, to text: Buffer<UInt8>) -> Int {
     var written = 0
     while written < rowLimit {
@@ -42,14 +48,18 @@ package final class LineGenerator {
   package func end() { order.end() }
 
   private func append(_ rows: UnsafeBufferPointer<PlannedRow>, to text: Buffer<UInt8>) {
-    text.reserve(rows.count * LineTables.lineByteLimit)
+    text.reserve(rows.count * RowTables.rowByteLimit)
     let begin = UnsafeMutableRawPointer(text.base + text.count)
     var out = begin
     let notes = ValueNotes(sums: expected.sums.base, firstValues: firstValues.base)
-    switch plan.schema {
-    case .cpu: putCPULines(rows, seed: plan.seed, tables, notes, &stamp, &out)
-    case .iot: putIOTLines(rows, seed: plan.seed, tables, notes, &stamp, &out)
-    case .narrow: putNarrowLines(rows, seed: plan.seed, tables, notes, &stamp, &out)
+    if let binary {
+      putBinaryRows(rows, seed: plan.seed, binary, tables, notes, &out)
+    } else {
+      switch plan.schema {
+      case .cpu: putCPULines(rows, seed: plan.seed, tables, notes, &stamp, &out)
+      case .iot: putIOTLines(rows, seed: plan.seed, tables, notes, &stamp, &out)
+      case .narrow: putNarrowLines(rows, seed: plan.seed, tables, notes, &stamp, &out)
+      }
     }
     text.count += out - begin
     expected.note(rows, firstValues: firstValues.base)
