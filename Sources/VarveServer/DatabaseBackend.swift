@@ -10,8 +10,13 @@ import VarveWire
 
 package final class DatabaseBackend: QueryBackend {
   private let database: Database
+  private let copyMemory: ByteBudget?
 
-  package init(_ database: Database) { self.database = database }
+  /// `copyMemory`: what COPYs remember of the series they bring comes from it.
+  package init(_ database: Database, copyMemory: ByteBudget? = nil) {
+    self.database = database
+    self.copyMemory = copyMemory
+  }
 
   /// Every database name is taken, as by HTTP: all lead to the one database there is.
   package func openSession(_ parameters: StartupParameters) throws -> any QuerySession {
@@ -22,14 +27,18 @@ package final class DatabaseBackend: QueryBackend {
       session.close()
       throw error
     }
-    return DatabaseSession(session)
+    return DatabaseSession(session, copyMemory: copyMemory)
   }
 }
 
 private final class DatabaseSession: QuerySession {
   let session: VarveQuery.QuerySession
+  let copyMemory: ByteBudget?
 
-  init(_ session: VarveQuery.QuerySession) { self.session = session }
+  init(_ session: VarveQuery.QuerySession, copyMemory: ByteBudget?) {
+    self.session = session
+    self.copyMemory = copyMemory
+  }
 
   var parameterStatus: [(name: String, value: String)] { session.parameterStatus }
 
@@ -44,7 +53,7 @@ private final class DatabaseSession: QuerySession {
   var evaluationContext: EvaluationContext { session.evaluationContext }
 
   func split(_ sql: String) throws -> [any QueryStatement] {
-    try session.split(sql).map { DatabaseStatement(session, $0) }
+    try session.split(sql).map { DatabaseStatement(self, $0) }
   }
 
   func takeEffects() -> [SessionEffect] {
@@ -66,11 +75,11 @@ private final class DatabaseSession: QuerySession {
 }
 
 private final class DatabaseStatement: QueryStatement {
-  private let session: VarveQuery.QuerySession
+  private let owner: DatabaseSession
   private let statement: ParsedStatement
 
-  init(_ session: VarveQuery.QuerySession, _ statement: ParsedStatement) {
-    self.session = session
+  init(_ owner: DatabaseSession, _ statement: ParsedStatement) {
+    self.owner = owner
     self.statement = statement
   }
 
@@ -82,17 +91,17 @@ private final class DatabaseStatement: QueryStatement {
       }
       return type == .unknown ? nil : type
     }
-    return DatabaseQuery(session, try session.prepare(statement, parameterTypes: types))
+    return DatabaseQuery(owner, try owner.session.prepare(statement, parameterTypes: types))
   }
 }
 
 private final class DatabaseQuery: PreparedQuery {
-  private let session: VarveQuery.QuerySession
+  private let owner: DatabaseSession
   private let prepared: VarveQuery.PreparedStatement
   let columns: [VarveWire.ResultColumn]?
 
-  init(_ session: VarveQuery.QuerySession, _ prepared: VarveQuery.PreparedStatement) {
-    self.session = session
+  init(_ owner: DatabaseSession, _ prepared: VarveQuery.PreparedStatement) {
+    self.owner = owner
     self.prepared = prepared
     columns = prepared.columns?.map { column in
       VarveWire.ResultColumn(
@@ -109,8 +118,8 @@ private final class DatabaseQuery: PreparedQuery {
         "08P01",
         "bind message supplies \(values.count) parameters, but the statement requires \(prepared.parameterTypes.count)")
     }
-    guard !values.isEmpty else { return DatabasePortal(session, prepared, []) }
-    let context = session.evaluationContext
+    guard !values.isEmpty else { return DatabasePortal(owner, prepared, []) }
+    let context = owner.session.evaluationContext
     let parameters = try zip(values, prepared.parameterTypes).map { value, type -> Datum in
       guard let bytes = value.bytes else { return .null }
       return try bytes.withUnsafeBufferPointer { bytes in
@@ -120,31 +129,32 @@ private final class DatabaseQuery: PreparedQuery {
         }
       }
     }
-    return DatabasePortal(session, prepared, parameters)
+    return DatabasePortal(owner, prepared, parameters)
   }
 }
 
 private final class DatabasePortal: QueryPortal {
-  private let session: VarveQuery.QuerySession
+  private let owner: DatabaseSession
   private let prepared: VarveQuery.PreparedStatement
   private let parameters: [Datum]
   private var result: QueryResult?
 
-  init(_ session: VarveQuery.QuerySession, _ prepared: VarveQuery.PreparedStatement, _ parameters: [Datum]) {
-    self.session = session
+  init(_ owner: DatabaseSession, _ prepared: VarveQuery.PreparedStatement, _ parameters: [Datum]) {
+    self.owner = owner
     self.prepared = prepared
     self.parameters = parameters
   }
 
   func nextBatch() throws -> ColumnBatch? {
     if let result { return try result.next() }
-    let result = try session.execute(prepared, parameters: parameters)
+    let result = try owner.session.execute(prepared, parameters: parameters)
     self.result = result
     return try result.next()
   }
 
   func beginCopy() throws -> (any CopyReceiver)? {
-    prepared.isCopy ? DatabaseCopy(try session.beginCopy(prepared)) : nil
+    guard prepared.isCopy else { return nil }
+    return DatabaseCopy(try owner.session.beginCopy(prepared), seriesMemory: owner.copyMemory)
   }
 
   func commandTag(rowCount: Int) -> String { result?.commandTag(rowCount: rowCount) ?? "" }

@@ -8,9 +8,12 @@ final class DatabaseCopy: CopyReceiver {
   private let target: CopyTarget
   private let reader: CopyReader
 
-  init(_ target: CopyTarget) {
+  /// `seriesMemory`: for the tag sets that this COPY and others remember.
+  init(_ target: CopyTarget, seriesMemory: ByteBudget?) {
     self.target = target
-    reader = CopyReader(options: Self.options(target))
+    var options = Self.options(target)
+    options.seriesMemory = seriesMemory
+    reader = CopyReader(options: options)
   }
 
   var format: FormatCode { target.plan.format == .binary ? .binary : .text }

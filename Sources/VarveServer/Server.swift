@@ -71,7 +71,9 @@ package final class Server: Sendable {
   ) async throws -> Server {
     let clock = SystemClock()
     let now: @Sendable () -> Int64 = { clock.wallNanoseconds() }
-    let backend = DatabaseBackend(database)
+    // What connections remember of series, whatever they speak.
+    let seriesMemory = ByteBudget(byteLimit: settings.memoryByteCount / 16)
+    let backend = DatabaseBackend(database, copyMemory: seriesMemory)
     let limits = ConnectionLimits(settings, openFiles: ProcessLimits.raiseOpenFiles(), logger: logger)
     let sockets = SocketBudget(limits.sockets)
     let meter = database.ingestMeter
@@ -81,7 +83,7 @@ package final class Server: Sendable {
     lineOptions.port = settings.lineProtocol.port
     lineOptions.connectionLimit = limits.connections
     lineOptions.lines.maxFutureNanoseconds = Int64(settings.maxFutureMilliseconds) * 1_000_000
-    lineOptions.lines.seriesMemory = SeriesMemory(byteLimit: settings.memoryByteCount / 16)
+    lineOptions.lines.seriesMemory = seriesMemory
     let lineProtocol = LineProtocolServer(
       options: lineOptions, sink: database, meter: meter, sockets: sockets, group: group,
       logger: settings.logger("line-protocol"),
@@ -93,6 +95,7 @@ package final class Server: Sendable {
     httpOptions.connectionLimit = limits.connections
     httpOptions.bodyByteLimit = settings.maxBodyByteCount
     httpOptions.lines = lineOptions.lines
+    httpOptions.gatheringMemory = ByteBudget(byteLimit: settings.memoryByteCount / 32)
     let listeners = MeasuredListeners(lineProtocol: lineProtocol)
     let http = HTTPServer(
       options: httpOptions, services: HTTPServices(database, backend, listeners: listeners, now: now), sink: database,

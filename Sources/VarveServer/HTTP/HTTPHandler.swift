@@ -191,6 +191,13 @@ final class HTTPHandler: ChannelDuplexHandler {
       )
       return
     }
+    if options.gatheringMemory?.isExhausted == true {
+      refuse(
+        .unavailable(
+          "overloaded: requests that are under way have used up the memory for their bodies",
+          retryAfterSeconds: options.retryAfterSeconds))
+      return
+    }
     guard let context else { return }
     expectBody(head)
     let request = WriteRequest(

@@ -16,6 +16,9 @@ package struct HTTPServerOptions: Sendable {
   package var queryByteLimit = Limits.queryTextByteCount
   /// Rows of one request that are with the store; beyond it the connection is not read.
   package var inFlightByteLimit = 16 * 1024 * 1024
+  /// Bodies whose rows are not with the store yet, of all requests together: when it is used up, each request hands
+  /// over what it has, and further ones are put off. nil: without a bound.
+  package var gatheringMemory: ByteBudget?
   package var retryAfterSeconds = 1
   /// A connection on which nothing happens for so long is closed.
   package var idleSeconds: Int64 = 300

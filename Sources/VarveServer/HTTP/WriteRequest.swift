@@ -1,5 +1,8 @@
 // The body of a /write on its way to the store: parsed as it comes, handed over in pieces, answered once all of it
 // is durable. Reading pauses while too much is with the store.
+//
+// Pieces are large, since a commit costs a sync. What all requests gather meanwhile has a common bound, beyond which
+// pieces are as small as reads: then it is the store's queue that grows, which makes reading pause.
 
 import NIOCore
 import VarveCore
@@ -21,6 +24,9 @@ final class WriteRequest {
 
   private var gathered: [SourceBatch] = []
   private var gatheredByteCount = 0
+  /// Of the body, since the last submission; rows take about as much memory as their text.
+  private var unsubmittedByteCount = 0
+  private var gatheringShare: ByteShare
   private(set) var inFlightByteCount = 0
   private var flights = 0
   private var byteCount = 0
@@ -43,6 +49,7 @@ final class WriteRequest {
     lines.precision = precision
     body = LineProtocolBody(options: lines)
     self.options = options
+    gatheringShare = ByteShare(of: options.gatheringMemory)
     self.sink = sink
     self.connections = connections
     self.counters = counters
@@ -52,9 +59,11 @@ final class WriteRequest {
     self.progress = progress
   }
 
-  /// A saturated store is waited for by those who have something there.
+  /// A saturated store, and others' bodies, are waited for by those who have something with the store.
   var wantsMoreInput: Bool {
-    inFlightByteCount < options.inFlightByteLimit && !(flights > 0 && sink.isSaturated)
+    guard flights > 0 else { return true }
+    let mustWait = sink.isSaturated || options.gatheringMemory?.isExhausted == true
+    return inFlightByteCount < options.inFlightByteLimit && !mustWait
   }
 
   /// False when the body is too long.
@@ -62,9 +71,15 @@ final class WriteRequest {
     byteCount += buffer.readableBytes
     guard byteCount <= options.bodyByteLimit else { return false }
     guard failure == nil else { return true }
+    unsubmittedByteCount += buffer.readableBytes
     gather(buffer.withUnsafeReadableBytes { body.parse($0, now: now()) })
-    // What the parser holds back is less than a batch; the rest goes once it is worth a commit.
-    if gatheredByteCount >= Self.submissionByteCount { submit() }
+    if !gatheringShare.covers(unsubmittedByteCount) {
+      gather(body.flush())
+      submit()
+    } else if gatheredByteCount >= Self.submissionByteCount {
+      // What the parser holds back is less than a batch; the rest goes once it is worth a commit.
+      submit()
+    }
     return true
   }
 
@@ -80,6 +95,8 @@ final class WriteRequest {
   }
 
   private func submit() {
+    unsubmittedByteCount = 0
+    gatheringShare.giveBack()
     guard !gathered.isEmpty, failure == nil else { return }
     let batches = gathered
     let byteCount = gatheredByteCount

@@ -63,6 +63,8 @@ package struct CopyOptions {
   package var batchTextByteLimit = 8 * 1024 * 1024
   /// Memory for tag sets remembered by their bytes; beyond it they are forgotten and learnt anew.
   package var seriesMemoryByteLimit = 64 * 1024 * 1024
+  /// What all that are remembered, here and elsewhere, take together; nil: only the limit above holds.
+  package var seriesMemory: ByteBudget?
   package var hashSeed = UInt64.random(in: .min ... .max)
 
   package init(table: String, columns: [CopyColumn], format: CopyFormat, conversion: CopyConversion) {

@@ -115,7 +115,7 @@ extension CopyParser {
     seriesNumbers = []
     timesBuffer = Buffer()
     rowSeriesBuffer = Buffer()
-    if series.memoryByteCount > options.seriesMemoryByteLimit { forgetSeries() }
+    if !mayRemember(series.memoryByteCount) { forgetSeries() }
   }
 
   // MARK: cells of the current row

@@ -70,8 +70,13 @@ extension CopyParser {
     return key
   }
 
+  mutating func mayRemember(_ byteCount: Int) -> Bool {
+    byteCount <= options.seriesMemoryByteLimit && memoryShare.covers(byteCount)
+  }
+
   /// Between batches: the numbers of entries begin anew.
   mutating func forgetSeries() {
+    memoryShare.giveBack()
     series = SeriesDictionary()
     memo = SeriesMemo()
     lastEntry = -1

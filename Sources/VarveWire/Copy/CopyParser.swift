@@ -67,6 +67,8 @@ struct CopyParser: ~Copyable {
   // What is remembered of earlier rows.
   var series = SeriesDictionary()
   var memo = SeriesMemo()
+  /// Of the memory for `series`. Asked at the end of each batch: the tag sets of one are remembered in any case.
+  var memoryShare: ByteShare
   var lastEntry: Int32 = -1
   var predictedEntry: Int32 = -1
   /// Bytes of tags that do not stand side by side.
@@ -100,6 +102,7 @@ struct CopyParser: ~Copyable {
   init(options: CopyOptions) {
     self.options = options
     layout = CopyLayout(options)
+    memoryShare = ByteShare(of: options.seriesMemory)
     columnCount = options.columns.count
     isCSV = options.format == .csv
     awaitsHeader = options.format == .binary || options.header != .none

@@ -32,7 +32,7 @@ struct LineParser: ~Copyable {
   var series = SeriesDictionary()
   /// What the store noted about the tag sets of `series`.
   private var memo = SeriesMemo()
-  private var memoryShare: SeriesMemoryShare
+  private var memoryShare: ByteShare
   var shapes = SeriesShapes()
   var lastEntry: Int32 = -1
   var predictedEntry: Int32 = -1
@@ -72,7 +72,7 @@ struct LineParser: ~Copyable {
   init(options: LineProtocolOptions) {
     precondition(options.lineByteLimit > 0 && options.batchRowLimit > 0, "limits are positive")
     self.options = options
-    memoryShare = SeriesMemoryShare(of: options.seriesMemory)
+    memoryShare = ByteShare(of: options.seriesMemory)
     tables = .allocate(capacity: 0)
     tail = .allocate(capacity: 0)
     cursor = UnsafePointer(tail)

@@ -15,7 +15,7 @@ package struct LineProtocolOptions: Sendable {
   /// Memory for the series of a connection, remembered by their text; beyond it they are forgotten and learnt anew.
   package var seriesMemoryByteLimit = 128 * 1024 * 1024
   /// The amount that all connections share; nil: each has its limit alone.
-  package var seriesMemory: SeriesMemory?
+  package var seriesMemory: ByteBudget?
   /// Whether lines `#sync TOKEN` are events. Where they are, such a line is one wherever it stands: a string that
   /// is still open there is an error, for else the client would wait for ever for its answer.
   package var recognizesSync = false

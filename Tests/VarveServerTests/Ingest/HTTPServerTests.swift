@@ -173,6 +173,50 @@ struct HTTPServerTests {
     }
   }
 
+  @Test func requestsShareTheMemoryForBodiesThatAreNotWithTheStore() async throws {
+    let memory = ByteBudget(byteLimit: 300_000)
+    try await Ingest.withHTTPServer({ options, _ in options.gatheringMemory = memory }) { server, sink, address in
+      let piece = Array(String(repeating: "m,host=a v=1i 1\n", count: 20_000).utf8)
+      func begin(_ client: SocketClient, length: Int) {
+        client.send("POST /write HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: \(length)\r\n\r\n")
+      }
+      // One has used the memory up, and keeps what it has gathered.
+      let first = try SocketClient(address)
+      begin(first, length: piece.count)
+      first.send(Array(piece.dropLast(16_000)))
+      #expect(try await Ingest.wait { memory.isExhausted })
+      #expect(memory.byteCount <= 300_000)
+      #expect(sink.rowCount == 0)
+      // A new one is put off.
+      let refused = try await post(address, "/write", "m v=1\n")
+      #expect(refused.hasPrefix("HTTP/1.1 503") && refused.contains("Retry-After: 1\r\n"))
+      #expect(try json(refused)["code"] as? String == "unavailable")
+      #expect(sink.rowCount == 0)
+      // One whose end gives the memory back lets others in.
+      first.send(Array(piece.suffix(16_000)))
+      #expect(first.readToEnd().hasPrefix("HTTP/1.1 204"))
+      #expect(sink.rowCount == 20_000)
+      #expect(memory.byteCount == 0)
+      #expect(try await post(address, "/write", "m v=1\n").hasPrefix("HTTP/1.1 204"))
+      // Beyond the bound a request hands over what it has, long before it is over.
+      let long = try SocketClient(address)
+      begin(long, length: 3 * piece.count)
+      long.send(piece)
+      long.send(piece)
+      #expect(try await Ingest.wait { sink.rowCount > 30_000 })
+      long.send(piece)
+      #expect(long.readToEnd().hasPrefix("HTTP/1.1 204"))
+      #expect(sink.rowCount == 80_001)
+      // So does one that is cut off.
+      let lost = try SocketClient(address)
+      begin(lost, length: piece.count)
+      lost.send(Array(piece.dropLast(20_000)))
+      #expect(try await Ingest.wait { memory.byteCount > 0 })
+      lost.reset()
+      #expect(try await Ingest.wait { memory.byteCount == 0 })
+    }
+  }
+
   @Test func aRequestUnderWayIsNotReadWhileTheStoreIsSaturated() async throws {
     try await Ingest.withHTTPServer({ options, _ in options.inFlightByteLimit = 1 << 30 }) { server, sink, address in
       sink.hold()

@@ -250,7 +250,7 @@ struct LineProtocolLineTests {
   }
 
   @Test func connectionsShareTheMemoryForSeries() {
-    let memory = SeriesMemory(byteLimit: 1_000_000)
+    let memory = ByteBudget(byteLimit: 1_000_000)
     var options = LineProtocolOptions.test
     options.seriesMemory = memory
     var parsers = (0..<4).map { _ in LineProtocolParser(options: options) }
