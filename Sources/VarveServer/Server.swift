@@ -114,7 +114,8 @@ package final class Server: Sendable {
       do {
         let postgres = try await binding("postgres", settings.postgres) {
           try await PostgresServer.start(
-            postgresOptions, backend: backend, group: group, logger: settings.logger("postgres"))
+            postgresOptions, backend: backend, meter: meter, now: now, group: group,
+            logger: settings.logger("postgres"))
         }
         listeners.postgres = postgres
         return Server(

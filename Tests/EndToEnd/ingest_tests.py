@@ -1,6 +1,7 @@
 """Many writers, slow ones and broken ones; and what the server says of what it took."""
 
 import json
+import os
 import random
 import re
 import resource
@@ -141,7 +142,56 @@ def test_thousands_of_idle_connections_cost_little_and_nobody_their_answers(cont
     for connection in idle:
         connection.close()
     with connect(server) as connection:
-        until(lambda: connection.execute("SELECT count(*) FROM varve.connections").fetchone() == (1,))
+        until(lambda: connection.execute("SELECT count(*) FROM varve.connections WHERE listener <> 'postgres'").fetchone() == (1,))
+
+
+def test_sessions_are_among_the_connections(context):
+    server = context.server()
+    shown = "SELECT client, state, rows, received_bytes > 0, unanswered_syncs, syncs > 0 FROM varve.connections WHERE listener = 'postgres' ORDER BY id"
+    with connect(server) as watcher:
+        with connect(server) as writer:
+            writer.execute("CREATE TABLE cpu (time timestamptz, host text, v double precision) WITH (varve.tags = 'host')")
+            writer.execute("INSERT INTO cpu VALUES ('2024-01-01', 'a', 1), ('2024-01-02', 'a', 2)")
+            with writer.cursor() as cursor, cursor.copy("COPY cpu FROM STDIN") as copy:
+                copy.write(b"2024-01-03\tb\t3\n")
+                # The COPY's rows are awaited.
+                until(lambda: watcher.execute(shown).fetchall()[1][1:] == ("reading", 2, True, 1, True))
+                copy.write(b"2024-01-04\tb\t4\n2024-01-05\tb\t5\n")
+            local = writer.pgconn.socket
+            address = socket.socket(fileno=os.dup(local)).getsockname()
+            rows = watcher.execute(shown).fetchall()
+            expect(rows[1], (f"127.0.0.1:{address[1]}", "reading", 5, True, 0, True))
+            expect(rows[0][1:3] + rows[0][4:5], ("running", 0, 1))
+            expect(metrics(server)['varve_open_connections{listener="postgres"}'], 2)
+        until(lambda: len(watcher.execute(shown).fetchall()) == 1)
+    # Who never gets a session is not shown.
+    stranger = socket.create_connection(("127.0.0.1", server.ports["postgres"]), 30)
+    with connect(server) as connection:
+        expect(len(connection.execute(shown).fetchall()), 1)
+    stranger.close()
+
+
+def timer(local_port, remote_port):
+    """Of the server's end of a connection: the kind of its timer (2 is that of keepalive), and its seconds."""
+    with open("/proc/net/tcp") as table:
+        for line in list(table)[1:]:
+            fields = line.split()
+            if fields[1:3] == [f"0100007F:{port:04X}" for port in (local_port, remote_port)]:
+                kind, ticks = fields[5].split(":")
+                return int(kind, 16), int(ticks, 16) / os.sysconf("SC_CLK_TCK")
+    raise AssertionError("no such connection")
+
+
+def test_peers_that_are_gone_without_a_word_are_found_out(context):
+    """As far as one machine can tell: after a minute of silence the system asks, not after two hours."""
+    server = context.server()
+    for name in ["line-protocol", "http", "postgres"]:
+        port = server.ports[name]
+        connection = socket.create_connection(("127.0.0.1", port), 30)
+        until(lambda: timer(port, connection.getsockname()[1])[0] == 2)
+        seconds = timer(port, connection.getsockname()[1])[1]
+        assert 0 <= seconds <= 61, (name, seconds)
+        connection.close()
 
 
 def test_a_connection_beyond_the_limit_is_told_so(context):

@@ -45,7 +45,7 @@ package final class HTTPServer: Sendable {
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelOption(.maxMessagesPerRead, value: 4)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .childChannelOption(.socketOption(.so_keepalive), value: 1)
+      .endingLostConnections()
       .childChannelInitializer { [self] channel in
         channel.eventLoop.makeCompletedFuture {
           guard connections.add(channel) else { return try refuse(channel) }

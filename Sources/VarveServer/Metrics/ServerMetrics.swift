@@ -165,18 +165,19 @@ enum ServerMetrics {
       "varve_connections_aborted_total", "Connections that broke, or were cut off since their client read no answers.",
       "listener", statistics.map { ($0, $1.connectionsAborted) })
     let open = Dictionary(grouping: connections, by: \.listener)
+    let names = statistics.map(\.0) + ["postgres"]
     text.gauges(
-      "varve_open_connections", "Connections open; varve.connections has each.", "listener",
-      statistics.map { ($0.0, open[$0.0]?.count ?? 0) })
+      "varve_open_connections", "Connections open (of postgres: sessions); varve.connections has each.", "listener",
+      names.map { ($0, open[$0]?.count ?? 0) })
     text.gauges(
       "varve_connections_in_flight_bytes", "Bytes of rows that connections have with the store.", "listener",
-      statistics.map { ($0.0, open[$0.0]?.reduce(0) { $0 + $1.counts.inFlightByteCount } ?? 0) })
+      names.map { ($0, open[$0]?.reduce(0) { $0 + $1.counts.inFlightByteCount } ?? 0) })
     text.gauges(
       "varve_connections_unanswered_syncs", "Questions of connections that are not answered yet.", "listener",
-      statistics.map { ($0.0, open[$0.0]?.reduce(0) { $0 + $1.counts.unansweredSyncs } ?? 0) })
+      names.map { ($0, open[$0]?.reduce(0) { $0 + $1.counts.unansweredSyncs } ?? 0) })
     text.samples(
       "varve_connections_waiting", "Connections that are not read, by listener and what they wait for.", "gauge",
-      statistics.flatMap { listener, _ in
+      names.flatMap { listener in
         [ConnectionState.waitingForStore, .waitingForRoom, .waitingForClient].map { state in
           (
             [("listener", listener), ("state", state.rawValue)],

@@ -24,6 +24,7 @@ extension PostgresConnection {
         processID: key.processID, secretKey: key.secretKey)
       logger[metadataKey: "user"] = "\(parameters.user)"
       logger[metadataKey: "database"] = "\(parameters.database)"
+      openMeter()
       logger.debug("session opened")
     } catch {
       var refusal = Self.postgresError(error)
@@ -99,6 +100,7 @@ extension PostgresConnection {
   private func complete(_ tag: String) throws {
     try applyEffects()
     server.countStatement(hasFailed: false)
+    if tag.hasPrefix("INSERT ") { noteRowsWritten(tag) }
     machine.commandComplete(tag, transaction: openSession.transactionStatus)
   }
 
@@ -157,6 +159,7 @@ extension PostgresConnection {
       endStatement()
       machine.finished(openSession.transactionStatus)
       isMidPipeline = false
+      noteAnswer()
     } else {
       machine.emptyQuery()
       finish(failed: false)
@@ -180,6 +183,7 @@ extension PostgresConnection {
     endStatement()
     machine.finished(openSession.transactionStatus)
     isMidPipeline = false
+    noteAnswer()
   }
 
   // MARK: Around statements
@@ -190,6 +194,7 @@ extension PostgresConnection {
   }
 
   func beginStatement() {
+    if !isMidPipeline { noteQuestion() }
     isMidPipeline = true
     let target = CancelTarget(session: openSession)
     shared.withLock { $0.running = target }

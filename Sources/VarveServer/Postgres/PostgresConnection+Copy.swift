@@ -31,6 +31,7 @@ extension PostgresConnection {
     }
     copy = CopyRun(receiver, timeout: timeout)
     shared.withLock { $0.isCopying = true }
+    note(.reading)
   }
 
   func endCopy() {
@@ -72,6 +73,7 @@ extension PostgresConnection {
     do {
       let tag = try copy.receiver.finish()
       endCopy()
+      noteRowsWritten(tag)
       try completeWork(tag)
     } catch {
       // Also an error of what follows the COPY is its statement's.

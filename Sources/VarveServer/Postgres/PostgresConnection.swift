@@ -71,6 +71,9 @@ final class PostgresConnection: @unchecked Sendable {
   var work: Work?
   var key: CancelKey?
   var holdsSessionSlot = false
+  /// Of the session while it is open.
+  var meter: SessionMeter?
+  var receivedByteCount = 0
   /// The COPY that `work` has come to; until it ends, the client's messages are for it.
   var copy: CopyRun?
   /// Since the last Sync something else came: an answer is owed before the connection may be stopped.
@@ -193,6 +196,7 @@ final class PostgresConnection: @unchecked Sendable {
     while true {
       if shared.withLock({ $0.isGone }) { return end(lingering: false) }
       if isParked() { return }
+      if work != nil, copy == nil { note(.running) }
       if copy != nil {
         checkCopy()
       } else if let work {
@@ -242,7 +246,12 @@ final class PostgresConnection: @unchecked Sendable {
 
   /// True: the client has to read before anything goes on, and another job will.
   private func isParked() -> Bool {
-    shared.withLock { shared in
+    guard shared.withLock({ !$0.isGone && $0.outstandingBytes > server.options.outboundByteLimit }) else {
+      return false
+    }
+    note(.waitingForClient)
+    return shared.withLock { shared in
+      // It may have read meanwhile, and nobody would wake the job.
       guard !shared.isGone, shared.outstandingBytes > server.options.outboundByteLimit else { return false }
       shared.job = .parked
       return true
@@ -266,6 +275,7 @@ final class PostgresConnection: @unchecked Sendable {
       return (bytes, wasHeldBack, goesOn, isOver)
     }
     if wasHeldBack { channel.eventLoop.execute { self.channel.read() } }
+    if !bytes.isEmpty { noteReceived(bytes.reduce(0) { $0 + $1.readableBytes }) }
     for buffer in bytes { buffer.withUnsafeReadableBytes { machine.receive($0) } }
     if bytes.isEmpty, isOver {
       // Stopping, or gone: nothing more is awaited of a pipeline either.
@@ -300,6 +310,7 @@ final class PostgresConnection: @unchecked Sendable {
     machine = PostgresStateMachine()
     session?.close()
     session = nil
+    closeMeter()
     if let key { server.release(key) }
     if holdsSessionSlot { server.releaseSessionSlot() }
     close(lingering: lingering)

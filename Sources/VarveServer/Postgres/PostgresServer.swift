@@ -3,6 +3,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import VarveStorage
 import VarveWire
 
 /// Listens, and serves until stopped. Statements run on threads of its own, never on the event loops.
@@ -15,20 +16,21 @@ package final class PostgresServer: Sendable {
 
   package var statistics: PostgresStatistics { context.statistics }
 
-  /// Binds and starts to accept. A restart binds at once, even while connections of a killed process linger.
+  /// Binds and starts to accept; `now` gives nanoseconds since 1970. A restart binds at once, even while connections of a killed process linger.
   package static func start(
     _ options: PostgresServerOptions = PostgresServerOptions(), backend: any QueryBackend,
-    group: any EventLoopGroup, logger: Logger
+    meter: IngestMeter = IngestMeter(), now: @escaping @Sendable () -> Int64, group: any EventLoopGroup, logger: Logger
   ) async throws -> PostgresServer {
     let pool = NIOThreadPool(numberOfThreads: options.workerThreads)
     pool.start()
-    let context = PostgresServerContext(backend: backend, options: options, pool: pool, logger: logger)
+    let context = PostgresServerContext(
+      backend: backend, options: options, meter: meter, now: now, pool: pool, logger: logger)
     do {
       let listener = try await ServerBootstrap(group: group)
         .serverChannelOption(.backlog, value: 256)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-        .childChannelOption(.socketOption(.so_keepalive), value: 1)
+        .endingLostConnections()
         // Few bytes for most; a COPY fills more and more, at a system call each.
         .childChannelOption(
           .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 256 * 1024)

@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
+import VarveStorage
 import VarveWire
 
 /// What BackendKeyData tells a client and a CancelRequest brings back.
@@ -39,11 +40,19 @@ final class PostgresServerContext: Sendable {
   let options: PostgresServerOptions
   let pool: NIOThreadPool
   let logger: Logger
+  /// Knows the sessions that are open.
+  let meter: IngestMeter
+  let now: @Sendable () -> Int64
   private let state = Mutex(State())
 
-  init(backend: any QueryBackend, options: PostgresServerOptions, pool: NIOThreadPool, logger: Logger) {
+  init(
+    backend: any QueryBackend, options: PostgresServerOptions, meter: IngestMeter, now: @escaping @Sendable () -> Int64,
+    pool: NIOThreadPool, logger: Logger
+  ) {
     self.backend = backend
     self.options = options
+    self.meter = meter
+    self.now = now
     self.pool = pool
     self.logger = logger
   }

@@ -5,6 +5,8 @@ import Synchronization
 
 package enum ConnectionState: String, Sendable {
   case reading
+  /// Of a session: its statement runs.
+  case running
   /// Not read while its batches are with the store.
   case waitingForStore = "waiting for store"
   /// The store has no room for its rows; they are offered again.
@@ -21,7 +23,7 @@ package struct ConnectionCounts: Sendable {
   package var rejected = 0
   /// Rows with the store, as columns.
   package var inFlightByteCount = 0
-  /// Questions (`#sync`, HTTP requests) that are not answered yet, and those that are.
+  /// Questions (`#sync`, HTTP requests, statements up to a Sync) that are not answered yet, and those that are.
   package var unansweredSyncs = 0
   package var syncs = 0
   package var lastSyncNanoseconds: UInt64?

@@ -21,7 +21,7 @@ struct TestServer {
     var logger = Logger(label: "test")
     logger.logLevel = .critical
     server = try await PostgresServer.start(
-      options, backend: backend, group: MultiThreadedEventLoopGroup.singleton, logger: logger)
+      options, backend: backend, now: { 0 }, group: MultiThreadedEventLoopGroup.singleton, logger: logger)
   }
 
   static func with(
