@@ -3,10 +3,25 @@
 import CVarve
 import Glibc
 
-/// A lock with a condition: state that threads change and wait for.
+/// Which of those who wait for a gate are woken by a change: threads that wait for different things need not wake each
+/// other, and a thread that wakes for nothing takes a processor from those that work.
+package struct GateWaiters: OptionSet, Sendable {
+  package let rawValue: UInt8
+  package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// Kinds, to be named by the gate's owner.
+  package static let first = GateWaiters(rawValue: 1)
+  package static let second = GateWaiters(rawValue: 2)
+  package static let third = GateWaiters(rawValue: 4)
+  package static let all: GateWaiters = [.first, .second, .third]
+
+  fileprivate static let kindCount = 3
+}
+
+/// A lock with a condition for each kind of waiters: state that threads change and wait for.
 package final class Gate<State>: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let conditions = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: GateWaiters.kindCount)
   private var state: State
 
   package init(_ state: State) {
@@ -15,14 +30,14 @@ package final class Gate<State>: @unchecked Sendable {
     var attributes = pthread_condattr_t()
     pthread_condattr_init(&attributes)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(condition, &attributes)
+    for kind in 0..<GateWaiters.kindCount { pthread_cond_init(conditions + kind, &attributes) }
     pthread_condattr_destroy(&attributes)
   }
 
   deinit {
-    pthread_cond_destroy(condition)
+    for kind in 0..<GateWaiters.kindCount { pthread_cond_destroy(conditions + kind) }
     pthread_mutex_destroy(mutex)
-    condition.deallocate()
+    conditions.deallocate()
     mutex.deallocate()
   }
 
@@ -33,18 +48,23 @@ package final class Gate<State>: @unchecked Sendable {
     return body(state)
   }
 
-  /// Changes the state and wakes everybody who waits.
-  package func update<T>(_ body: (inout State) -> T) -> T {
+  /// Changes the state and wakes those who wait; whoever names some knows that the change is nothing to the others.
+  package func update<T>(waking waiters: GateWaiters = .all, _ body: (inout State) -> T) -> T {
     pthread_mutex_lock(mutex)
     defer {
-      pthread_cond_broadcast(condition)
+      wake(waiters)
       pthread_mutex_unlock(mutex)
     }
     return body(&state)
   }
 
-  /// Waits until `body` gives a value, trying after each change of the state; nil after `milliseconds`.
-  package func wait<T>(milliseconds: Int? = nil, until body: (inout State) -> T?) -> T? {
+  /// Waits, as one of a kind, until `body` gives a value, trying after each change of the state that wakes this kind; nil
+  /// after `milliseconds`. `waking`: those to whom what `body` changes with its value is something.
+  package func wait<T>(
+    as kind: GateWaiters = .first, milliseconds: Int? = nil, waking waiters: GateWaiters = .all,
+    until body: (inout State) -> T?
+  ) -> T? {
+    let condition = conditions + kind.rawValue.trailingZeroBitCount
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     var deadline = timespec()
@@ -56,7 +76,7 @@ package final class Gate<State>: @unchecked Sendable {
     }
     while true {
       if let value = body(&state) {
-        pthread_cond_broadcast(condition)
+        wake(waiters)
         return value
       }
       if milliseconds == nil {
@@ -64,6 +84,12 @@ package final class Gate<State>: @unchecked Sendable {
       } else if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT {
         return body(&state)
       }
+    }
+  }
+
+  private func wake(_ waiters: GateWaiters) {
+    for kind in 0..<GateWaiters.kindCount where waiters.rawValue & 1 << kind != 0 {
+      pthread_cond_broadcast(conditions + kind)
     }
   }
 }

@@ -8,7 +8,7 @@ extension CommitPipeline {
   func freezeIfDue() {
     guard gate.read({ $0.flushTarget > $0.flushed }) || store.shouldFreeze else { return }
     do {
-      if try store.freeze() { gate.update { $0.seal = .writing } }
+      if try store.freeze() { gate.update(waking: .sealer) { $0.seal = .writing } }
     } catch {
       sealFailed(asVarveError(error))
     }
@@ -18,7 +18,7 @@ extension CommitPipeline {
     do {
       try store.install(chunks)
       let flushed = store.flushed
-      gate.update { state in
+      gate.update(waking: [.committer, .flushes]) { state in
         state.seal = .idle
         state.flushed = flushed
       }
@@ -29,12 +29,12 @@ extension CommitPipeline {
       // The chunks are good; only the manifest or the series file had no room or no descriptor.
       store.options.log(.warning, "no room to install chunks; trying again: \(error.message)")
       let again = store.options.clock.monotonicNanoseconds() + 500_000_000
-      gate.update { $0.seal = .written(chunks, notBefore: again) }
+      gate.update(waking: .committer) { $0.seal = .written(chunks, notBefore: again) }
     }
   }
 
   private func sealFailed(_ error: VarveError) {
-    gate.update { state in
+    gate.update(waking: [.committer, .flushes]) { state in
       state.seal = .idle
       state.sealFailures += 1
       state.sealError = error
@@ -47,7 +47,7 @@ extension CommitPipeline {
 
   func sealLoop() {
     while true {
-      let goOn = gate.wait(milliseconds: 500) { state -> Bool? in
+      let goOn = gate.wait(as: .sealer, milliseconds: 500, waking: []) { state -> Bool? in
         if state.committerDone { return false }
         switch state.seal {
         case .writing: return true
@@ -64,13 +64,13 @@ extension CommitPipeline {
   private func writeChunks() {
     do {
       let chunks = try store.writeChunks()
-      gate.update { $0.seal = .written(chunks, notBefore: 0) }
+      gate.update(waking: .committer) { $0.seal = .written(chunks, notBefore: 0) }
     } catch {
       let error = asVarveError(error)
       if error.isWant {
         store.options.log(.warning, "no room to seal; writers wait, trying again: \(error.message)")
         let again = store.options.clock.monotonicNanoseconds() + 500_000_000
-        gate.update { $0.seal = .waiting(until: again) }
+        gate.update(waking: .committer) { $0.seal = .waiting(until: again) }
       } else {
         store.fail(
           VarveError(.readOnly, "sealing failed, so nothing more is accepted: \(error.message)", place: error.place))

@@ -56,6 +56,7 @@ package final class CommitPipeline: BatchSink {
   }
 
   let store: Store
+  /// Each of its waiters waits for changes of its own.
   let gate: Gate<State>
   package let meter = IngestMeter()
   private let groupByteCount: Int
@@ -96,7 +97,7 @@ package final class CommitPipeline: BatchSink {
     let job = Job(
       request: request, byteCount: byteCount, protocol: writer.protocol,
       submitted: store.options.clock.monotonicNanoseconds(), completion: completion)
-    let accepted = gate.update { state in
+    let accepted = gate.update(waking: .committer) { state in
       guard !state.closing else { return false }
       state.queue.append(job, writer: writer.number, cost: byteCount, isSmall: job.isSmall)
       if job.isSmall { state.lastSmallWrite = job.submitted }
@@ -126,11 +127,11 @@ package final class CommitPipeline: BatchSink {
   /// Seals everything that is acknowledged, and waits for it. Throws what keeps the seal from being finished.
   package func flush() throws {
     let target = store.sequence
-    let failuresBefore = gate.update { state in
+    let failuresBefore = gate.update(waking: .committer) { state in
       state.flushTarget = max(state.flushTarget, target)
       return state.sealFailures
     }
-    let outcome = gate.wait { state -> Result<Void, VarveError>? in
+    let outcome = gate.wait(as: .flushes, waking: []) { state -> Result<Void, VarveError>? in
       if state.flushed >= target { return .success(()) }
       if state.sealFailures > failuresBefore, let error = state.sealError { return .failure(error) }
       return state.committerDone ? .failure(VarveError(.closed, "the database is closed")) : nil
@@ -148,7 +149,7 @@ package final class CommitPipeline: BatchSink {
   /// Takes nothing more. Whoever waits for a commit or a flush gets an answer soon, so that threads they hold are free
   /// for `close`.
   package func beginClosing() {
-    gate.update { $0.closing = true }
+    gate.update(waking: .committer) { $0.closing = true }
     compactor.read { $0 }?.stop()
   }
 
@@ -187,7 +188,7 @@ package final class CommitPipeline: BatchSink {
         let error = VarveError(
           .diskFull, "there is no room on the disk to write out the rows in memory",
           hint: "make room; then the same write succeeds")
-        gate.update { $0.committing = [] }
+        gate.update(waking: []) { $0.committing = [] }
         meter.refused(jobs.count, error.code)
         for job in jobs { job.completion(.failure(error)) }
         keepHouse()
@@ -208,7 +209,7 @@ package final class CommitPipeline: BatchSink {
   /// Waits for something to do, at most as long as the timers allow.
   private func nextTurn() -> Turn {
     let patience: Int = if case .interval(let milliseconds) = store.options.sync { min(milliseconds, 200) } else { 200 }
-    return gate.wait(milliseconds: patience) { state -> Turn? in
+    return gate.wait(as: .committer, milliseconds: patience, waking: []) { state -> Turn? in
       if case .written(_, let time) = state.seal, store.options.clock.monotonicNanoseconds() >= time {
         return .housekeeping
       }
@@ -279,7 +280,7 @@ package final class CommitPipeline: BatchSink {
     let isShortOfRoom = outcomes.contains {
       if case .failure(let error) = $0 { error.code == .diskFull } else { false }
     }
-    gate.update { state in
+    gate.update(waking: []) { state in
       state.committing = []
       state.isShortOfRoom = isShortOfRoom
     }
@@ -313,7 +314,7 @@ package final class CommitPipeline: BatchSink {
   }
 
   private func installCompacted() {
-    let ready = gate.update { state in
+    let ready = gate.update(waking: []) { state in
       defer { state.compacted = [] }
       return state.compacted
     }
@@ -330,7 +331,7 @@ package final class CommitPipeline: BatchSink {
   /// Has the committing thread install the chunks, and waits for it.
   private func install(_ chunks: CompactedChunks) -> Result<Bool, VarveError> {
     let outcome = Gate<Result<Bool, VarveError>?>(nil)
-    let isAccepted = gate.update { state in
+    let isAccepted = gate.update(waking: .committer) { state in
       if !state.committerDone { state.compacted.append(Compacted(chunks: chunks, outcome: outcome)) }
       return !state.committerDone
     }
@@ -338,6 +339,15 @@ package final class CommitPipeline: BatchSink {
     guard let result = outcome.wait(until: { $0 }) else { preconditionFailure("waiting without a limit gives a value") }
     return result
   }
+}
+
+extension GateWaiters {
+  /// For requests, finished chunks and the end.
+  static let committer = GateWaiters.first
+  /// For a frozen head.
+  static let sealer = GateWaiters.second
+  /// For what they want to see in chunks.
+  static let flushes = GateWaiters.third
 }
 
 extension CommitPipeline.Job {
