@@ -2,7 +2,9 @@
 import argparse
 import json
 import os
+import resource
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -18,6 +20,7 @@ class Server:
     def __init__(self, *flags):
         self.directory = os.path.join(BASE, "run", "ingest")
         shutil.rmtree(self.directory, ignore_errors=True)
+        self.flags = flags
         self.process, self.ports = start(self.directory, *flags)
         self.url = f"postgres://127.0.0.1:{self.ports['postgres']}"
 
@@ -52,6 +55,28 @@ class Server:
                 if line.startswith(name + " "):
                     return float(line.split()[1])
         raise SystemExit(f"/metrics has no {name}")
+
+    def restart(self):
+        """Ends the process as a crash does, and starts it again; seconds until it listens."""
+        self.process.kill()
+        self.process.wait()
+        begin = time.monotonic()
+        self.process, self.ports = start(self.directory, *self.flags)
+        self.url = f"postgres://127.0.0.1:{self.ports['postgres']}"
+        return time.monotonic() - begin
+
+    def connections(self, listener, count):
+        return [socket.create_connection(("127.0.0.1", self.ports[listener]), 60) for _ in range(count)]
+
+    def refused_line(self, line):
+        """Code and message that a line is rejected with."""
+        [connection] = self.connections("line-protocol", 1)
+        with connection, connection.makefile() as answers:
+            connection.sendall(f"{line}\n#sync t\n".encode())
+            if "rejected=1" not in answers.readline():
+                raise SystemExit(f"the line was taken: {line}")
+            answer = answers.readline()
+            return answer.split("code=")[1].split()[0], answer
 
     def memory(self, name="VmRSS"):
         with open(f"/proc/{self.process.pid}/status") as status:
@@ -106,6 +131,15 @@ def random_order(options):
     show("100,000 series in random order", f"{millions(rate)} rows", "≥ 1 M/s", rate >= 1e6)
 
 
+def sql_protocols(options):
+    flags = ["--duration", f"{options.seconds}s", "--series", "4000", "--protocol"]
+    copy, insert = rates(
+        options, lambda: run_load(*flags, "copy")["rows_per_second"],
+        lambda: run_load(*flags, "insert")["rows_per_second"])
+    show("cpu rows by COPY, binary", f"{millions(copy)} rows")
+    show("the same by prepared INSERTs of many rows", f"{millions(insert)} rows")
+
+
 def million_series(options):
     for schema in ["cpu", "narrow"]:
         with Server() as server:
@@ -116,6 +150,24 @@ def million_series(options):
             show(f"a million {schema} series created", f"{seconds:.2f} s", "< 10 s", seconds < 10)
             show(f"index memory of a {schema} series", f"{index:.0f} bytes", "≤ 300 bytes", index <= 300)
             show("  memory of the process, with rows", f"{(server.memory() - before) / 1e6:,.0f} MB more")
+
+
+def ten_million_series(options):
+    with Server("--max-series", "10000000") as server:
+        before = server.memory()
+        figures = server.load(
+            "--schema", "narrow", "--series", "10M", "--rows", "10M", "--table", "created", "--no-verify")
+        show("ten million narrow series created", f"{figures['seconds']:.1f} s")
+        show("  index memory of a series", f"{server.metric('varve_series_bytes') / 1e7:.0f} bytes", "≤ 300 bytes",
+             server.metric("varve_series_bytes") / 1e7 <= 300)
+        peak = server.memory("VmHWM") - before
+        show("  memory of the process, at its peak", f"{peak / 1e6:,.0f} MB more", "≤ 8,000 MB", peak <= 8e9)
+        code, error = server.refused_line("created,sensor=one_more value=1 1700000000000000000")
+        show("  one more series", code, "limit_exceeded", code == "limit_exceeded" and "--max-series" in error)
+        show("  opening again, the rows in the log", f"{server.restart():.1f} s")
+        server.compact()
+        show("  opening again, the rows in chunks", f"{server.restart():.1f} s")
+        show("  memory of the process then", f"{server.memory() / 1e6:,.0f} MB")
 
 
 def late_rows(options):
@@ -141,6 +193,9 @@ def late_rows(options):
 
 
 def small_writer(options):
+    alone = run_load("--duration", f"{options.seconds}s", "--series", "4", "--rate", "4", "--probe")
+    show("a line and its #sync, alone, p50 and p99",
+         ", ".join(f"{alone[f'probe_{part}_milliseconds']:.1f}" for part in ("p50", "p99")) + " ms")
     figures = run_load("--duration", f"{2 * options.seconds}s", "--series", "4000", "--probe")
     p99 = figures["probe_p99_milliseconds"]
     show("a line and its #sync under full load, p99", f"{p99:.1f} ms", "≤ 20 ms", p99 <= 20)
@@ -159,25 +214,63 @@ def idle_connections(options):
     without, beside = [], []
     for _ in range(options.pairs):
         without.append(measured(0))
-        beside.append(measured(10_000))
+        beside.append(measured(options.idle))
     loss = 1 - statistics.median(run[0] for run in beside) / statistics.median(run[0] for run in without)
-    show("10,000 idle connections beside, loss of rate", f"{loss:.1%}", "≤ 5 %", loss <= 0.05)
+    show(f"{options.idle:,} idle connections beside, loss of rate", f"{loss:.1%}", "≤ 5 %", loss <= 0.05)
     memory = [statistics.median(run[1] for run in runs) / 1e6 for runs in (without, beside)]
     show("  peak memory without and with them", f"{memory[0]:,.0f} and {memory[1]:,.0f} MB")
 
 
+def idle_memory(options):
+    line = b"idle,host=h%d v=1 1700000000000000000\n"
+    body = line % 0
+    kinds = {
+        "line-protocol": lambda number: (line % number + b"#sync t\n", b"t ok rows=1 rejected=0 "),
+        "http": lambda number: (b"POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body),
+                                b"HTTP/1.1 204 ")}
+    for listener, write in kinds.items():
+        with Server("--connections", "12000") as server:
+            def written(number, connection):
+                request, answer = write(number)
+                connection.sendall(request)
+                if not connection.recv(4096).startswith(answer):
+                    raise SystemExit("a write was not acknowledged")
+
+            [first] = server.connections(listener, 1)
+            written(0, first)
+            before = server.memory()
+            connections = server.connections(listener, options.idle)
+            # Each loop has accepted all of its own once the last ones are answered.
+            for connection in connections[-8:]:
+                written(0, connection)
+            fresh = server.memory() - before
+            for number, connection in enumerate(connections):
+                written(number, connection)
+            used = server.memory() - before
+            show(f"an idle {listener} connection, fresh", f"{fresh / options.idle:,.0f} bytes")
+            show("  once it has written a row", f"{used / options.idle:,.0f} bytes")
+            for connection in [first, *connections]:
+                connection.close()
+
+
 FIGURES = {
-    "protocols": protocols, "random": random_order, "series": million_series, "late": late_rows,
-    "writer": small_writer, "idle": idle_connections}
+    "protocols": protocols, "sql": sql_protocols, "random": random_order, "series": million_series,
+    "ten-million": ten_million_series, "late": late_rows, "writer": small_writer, "idle": idle_connections,
+    "idle-memory": idle_memory}
 
 
 def main():
     parser = argparse.ArgumentParser(description="The figures of ingest, each beside what is asked of it.")
     parser.add_argument("--seconds", type=int, default=8, help="length of a run (8)")
     parser.add_argument("--pairs", type=int, default=3, help="runs of each kind, of which the median counts (3)")
+    parser.add_argument("--idle", type=int, default=10_000, help="idle connections (10000)")
     parser.add_argument("--only", action="append", choices=FIGURES, help="this figure; all if none is named")
     options = parser.parse_args()
     os.makedirs(BASE + "/run", exist_ok=True)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard < options.idle + 100:
+        sys.exit(f"{options.idle} connections need more than the {hard} files this process may open")
     print(f"{os.cpu_count()} processors, {os.getloadavg()[0]:.1f} busy in the minute before; an idle machine has 0", flush=True)
     # Memory that the machine has not used lately, and the disk's cache, are slower the first time.
     run_load("--duration", f"{options.seconds}s", "--no-verify")
