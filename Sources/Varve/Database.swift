@@ -50,6 +50,8 @@ public final class Database: Sendable {
     public var maxFuture: Duration = .seconds(86_400)
     /// Rows are written to chunks at the latest this long after they came.
     public var sealAge: Duration = .seconds(600)
+    /// Rows are written to chunks, unless they are very few, when none came for this long; zero: not for that.
+    public var sealIdle: Duration = .seconds(2)
     /// Rows are written to chunks when they take this much memory; at most a quarter of the budget.
     public var sealByteCount = 256 << 20
     /// Whether chunks are merged, and deleted rows removed from them, without being asked for.
@@ -220,12 +222,13 @@ extension StoreOptions {
       case .interval(let milliseconds): .interval(milliseconds: max(1, milliseconds))
       case .off: .off
       }
-    // The head may hold twice this while it is sealed, the series index a quarter, pages and indexes of chunks and a
-    // compaction what is said here; the rest is for queries and queues.
+    // The head may hold twice this while it is sealed, the series index a quarter, pages, indexes and tails of chunks and
+    // a compaction what is said here; the rest is for queries and queues.
     sealByteCount = max(4 << 20, min(options.sealByteCount, budget / 4))
     seriesByteCount = budget / 4
     pageCacheByteCount = max(0, min(options.pageCacheByteCount ?? budget / 8, budget / 4))
     chunkIndexByteCount = budget / 32
+    tailByteCount = budget / 64
     compactionByteCount = budget / 32
     maxSeriesPerTable = options.maxSeriesPerTable
     compactsByItself = options.compaction
@@ -235,6 +238,9 @@ extension StoreOptions {
       future.seconds.multipliedReportingOverflow(by: 1_000_000_000).overflow
       ? .max : future.seconds * 1_000_000_000 + future.attoseconds / 1_000_000_000
     sealAgeMilliseconds = Int(options.sealAge.components.seconds) * 1000
+    sealIdleMilliseconds =
+      Int(options.sealIdle.components.seconds) * 1000
+      + Int(options.sealIdle.components.attoseconds / 1_000_000_000_000_000)
     log = { level, text in
       switch level {
       case .debug: options.log(.debug, text)

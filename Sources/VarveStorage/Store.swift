@@ -62,6 +62,7 @@ package final class Store: @unchecked Sendable {
   var loggedSeries: [TableID: Int]
   /// Table → series that the series file defines.
   var savedSeries: [TableID: Int]
+  var idleSeal: IdleSealRule
   /// Set from freeze to install.
   var frozen: FrozenState?
   var flushed: Sequence
@@ -78,6 +79,7 @@ package final class Store: @unchecked Sendable {
     self.caches = caches
     self.lock = lock
     reserve = ReserveFile(options, paths)
+    idleSeal = IdleSealRule(options)
     self.workingCatalog = published.catalog
     self.loggedSeries = Dictionary(uniqueKeysWithValues: published.catalog.tables.keys.map { ($0, series[$0].count) })
     var published = published
@@ -107,6 +109,8 @@ package final class Store: @unchecked Sendable {
   package var seriesByteCount: Int { series.byteCount }
 
   package var pageCacheStatistics: PageCache.Statistics { caches.pages.statistics }
+
+  package var tailStatistics: TailCache.Statistics { caches.tails.statistics }
 
   /// Bytes that the chunks' indexes take that are kept.
   package var chunkIndexByteCount: Int { caches.indexes.byteCount }

@@ -32,6 +32,10 @@ package struct StoreOptions: Sendable {
   package var sealByteCount = 256 << 20
   /// The head is sealed when its oldest row was written this long ago.
   package var sealAgeMilliseconds = 10 * 60 * 1000
+  /// The head is sealed when no commit came for this long (`IdleSealRule`); 0: not for that.
+  package var sealIdleMilliseconds = 2_000
+  /// Nor when it holds less than this.
+  package var sealIdleByteCount = 4 << 20
   /// Whether chunks are compacted without being asked for.
   package var compactsByItself = true
   /// A partition is closed, and compacted as a whole, when its end is this long past.
@@ -53,6 +57,8 @@ package struct StoreOptions: Sendable {
   package var pageCacheByteCount = 256 << 20
   /// Bytes that indexes of chunks may take that are kept; the one that was read last is kept whatever its size.
   package var chunkIndexByteCount = 128 << 20
+  /// Bytes that the newest rows of series may take that are kept of chunks (`TailCache`); 0 keeps none.
+  package var tailByteCount = 64 << 20
   /// Emptied log segments kept for reuse.
   package var spareSegments = 2
   /// Room kept for cleaning up on a full disk; 0 keeps none.

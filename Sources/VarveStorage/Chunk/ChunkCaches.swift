@@ -3,12 +3,14 @@
 package struct ChunkCaches: Sendable {
   package let pages: PageCache
   package let indexes: ChunkIndexCache
+  package let tails: TailCache
 
-  package init(pageByteLimit: Int, indexByteLimit: Int) {
+  package init(pageByteLimit: Int, indexByteLimit: Int, tailByteLimit: Int) {
     pages = PageCache(byteLimit: pageByteLimit)
     indexes = ChunkIndexCache(byteLimit: indexByteLimit)
+    tails = TailCache(byteLimit: tailByteLimit)
   }
 
-  /// Keeps no pages, and no more than one index: for reading what is on disk now.
-  static var off: ChunkCaches { ChunkCaches(pageByteLimit: 0, indexByteLimit: 0) }
+  /// Keeps no pages, no tails, and no more than one index: for reading what is on disk now.
+  static var off: ChunkCaches { ChunkCaches(pageByteLimit: 0, indexByteLimit: 0, tailByteLimit: 0) }
 }

@@ -166,6 +166,7 @@ extension Store {
     for record in group.series { loggedSeries[record.table] = Int(record.first.rawValue) + record.count }
     let dropped = group.changes.compactMap { if case .dropTable(let table) = $0 { table } else { nil } }
     let now = options.clock.monotonicNanoseconds()
+    idleSeal.didCommit(at: now)
     var removed: [ChunkHandle] = []
     // Copying what is left takes its time: outside of the lock, since nobody else changes the head.
     let remaining = group.deletions.isEmpty ? nil : heads(without: group.deletions, sequence)

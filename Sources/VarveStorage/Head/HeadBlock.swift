@@ -16,6 +16,7 @@ package final class HeadBlock: Sendable {
   package let seriesRange: ClosedRange<UInt32>
   package let byteCount: Int
   private let order = Mutex<Buffer<UInt32>?>(nil)
+  private let keptTail = Mutex<Tail?>(nil)
 
   package init(series: Buffer<UInt32>, times: Buffer<Int64>, fields: [(id: ColumnID, column: FieldColumn)]) {
     precondition(series.count == times.count && times.count > 0, "a block has rows, each with a series and a time")
@@ -35,8 +36,8 @@ package final class HeadBlock: Sendable {
       last = max(last, id)
     }
     seriesRange = first...last
-    // Used bytes, plus the sort order that a reader will add.
-    var bytes = times.count * 16 + 200
+    // Used bytes, plus the sort order and the tail that readers will add.
+    var bytes = times.count * 17 + 200
     for field in fields {
       bytes += field.column.words.count * 8 + (field.column.states?.count ?? 0) + (field.column.text?.count ?? 0)
     }
@@ -53,6 +54,16 @@ package final class HeadBlock: Sendable {
       if let cached { return cached }
       let made = RowOrder.sorted(series: series.span, times: times.span)
       cached = made
+      return made
+    }
+  }
+
+  /// The newest row of each series. Kept where it takes a byte a row at most.
+  func tail() -> Tail {
+    keptTail.withLock { kept in
+      if let kept { return kept }
+      let made = makeTail()
+      if made.byteCount <= rowCount { kept = made }
       return made
     }
   }

@@ -34,6 +34,7 @@ extension Store {
       guard state.sealing == nil, state.failure == nil, let since = state.activeSince else { return false }
       return state.active.byteCount >= options.sealByteCount
         || now - since >= Int64(options.sealAgeMilliseconds) * 1_000_000
+        || idleSeal.isDue(at: now, since: since, byteCount: state.active.byteCount)
     }
   }
 
@@ -45,6 +46,7 @@ extension Store {
       fail(asVarveError(error))
       throw error
     }
+    noteIdleSeal()
     frozen = published.withLock { state in
       state.sealing = state.active
       state.sealingSequence = state.sequence
@@ -55,6 +57,12 @@ extension Store {
     }
     publishLogSize()
     return true
+  }
+
+  private func noteIdleSeal() {
+    let now = options.clock.monotonicNanoseconds()
+    let (since, byteCount) = published.withLock { ($0.activeSince ?? now, $0.active.byteCount) }
+    if idleSeal.isDue(at: now, since: since, byteCount: byteCount) { idleSeal.didSeal(byteCount: byteCount) }
   }
 
   /// Writes the sealing head's chunks. After a throw nothing names what was written, and the call may be made again;

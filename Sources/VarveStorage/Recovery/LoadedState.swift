@@ -26,7 +26,8 @@ struct LoadedState {
     series = SeriesIndexes(hash: WideHash(seed: options.hashSeed))
     catalog = manifest.catalog
     caches = ChunkCaches(
-      pageByteLimit: options.pageCacheByteCount, indexByteLimit: options.chunkIndexByteCount)
+      pageByteLimit: options.pageCacheByteCount, indexByteLimit: options.chunkIndexByteCount,
+      tailByteLimit: options.tailByteCount)
     sequence = manifest.flushed
     logEnd = manifest.logStart
   }

@@ -176,6 +176,9 @@ package protocol ReadSnapshot: AnyObject, Sendable {
   /// Prunes, without reading any page: what `scan` would look at (rows and bytes are upper bounds).
   func estimate(_ request: ScanRequest) throws -> ScanStatistics
   func scan(_ request: ScanRequest) throws -> any ScanCursor
+  /// Rows among which are those that are wanted of each series; there may be others, and none comes twice. Within a batch
+  /// they come in order of (series, time), the batches in any order.
+  func lastRows(_ request: LastRowsRequest) throws -> any ScanCursor
   func aggregate(_ request: AggregateRequest) throws -> any AggregateCursor
   /// Widths of the buckets that chunks have summaries of, among those a scan would look at; without reading any page.
   func summaries(_ request: ScanRequest) throws -> [SummaryUse]

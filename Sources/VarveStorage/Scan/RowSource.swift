@@ -10,7 +10,7 @@ protocol RowSource: AnyObject {
 
 /// What a source is asked for.
 struct RowSelection {
-  let series: SeriesSet
+  var series: SeriesSet
   let time: TimeRange
   let fields: [(id: ColumnID, type: FieldType)]
   /// Of what is asked for, what this source must not deliver. It and `part` alone differ between a scan's sources.

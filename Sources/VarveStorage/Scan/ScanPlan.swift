@@ -22,7 +22,7 @@ struct ScanPlan {
     let exclusions: Exclusions
   }
 
-  let selection: RowSelection
+  private(set) var selection: RowSelection
   private(set) var partitions: [Partition] = []
   private(set) var statistics = ScanStatistics()
 
@@ -46,6 +46,13 @@ struct ScanPlan {
     var plan = self
     plan.partitions = [partition]
     plan.statistics = ScanStatistics()
+    return plan
+  }
+
+  /// The same for some of its series.
+  func only(_ partition: Partition, series: SeriesSet) -> ScanPlan {
+    var plan = only(partition)
+    plan.selection.series = series
     return plan
   }
 

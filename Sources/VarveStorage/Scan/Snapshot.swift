@@ -7,10 +7,12 @@ import VarveFormat
 package final class Snapshot: ReadSnapshot {
   private let state: Store.Published
   private let indexes: [TableID: SeriesIndex]
+  private let tails: TailCache
 
   init(store: Store, state: Store.Published) {
     self.state = state
     indexes = store.series.all
+    tails = store.caches.tails
   }
 
   package var sequence: Sequence { state.sequence }
@@ -101,6 +103,14 @@ package final class Snapshot: ReadSnapshot {
 
   package func scan(_ request: ScanRequest) throws -> any ScanCursor {
     StoreCursor(try ScanPlan(request, state), zones: request.zones)
+  }
+
+  package func lastRows(_ request: LastRowsRequest) throws -> any ScanCursor {
+    let scan = ScanRequest(
+      table: request.table, series: request.series, time: request.time, fields: request.fields,
+      newestPartitionFirst: true)
+    return LastRowsCursor(
+      try ScanPlan(scan, state), request, seriesCount: indexes[request.table]?.count ?? 0, tails)
   }
 
   package func aggregate(_ request: AggregateRequest) throws -> any AggregateCursor {

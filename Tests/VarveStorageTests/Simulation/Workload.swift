@@ -69,6 +69,7 @@ struct Workload {
     options.spareSegments = spareSegments
     options.compactedChunkByteCount = compactedChunkByteCount
     options.reserveByteCount = 512
+    if seed.isMultiple(of: 3) { options.tailByteCount = 0 }
     return options
   }
 
