@@ -9,8 +9,11 @@ extension Binder {
     if call.name.count > 1, let schema = call.name.first, !["pg_catalog", "varve", "public"].contains(schema) {
       throw error("3F000", "schema \"\(schema)\" does not exist", at: location)
     }
-    if call.hasWindow { throw source.unsupported("a window function", at: location) }
     if call.isVariadic { throw source.unsupported("VARIADIC", at: location) }
+    if let window = call.window { return try bindWindowCall(call, over: window, level, at: location) }
+    if WindowFunction.names[name] != nil, !call.isWithinGroup {
+      throw error("42809", "window function \(name) requires an OVER clause", at: location)
+    }
     if name == "pg_typeof", call.arguments.count == 1 {
       let value = try bind(call.arguments[0], level)
       return .constant(.int(Int64(value.type.oid)), .regtype)
@@ -69,14 +72,14 @@ extension Binder {
       if try FunctionCatalog.scalar(name, types) != nil { return nil }
       throw missingFunction(name, types, at: location)
     }
-    if wasInside { throw error("42803", "aggregate function calls cannot be nested", at: location) }
     if let clause = level.clauseWithoutAggregates {
       throw error("42803", "aggregate functions are not allowed in \(clause)", at: location)
     }
+    if wasInside { throw error("42803", "aggregate function calls cannot be nested", at: location) }
     try convert(&arguments, to: function.argumentTypes, locations: syntax.map(\.location))
     var result = AggregateCall(function: function, arguments: arguments, location: location)
     result.isDistinct = call.isDistinct
-    if let filter = call.filter { result.filter = try condition(filter, level, "FILTER") }
+    if let filter = call.filter { result.filter = try bindFilter(filter, level) }
     if !call.isWithinGroup {
       result.orderBy = try call.orderBy.map { try bindSort($0, try bind($0.expression, level)) }
     } else if call.orderBy.contains(where: \.isDescending) {

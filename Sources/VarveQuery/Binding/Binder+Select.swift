@@ -217,13 +217,16 @@ extension Binder {
     }
     let keepsUnknown =
       level.keepsUnknown && !select.isDistinct && select.orderBy.isEmpty && select.groupBy.isEmpty
+    try bindWindows(select.windows, level)
     var targets = try bindTargets(select.targets, level, keepsUnknown: keepsUnknown)
     let columns = targets.map(\.column)
 
     level.clauseWithoutAggregates = "GROUP BY"
     var keys = try select.groupBy.map { try groupKey($0, targets, select.targets, level) }
     level.clauseWithoutAggregates = nil
-    var having = try select.having.map { try condition($0, level, "HAVING") }
+    var having = try select.having.map { syntax in
+      try clause("HAVING", level) { try condition(syntax, level, "HAVING") }
+    }
     var sorts = try select.orderBy.map { try sortKey($0, targets, level) }
     var distinctOn = try select.distinctOn.map { try outputExpression($0, targets, "DISTINCT ON", level) }
 
@@ -240,6 +243,14 @@ extension Binder {
       // What the query takes to its subqueries was rewritten with the expressions that hold them.
       plan = .aggregate(plan, keys: keys, grouping.calls)
       if let having { plan = .filter(plan, having.conjuncts) }
+    }
+    let windowing = Windowing(
+      targets.map(\.expression) + sorts.map(\.expression) + distinctOn, inputWidth: plan.types.count)
+    if !windowing.isEmpty {
+      for index in targets.indices { targets[index].expression = windowing.rewrite(targets[index].expression) }
+      for index in sorts.indices { sorts[index].expression = windowing.rewrite(sorts[index].expression) }
+      distinctOn = distinctOn.map(windowing.rewrite)
+      plan = windowing.plan(plan)
     }
 
     // The targets, then what is sorted by and not among them.
@@ -394,6 +405,9 @@ extension Binder {
     }
     if key.hasAggregate {
       throw error("42803", "aggregate functions are not allowed in GROUP BY", at: syntax.location)
+    }
+    if key.hasWindow {
+      throw error("42P20", "window functions are not allowed in GROUP BY", at: syntax.location)
     }
     return try decided(key, at: syntax.location)
   }

@@ -16,6 +16,10 @@ struct BoundSort: Sendable {
   var expression: BoundExpression
   var isDescending: Bool
   var nullsFirst: Bool
+
+  func mapExpression(_ map: (BoundExpression) throws -> BoundExpression) rethrows -> BoundSort {
+    BoundSort(expression: try map(expression), isDescending: isDescending, nullsFirst: nullsFirst)
+  }
 }
 
 struct AggregateCall: Sendable {
@@ -72,6 +76,8 @@ indirect enum BoundExpression: Sendable {
   case subquery(BoundSubquery)
   /// Only until the grouping of its query is planned.
   case aggregate(AggregateCall)
+  /// Only until the windows of its query are planned.
+  case window(WindowCall)
 
   var type: SQLType {
     switch self {
@@ -84,6 +90,7 @@ indirect enum BoundExpression: Sendable {
     case .array(_, let element): .array(element)
     case .subquery(let subquery): subquery.type
     case .aggregate(let call): call.function.resultType
+    case .window(let call): call.type
     }
   }
 
@@ -109,6 +116,7 @@ extension BoundExpression {
     case .subquery(let subquery): subquery.outerInputs + (subquery.operand.map { [$0] } ?? [])
     case .aggregate(let call):
       call.arguments + (call.filter.map { [$0] } ?? []) + call.orderBy.map(\.expression)
+    case .window(let call): call.children
     }
   }
 
@@ -140,10 +148,9 @@ extension BoundExpression {
     case .aggregate(var call):
       call.arguments = try call.arguments.map(map)
       call.filter = try call.filter.map(map)
-      call.orderBy = try call.orderBy.map {
-        BoundSort(expression: try map($0.expression), isDescending: $0.isDescending, nullsFirst: $0.nullsFirst)
-      }
+      call.orderBy = try call.orderBy.map { try $0.mapExpression(map) }
       return .aggregate(call)
+    case .window(let call): return .window(try call.mapChildren(map))
     }
   }
 
@@ -179,6 +186,12 @@ extension BoundExpression {
   var hasAggregate: Bool {
     contains {
       if case .aggregate = $0 { return true }
+      return false
+    }
+  }
+  var hasWindow: Bool {
+    contains {
+      if case .window = $0 { return true }
       return false
     }
   }
@@ -220,6 +233,7 @@ extension BoundExpression {
     case (.quantified(let f, _, _, let a), .quantified(let g, _, _, let b)):
       if f.name != g.name || f.argumentTypes != g.argumentTypes || a != b { return false }
     case (.subquery(let a), .subquery(let b)): if a.plan !== b.plan { return false }
+    case (.window(let a), .window(let b)): if !a.isSame(as: b) { return false }
     case (.aggregate(let a), .aggregate(let b)):
       guard a.function.name == b.function.name, a.function.argumentTypes == b.function.argumentTypes,
         a.isDistinct == b.isDistinct, (a.filter == nil) == (b.filter == nil), a.orderBy.count == b.orderBy.count,

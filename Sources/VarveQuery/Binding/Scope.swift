@@ -28,7 +28,12 @@ final class QueryLevel {
   var commonTables: [Name: CommonTable] = [:]
   /// Named in errors where aggregates are not allowed; nil where they are.
   var clauseWithoutAggregates: String?
+  /// Named in errors where window functions are not allowed though aggregates may be.
+  var clauseWithoutWindows: String?
   var isInsideAggregate = false
+  var isInsideWindow = false
+  /// By WINDOW.
+  var windows: [Name: WindowDefinition] = [:]
   /// The query's results get their types from elsewhere (a UNION, an INSERT): literals stay undecided.
   var keepsUnknown = false
 

@@ -48,7 +48,8 @@ extension ExecutionContext {
           return items[Int(place - first)]
         })
     case .subquery(let subquery): return try run(subquery, batch)
-    case .aggregate: preconditionFailure("aggregates are planned before anything is evaluated")
+    case .aggregate, .window:
+      preconditionFailure("aggregates and window functions are planned before anything is evaluated")
     }
   }
 

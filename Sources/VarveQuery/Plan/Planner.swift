@@ -38,6 +38,7 @@ enum Planner {
       return ProjectNode(physical(input), expressions)
     case .aggregate(let input, let keys, let calls):
       return AggregateNode(physical(input), keys: keys, calls: calls, runKeys: runKeys(input, keys, calls))
+    case .window(let input, let order, let calls): return WindowNode(physical(input), order, calls)
     case .join(let kind, let left, let right, let conditions): return join(kind, left, right, conditions)
     case .lateral(let kind, let left, let right, let outerInputs, _, let conditions):
       return LateralNode(kind, physical(left), right, outerInputs: outerInputs, residual: conditions)

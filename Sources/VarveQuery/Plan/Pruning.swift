@@ -38,6 +38,7 @@ enum Pruning {
       let (inner, places) = prune(input, needed: below)
       return (.project(inner, order.map { expressions[$0].renumbered(places) }), numbered(order))
     case .aggregate(let input, let keys, let calls): return pruneAggregate(input, keys, calls, needed)
+    case .window(let input, let order, let calls): return pruneWindow(input, order, calls, needed)
     case .join(let kind, let left, let right, let on):
       var below = needed
       for condition in on { condition.collectColumns(into: &below) }
@@ -111,6 +112,21 @@ enum Pruning {
     var result = identity(keys.count)
     for (new, old) in kept.enumerated() { result[keys.count + old] = keys.count + new }
     return (.aggregate(inner, keys: keys.map { $0.renumbered(places) }, newCalls), result)
+  }
+
+  private static func pruneWindow(
+    _ input: LogicalPlan, _ order: WindowOrder, _ calls: [WindowCall], _ needed: Set<Int>
+  ) -> Result {
+    let width = input.types.count
+    let kept = calls.indices.filter { needed.contains(width + $0) }
+    var below = needed.filter { $0 < width }
+    if kept.isEmpty { return prune(input, needed: below) }
+    for index in kept { BoundExpression.window(calls[index]).collectColumns(into: &below) }
+    let (inner, places) = prune(input, needed: below)
+    let newCalls = kept.map { calls[$0].mapChildren { $0.renumbered(places) } }
+    var result = places
+    for (new, old) in kept.enumerated() { result[width + old] = inner.types.count + new }
+    return (.window(inner, newCalls[0].order, newCalls), result)
   }
 
   private static func numbered(_ order: [Int]) -> [Int: Int] {

@@ -25,6 +25,17 @@ enum Pushdown {
       }
       let moved = down.map { $0.replacingColumns { keys[$0.index] } }
       return filtered(.aggregate(push(input, moved), keys: keys, calls), stay)
+    case .window(let input, let order, let calls):
+      // Only whole partitions may be left out: the others would miss rows.
+      let keys = order.partition.compactMap { key -> Int? in
+        if case .column(let reference) = key { return reference.index }
+        return nil
+      }
+      let (down, stay) = split(conditions) { condition in
+        let columns = condition.columns
+        return !columns.isEmpty && columns.allSatisfy { keys.contains($0) }
+      }
+      return filtered(.window(push(input, down), order, calls), stay)
     case .join(let kind, let left, let right, let on): return pushJoin(kind, left, right, on, conditions)
     case .lateral(let kind, let left, let right, let outerInputs, let types, let on):
       let width = left.types.count

@@ -23,8 +23,10 @@ enum SQLParser {
     if let error = result.error {
       let message = error.pointee.message.map { String(cString: $0) } ?? "syntax error"
       let position = Int(error.pointee.cursorpos)
+      // The grammar's other errors do not tell their SQLSTATE.
+      let isOfFrame = message.hasPrefix("frame ")
       throw VarveError(
-        .syntax, message, sqlState: "42601", position: position > 0 ? position : nil)
+        .syntax, message, sqlState: isOfFrame ? "42P20" : "42601", position: position > 0 ? position : nil)
     }
     guard let tree = result.parse_tree else { return [] }
     guard let end = cvarve_memchr(tree, 0, .max) else { return [] }

@@ -16,6 +16,7 @@ final class SelectSyntax {
   var filter: ExpressionSyntax?
   var groupBy: [ExpressionSyntax] = []
   var having: ExpressionSyntax?
+  var windows: [WindowSyntax] = []
   var orderBy: [SortSyntax] = []
   var limit: ExpressionSyntax?
   var offset: ExpressionSyntax?

@@ -11,7 +11,45 @@ struct CallSyntax {
   var orderBy: [SortSyntax] = []
   var isWithinGroup = false
   var filter: ExpressionSyntax?
-  var hasWindow = false
+  /// What stands behind OVER.
+  var window: WindowSyntax?
+}
+
+/// A window: behind OVER, or behind its name in WINDOW.
+struct WindowSyntax {
+  /// Its own name in WINDOW; behind OVER, the window that is meant as it is.
+  var name: String?
+  /// The window that this one is made from: `(w ORDER BY …)`.
+  var base: String?
+  var partition: [ExpressionSyntax] = []
+  var orderBy: [SortSyntax] = []
+  var frame = FrameSyntax()
+  var location = 0
+}
+
+struct FrameSyntax {
+  enum Unit: String { case rows = "ROWS", range = "RANGE", groups = "GROUPS" }
+  enum Bound { case unboundedPreceding, unboundedFollowing, currentRow, preceding, following }
+  enum Exclusion { case none, currentRow, group, ties }
+  /// Whether a frame was written.
+  var isGiven = false
+  var unit = Unit.range
+  var start = Bound.unboundedPreceding
+  var end = Bound.currentRow
+  var startOffset: ExpressionSyntax?
+  var endOffset: ExpressionSyntax?
+  var exclusion = Exclusion.none
+
+  /// The bits of FRAMEOPTION_… in PostgreSQL's parsenodes.h.
+  mutating func take(options: Int) {
+    func has(_ bit: Int) -> Bool { options & bit != 0 }
+    isGiven = has(0x1)
+    unit = has(0x4) ? .rows : has(0x8) ? .groups : .range
+    start =
+      has(0x20) ? .unboundedPreceding : has(0x200) ? .currentRow : has(0x800) ? .preceding : .following
+    end = has(0x100) ? .unboundedFollowing : has(0x400) ? .currentRow : has(0x1000) ? .preceding : .following
+    exclusion = has(0x8000) ? .currentRow : has(0x10000) ? .group : has(0x20000) ? .ties : .none
+  }
 }
 
 struct TypeSyntax {
@@ -76,4 +114,21 @@ indirect enum ExpressionKind {
 struct ExpressionSyntax {
   var kind: ExpressionKind
   var location: Int
+}
+
+extension ExpressionSyntax {
+  /// Where its text begins: an operator stands behind its left side.
+  var start: Int {
+    switch kind {
+    case .infix(_, let left, _), .quantified(_, let left, _, _), .inList(let left, _, _),
+      .between(let left, _, _, _, _), .isDistinct(let left, _, _), .isNull(let left, _), .booleanTest(let left, _),
+      .element(let left, _):
+      Self.first(left.start, location)
+    case .cast(let operand, let type): Self.first(Self.first(operand.start, type.location), location)
+    case .and(let parts), .or(let parts): parts.first.map { Self.first($0.start, location) } ?? location
+    case .sublink(_, _, let operand?, _): Self.first(operand.start, location)
+    default: location
+    }
+  }
+  private static func first(_ a: Int, _ b: Int) -> Int { a < 0 ? b : b < 0 ? a : min(a, b) }
 }

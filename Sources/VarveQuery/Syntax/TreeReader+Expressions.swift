@@ -186,9 +186,7 @@ extension TreeReader {
       case "agg_distinct": call.isDistinct = try json.boolean()
       case "agg_within_group": call.isWithinGroup = try json.boolean()
       case "func_variadic": call.isVariadic = try json.boolean()
-      case "over":
-        call.hasWindow = true
-        try json.skip()
+      case "over": call.window = try window()
       case "location": location = try json.integer()
       default: try json.skip()
       }

@@ -46,9 +46,7 @@ extension TreeReader {
         case "limitOption":
           if try json.string() == "LIMIT_OPTION_WITH_TIES" { select.unsupported = ("FETCH FIRST … WITH TIES", -1) }
         case "withClause": select.commonTables = try commonTables()
-        case "windowClause":
-          select.unsupported = ("a WINDOW clause", -1)
-          try json.skip()
+        case "windowClause": try array { try object { _ in select.windows.append(try window()) } }
         case "lockingClause":
           select.unsupported = ("locking rows (FOR UPDATE or FOR SHARE)", -1)
           try json.skip()
@@ -72,6 +70,25 @@ extension TreeReader {
       }
       return select
     }
+  }
+
+  /// `{…}` of a WindowDef.
+  func window() throws -> WindowSyntax {
+    var window = WindowSyntax()
+    try object { key in
+      switch key {
+      case "name": window.name = try json.string()
+      case "refname": window.base = try json.string()
+      case "partitionClause": window.partition = try expressions()
+      case "orderClause": window.orderBy = try sort()
+      case "frameOptions": window.frame.take(options: try json.integer())
+      case "startOffset": window.frame.startOffset = try expression()
+      case "endOffset": window.frame.endOffset = try expression()
+      case "location": window.location = try json.integer()
+      default: try json.skip()
+      }
+    }
+    return window
   }
 
   func commonTables() throws -> [CommonTableSyntax] {
