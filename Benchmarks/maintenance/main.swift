@@ -1,11 +1,12 @@
 // What sealing and full compaction cost, through the store and without SQL or sockets: processor seconds a million rows
 // and values a second, to be held against what ingest costs.
 //
-//   maintenance-benchmark DIRECTORY [--hosts N] [--days N] [--rounds N] [--seals N]
+//   maintenance-benchmark DIRECTORY [--hosts N] [--days N] [--rounds N] [--seals N] [--gather]
 //
 // Each round commits N days of a table shaped like TSBS's `cpu` (ten integer fields, each a walk between 0 and 100 by
 // rounded normal steps, a row every 10 s a host), seals them in one or in --seals pieces, and compacts them fully: so many
-// generations are merged. The next round's days follow. DIRECTORY is made, and must not hold a store before.
+// generations are merged. With --gather rows of the head are put in order on the way, as a running store does; that counts
+// for the seal. The next round's days follow. DIRECTORY is made, and must not hold a store before.
 
 import Glibc
 import VarveCore
@@ -18,6 +19,7 @@ struct Arguments {
   var days = 3
   var rounds = 5
   var seals = 1
+  var gathers = false
 
   init(_ words: [String]) {
     var words = words[...]
@@ -28,11 +30,12 @@ struct Arguments {
       case "--days": days = value()
       case "--rounds": rounds = value()
       case "--seals": seals = value()
+      case "--gather": gathers = true
       default: directory = word
       }
     }
     guard !directory.isEmpty, hosts > 0, days > 0, rounds > 0, seals > 0 else {
-      fatalError("usage: maintenance-benchmark DIRECTORY [--hosts N] [--days N] [--rounds N] [--seals N]")
+      fatalError("usage: maintenance-benchmark DIRECTORY [--hosts N] [--days N] [--rounds N] [--seals N] [--gather]")
     }
   }
 
@@ -150,6 +153,7 @@ for round in 0..<arguments.rounds {
   for first in stride(from: steps.lowerBound, to: steps.upperBound, by: stepsPerBatch) {
     let end = min(steps.upperBound, first + stepsPerBatch)
     _ = try store.commit([.write([walks.batch(first..<end)])])[0].get()
+    if arguments.gathers, store.mayGather { seal.add(Cost { while store.gather() {} }) }
     guard (end - steps.lowerBound) * arguments.seals >= (isSealed + 1) * steps.count else { continue }
     seal.add(try Cost { try store.sealAll() })
     isSealed += 1

@@ -23,6 +23,9 @@ import VarveStorage
       }
       _ = try store.commit([.write(batches(rows))])[0].get()
       if random.chance(20) { try store.sealAll() }
+      while random.chance(50), let gather = store.pickGather(byteCount: 1_000, joinedRowCount: 0) {
+        #expect(store.install(gather, gather.make()))
+      }
     }
     let snapshot = store.snapshot()
     let table = try #require(snapshot.table(named: "t"))

@@ -45,19 +45,26 @@ extension CommitPipeline {
 
   // MARK: The sealing thread
 
+  private enum SealingWork {
+    case write, gather, stop
+  }
+
   func sealLoop() {
     while true {
-      let goOn = gate.wait(as: .sealer, milliseconds: 500, waking: []) { state -> Bool? in
-        if state.committerDone { return false }
+      let work = gate.wait(as: .sealer, milliseconds: 500, waking: []) { state -> SealingWork? in
+        if state.committerDone { return .stop }
         switch state.seal {
-        case .writing: return true
-        case .waiting(let time): return store.options.clock.monotonicNanoseconds() >= time ? true : nil
-        case .idle, .written: return nil
+        case .writing: return .write
+        case .waiting(let time) where store.options.clock.monotonicNanoseconds() >= time: return .write
+        case .waiting, .idle, .written: return store.mayGather ? .gather : nil
         }
       }
-      guard let goOn else { continue }
-      guard goOn else { return }
-      writeChunks()
+      switch work {
+      case .write: writeChunks()
+      case .gather: _ = store.gather()
+      case .stop: return
+      case nil: continue
+      }
     }
   }
 

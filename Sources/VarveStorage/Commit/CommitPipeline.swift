@@ -280,7 +280,7 @@ package final class CommitPipeline: BatchSink {
     let isShortOfRoom = outcomes.contains {
       if case .failure(let error) = $0 { error.code == .diskFull } else { false }
     }
-    gate.update(waking: []) { state in
+    gate.update(waking: store.mayGather ? .sealer : []) { state in
       state.committing = []
       state.isShortOfRoom = isShortOfRoom
     }

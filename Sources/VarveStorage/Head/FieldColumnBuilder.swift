@@ -33,6 +33,11 @@ package final class FieldColumnBuilder {
     }
   }
 
+  /// All `rows` rows of a column; nil: absent in all.
+  package func append(_ source: FieldColumn?, rows: Int) {
+    if let source { append(source, rows: 0..<rows) } else { appendAbsent(rows) }
+  }
+
   /// Row `row` of `source`.
   package func append(_ source: FieldColumn, row: Int) {
     if let sourceStates = source.states {

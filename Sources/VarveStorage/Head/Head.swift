@@ -1,4 +1,5 @@
-// The mutable rows in memory: for each table and partition, blocks in order of arrival.
+// The mutable rows in memory: for each table and partition, blocks in order of arrival, of which older ones are gathered
+// by series (`HeadGather`).
 //
 // A value: the store keeps one under its lock, and a snapshot is a copy of it, which shares all blocks.
 
@@ -19,9 +20,11 @@ package struct Head: Sendable {
   package private(set) var partitions: [PartitionKey: [HeadBlock]] = [:]
   package private(set) var byteCount = 0
   package private(set) var rowCount = 0
+  /// What came since somebody looked for blocks to gather.
+  private(set) var ungatheredByteCount = 0
 
   /// Blocks at least this long are not joined any more.
-  private static let joinedRowCount = 16_384
+  package static let joinedRowCount = 16_384
 
   package init() {}
 
@@ -30,6 +33,7 @@ package struct Head: Sendable {
   package mutating func append(_ block: HeadBlock, to key: PartitionKey) {
     rowCount += block.rowCount
     byteCount += block.byteCount
+    ungatheredByteCount += block.byteCount
     var blocks = partitions.removeValue(forKey: key) ?? []
     var tail = block
     // As in a binary counter: join while the neighbour is not much longer than the tail.
@@ -40,6 +44,21 @@ package struct Head: Sendable {
       byteCount += tail.byteCount
     }
     blocks.append(tail)
+    partitions[key] = blocks
+  }
+
+  mutating func lookedForYoungBlocks() { ungatheredByteCount = 0 }
+
+  /// Puts one block in the place of neighbours.
+  mutating func replaceBlocks(of key: PartitionKey, _ places: Range<Int>, by block: HeadBlock) {
+    guard var blocks = partitions.removeValue(forKey: key) else { return }
+    for old in blocks[places] {
+      rowCount -= old.rowCount
+      byteCount -= old.byteCount
+    }
+    rowCount += block.rowCount
+    byteCount += block.byteCount
+    blocks.replaceSubrange(places, with: CollectionOfOne(block))
     partitions[key] = blocks
   }
 

@@ -1,4 +1,4 @@
-// A run of committed rows of one partition, in order of arrival: the head is made of these.
+// A run of committed rows of one partition, in order of arrival or gathered (`HeadGather`): the head is made of these.
 //
 // A block is immutable. A batch that lies in one partition becomes a block without a copy; small blocks are joined
 // as in a binary counter (`Head`), so that a row is copied a logarithmic number of times and scans meet few blocks.
@@ -15,6 +15,8 @@ package final class HeadBlock: Sendable {
   package let timeRange: TimeRange
   package let seriesRange: ClosedRange<UInt32>
   package let byteCount: Int
+  /// Whether rows are in order of (series, time), each identity once.
+  package let isSorted: Bool
   private let order = Mutex<Buffer<UInt32>?>(nil)
   private let keptTail = Mutex<Tail?>(nil)
 
@@ -36,6 +38,7 @@ package final class HeadBlock: Sendable {
       last = max(last, id)
     }
     seriesRange = first...last
+    isSorted = isAscending(series.span, times.span)
     // Used bytes, plus the sort order and the tail that readers will add.
     var bytes = times.count * 17 + 200
     for field in fields {
@@ -83,14 +86,19 @@ package final class HeadBlock: Sendable {
     let fields = types.sorted { $0.key < $1.key }.map { id, type in
       let builder = FieldColumnBuilder(type: type, capacity: count)
       for block in blocks {
-        if let column = block.field(id) {
-          builder.append(column, rows: 0..<block.rowCount)
-        } else {
-          builder.appendAbsent(block.rowCount)
-        }
+        builder.append(block.field(id), rows: block.rowCount)
       }
       return (id: id, column: builder.finish())
     }
     return HeadBlock(series: series, times: times, fields: fields)
   }
+}
+
+/// Whether (series, time) ascends, and never stays. Blocks of rows as they came mostly show within a few that it does not.
+private func isAscending(_ series: UnsafeBufferPointer<UInt32>, _ times: UnsafeBufferPointer<Int64>) -> Bool {
+  for row in stride(from: 1, to: series.count, by: 1) {
+    if series[row] < series[row &- 1] { return false }
+    if series[row] == series[row &- 1], times[row] <= times[row &- 1] { return false }
+  }
+  return true
 }

@@ -1,4 +1,4 @@
-// Rows of head blocks. Their sorted order is searched for each wanted series, so that one series of many costs what
+// Rows of head blocks in order of arrival. Their sorted order is searched for each wanted series, so that one series of many costs what
 // that series has.
 
 import CVarve
@@ -19,8 +19,6 @@ final class HeadBlockSource: RowSource {
   private let batchesAtOnce: Int
   /// Batches that are gathered and not delivered yet, the next one last.
   private var ready: [ScanBatch] = []
-
-  convenience init(_ block: HeadBlock, _ selection: RowSelection) { self.init(HeadRows([block]), selection) }
 
   /// Gathers `batchesAtOnce` before it delivers the first. Rows of many series often come interleaved: then a line of
   /// memory holds values of several batches, and is brought near once for all of them.
@@ -49,7 +47,10 @@ final class HeadBlockSource: RowSource {
     }
   }
 
-  func next() throws -> ScanBatch? {
+  func next() throws -> ScanBatch? { nextRows() }
+
+  /// Memory does not fail.
+  func nextRows() -> ScanBatch? {
     if let batch = ready.popLast() { return batch }
     var batches: [Taken] = []
     while batches.count < batchesAtOnce, let taken = take() { batches.append(taken) }

@@ -34,6 +34,8 @@ struct RowSelection {
 enum ScanLimits {
   /// Rows a head block or a merge delivers at once, or little more; a chunk delivers row blocks.
   static let batchRowCount = 8_192
+  /// Rows of head blocks that are ordered together.
+  static let orderedRowCount = 1 << 18
   /// Bytes of pages that a chunk's source reads at once: at first, and at most.
   static let firstReadByteCount = 32 << 10
   static let readByteCount = 512 << 10

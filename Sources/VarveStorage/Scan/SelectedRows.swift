@@ -1,4 +1,4 @@
-// Which rows of a row block a selection wants.
+// Which rows of a row block, or of a head block in order, a selection wants.
 
 import VarveCore
 
@@ -23,17 +23,54 @@ struct SelectedRows {
         guard wanted < list.count else { break }
         guard list[wanted] == run.series else { continue }
       }
-      let start = firstRow(times, row..<(row + run.count)) { $0 >= selection.time.lower }
-      let end = firstRow(times, start..<(row + run.count)) { $0 > selection.time.upper }
-      guard start < end else { continue }
-      let before = count
-      if exclusions.isEmpty {
-        append(start..<end)
-      } else {
-        for part in withoutExcluded(start..<end, times, exclusions.ranges(of: run.series)) { append(part) }
-      }
-      if count > before { self.runs.append(SeriesRun(series: run.series, count: count - before)) }
+      add(run.series, row..<(row + run.count), selection.time, exclusions)
     }
+  }
+
+  /// Of a head block in order. Series that are listed are searched for, so that one of many costs what it has.
+  init(_ block: HeadBlock, _ selection: RowSelection) {
+    precondition(block.isSorted, "rows of a series lie together")
+    times = block.times
+    let exclusions = selection.exclusions
+    switch selection.series {
+    case .all:
+      let tail = block.tail()
+      var start = 0
+      for place in 0..<tail.count {
+        let end = Int(tail.rows.base[place]) + 1
+        add(SeriesID(rawValue: tail.series.base[place]), start..<end, selection.time, exclusions)
+        start = end
+      }
+    case .some(let list):
+      var row = 0
+      var wanted = 0
+      while wanted < list.count {
+        row = firstRow(block.series, notBelow: UInt64(list[wanted].rawValue), from: row)
+        guard row < block.rowCount else { return }
+        let found = SeriesID(rawValue: block.series.base[row])
+        while wanted < list.count, list[wanted] < found { wanted += 1 }
+        guard wanted < list.count, list[wanted] == found else { continue }
+        let end = firstRow(block.series, notBelow: UInt64(found.rawValue) + 1, from: row)
+        add(found, row..<end, selection.time, exclusions)
+        row = end
+        wanted += 1
+      }
+    }
+  }
+
+  /// What is selected of a series' rows.
+  private mutating func add(_ series: SeriesID, _ rows: Range<Int>, _ time: TimeRange, _ exclusions: Exclusions) {
+    var (start, end) = (rows.lowerBound, rows.upperBound)
+    if times.base[start] < time.lower { start = firstRow(times, rows) { $0 >= time.lower } }
+    if times.base[end - 1] > time.upper { end = firstRow(times, start..<end) { $0 > time.upper } }
+    guard start < end else { return }
+    let before = count
+    if exclusions.isEmpty {
+      append(start..<end)
+    } else {
+      for part in withoutExcluded(start..<end, times, exclusions.ranges(of: series)) { append(part) }
+    }
+    if count > before { runs.append(SeriesRun(series: series, count: count - before)) }
   }
 
   var isWholeBlock: Bool { count == times.count }
@@ -54,4 +91,20 @@ struct SelectedRows {
     }
     count += rows.count
   }
+}
+
+/// The first row at or behind `start` whose series is not below `id`: galloping, then bisecting.
+private func firstRow(_ series: Buffer<UInt32>, notBelow id: UInt64, from start: Int) -> Int {
+  var low = start
+  var step = 1
+  while low + step < series.count, UInt64(series.base[low + step]) < id {
+    low += step
+    step *= 2
+  }
+  var high = min(low + step, series.count)
+  while low < high {
+    let middle = (low + high) / 2
+    if UInt64(series.base[middle]) < id { low = middle + 1 } else { high = middle }
+  }
+  return low
 }

@@ -48,9 +48,38 @@ final class StoreCursor: ScanCursor {
     }
     let sources: [any RowSource] =
       chunkSources
-      + partition.blocks.map {
-        HeadBlockSource($0.rows, plan.selection.excluding($0.exclusions))
-      }
+      + headSources(partition.blocks)
     current = sources.count == 1 ? sources[0] : try MergeSource(sources, plan.selection.fields)
+  }
+
+  /// Of rows of all series, those that came behind each other are ordered together: that is done sooner than merging
+  /// many blocks row by row. Of few series each block finds its own.
+  private func headSources(_ blocks: [ScanPlan.Block]) -> [any RowSource] {
+    var isOfAll = false
+    if case .all = plan.selection.series { isOfAll = true }
+    var sources: [any RowSource] = []
+    var group: [HeadBlock] = []
+    var groupRowCount = 0
+    func endGroup() {
+      if !group.isEmpty {
+        sources.append(HeadBlockSource(HeadRows(group), plan.selection, batchesAtOnce: group.count > 1 ? 8 : 1))
+      }
+      (group, groupRowCount) = ([], 0)
+    }
+    for block in blocks {
+      let isJoined = isOfAll && !block.rows.isSorted && block.exclusions.isEmpty
+      if !isJoined || groupRowCount + block.rows.rowCount > ScanLimits.orderedRowCount { endGroup() }
+      if isJoined {
+        group.append(block.rows)
+        groupRowCount += block.rows.rowCount
+      } else {
+        let selection = plan.selection.excluding(block.exclusions)
+        sources.append(
+          block.rows.isSorted
+            ? SortedBlockSource(block.rows, selection) : HeadBlockSource(HeadRows([block.rows]), selection))
+      }
+    }
+    endGroup()
+    return sources
   }
 }

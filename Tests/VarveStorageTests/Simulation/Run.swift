@@ -28,6 +28,7 @@ struct Run {
   private var chunks: SealedChunks?
   private var task: CompactionTask?
   private var compacted: CompactedChunks?
+  private var gather: (picked: HeadGather, block: HeadBlock)?
   private var sure = 0
 
   /// Runs the steps until one fails. The disk's mark is the number of the step under way. `start` is what the disk
@@ -103,6 +104,17 @@ struct Run {
       try retrying { written = try $0.writeChunks() }
       chunks = written
     case .install: try install()
+    case .gather(let byteCount):
+      while let gather = store?.pickGather(byteCount: byteCount, joinedRowCount: 0) {
+        guard store?.install(gather, gather.make()) == true else {
+          throw VarveError(.query, "blocks go though nobody changes the head")
+        }
+      }
+    case .pickGather(let byteCount):
+      if let picked = store?.pickGather(byteCount: byteCount, joinedRowCount: 0) { gather = (picked, picked.make()) }
+    case .installGather:
+      if let (picked, block) = gather { _ = store?.install(picked, block) }
+      gather = nil
     case .compact:
       guard let due = store?.pickCompaction() else { return }
       var written: CompactedChunks?
@@ -143,6 +155,7 @@ struct Run {
     store = nil
     chunks = nil
     (task, compacted) = (nil, nil)
+    gather = nil
     isFrozen = false
     do { store = try Store.open(workload.options(disk, clock)) } catch let error as VarveError
       where error.code == .diskFull

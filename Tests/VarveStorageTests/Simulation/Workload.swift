@@ -28,6 +28,10 @@ enum Step {
   case freeze, writeChunks, install
   /// One step of compaction: of what is due, or of all there is in a table.
   case compact
+  /// Puts rows of the head in order, blocks of so many bytes at a time; or its two parts, with other steps in between.
+  case gather(byteCount: Int)
+  case pickGather(byteCount: Int)
+  case installGather
   /// Its three parts, with other steps in between.
   case pick(isFull: Bool)
   case writeCompaction, installCompaction
@@ -58,7 +62,19 @@ struct Workload {
     spareSegments = Int(random.next() % 4)
     // Now and then so small that each row block ends its file.
     compactedChunkByteCount = [1, 1 << 30][Int(random.next() % 2)]
-    steps = (0..<stepCount).map { _ in Self.step(&random) }
+    // By chance of their own, so that the other steps of a seed are what they are without them.
+    var gathers = SeededRandom(seed: seed ^ 0x6A74)
+    steps = (0..<stepCount).flatMap { _ in [Self.step(&random)] + Self.gatherSteps(&gathers) }
+  }
+
+  private static func gatherSteps(_ random: inout SeededRandom) -> [Step] {
+    let byteCount = [0, 500, 1_500][Int(random.next() % 3)]
+    return switch random.next() % 8 {
+    case 0, 1: [.gather(byteCount: byteCount)]
+    case 2: [.pickGather(byteCount: byteCount)]
+    case 3: [.installGather]
+    default: []
+    }
   }
 
   func options(_ disk: SimulatedFileSystem, _ clock: ManualClock = ManualClock()) -> StoreOptions {
