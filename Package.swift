@@ -69,6 +69,7 @@ let package = Package(
       path: "Benchmarks/lines"),
     .executableTarget(
       name: "aggregate-benchmark", dependencies: ["VarveCore", "VarveQuery", "Varve"], path: "Benchmarks/aggregate"),
+    .executableTarget(name: "query-benchmark", dependencies: ["VarveQuery", "Varve"], path: "Benchmarks/queries"),
 
     // Tests mirror the sources; the simulator is the disk, clock and randomness that they inject.
     .target(name: "VarveSimulator", dependencies: ["VarveCore", "VarveIO"], path: "Tests/VarveSimulator"),

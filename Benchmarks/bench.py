@@ -53,10 +53,14 @@ def directory_bytes(path):
     return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
 
 
-def prepare(*datasets):
-    """Builds the bench folder's tools, and makes the data that is not there yet."""
+def check_folder():
     if not os.path.exists(os.path.join(BENCH, "peers.py")):
         raise SystemExit(f"no peers.py in {BENCH}; set VARVE_BENCH to the bench folder")
+
+
+def prepare(*datasets):
+    """Builds the bench folder's tools, and makes the data that is not there yet."""
+    check_folder()
     os.makedirs(BASE + "/run", exist_ok=True)
     peers("build")
     for dataset in datasets:
