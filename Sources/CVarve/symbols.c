@@ -233,8 +233,10 @@ ALWAYS_INLINE uint32_t divided(uint32_t x, const cvarve_symbol_table *table) {
     symbols[i + lane] = table->symbols[slot]; \
   } while (0)
 
-int cvarve_decode_symbols(
-    const cvarve_symbol_table *table, const uint8_t *bytes, size_t byte_count, uint8_t *symbols, size_t count) {
+// Answers how many bytes the symbols took, 0 if there are too few; `left` are the states behind them.
+ALWAYS_INLINE size_t decode(
+    const cvarve_symbol_table *table, const uint8_t *bytes, size_t byte_count, uint8_t *symbols, size_t count,
+    uint32_t *left) {
   uint32_t states[LANES];
   memcpy(states, bytes, sizeof states);
   // Each in a variable of its own: in registers, all eight of them.
@@ -251,7 +253,8 @@ int cvarve_decode_symbols(
     DECODE(g, 6);
     DECODE(h, 7);
   }
-  uint32_t left[LANES] = {a, b, c, d, e, f, g, h};
+  left[0] = a, left[1] = b, left[2] = c, left[3] = d;
+  left[4] = e, left[5] = f, left[6] = g, left[7] = h;
   for (; i < count; i++) {
     symbols[i] = table->symbols[left[i % LANES] & (SCALE - 1)];
     uint32_t x = divided(left[i % LANES], table);
@@ -264,7 +267,20 @@ int cvarve_decode_symbols(
     }
     left[i % LANES] = x;
   }
+  return at;
+}
+
+int cvarve_decode_symbols(
+    const cvarve_symbol_table *table, const uint8_t *bytes, size_t byte_count, uint8_t *symbols, size_t count) {
+  uint32_t left[LANES];
+  size_t at = decode(table, bytes, byte_count, symbols, count, left);
   uint32_t different = 0;
   for (int lane = 0; lane < LANES; lane++) different |= left[lane] ^ LOWEST;
   return at == byte_count && different == 0;
+}
+
+int cvarve_decode_first_symbols(
+    const cvarve_symbol_table *table, const uint8_t *bytes, size_t byte_count, uint8_t *symbols, size_t count) {
+  uint32_t left[LANES];
+  return decode(table, bytes, byte_count, symbols, count, left) != 0;
 }

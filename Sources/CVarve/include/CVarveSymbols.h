@@ -26,4 +26,8 @@ void cvarve_make_symbol_table(const uint16_t *frequencies, cvarve_symbol_table *
 int cvarve_decode_symbols(
     const cvarve_symbol_table *table, const uint8_t *bytes, size_t byte_count, uint8_t *symbols, size_t count);
 
+/// The same of the first `count` of more symbols: what follows is not looked at.
+int cvarve_decode_first_symbols(
+    const cvarve_symbol_table *table, const uint8_t *bytes, size_t byte_count, uint8_t *symbols, size_t count);
+
 #endif

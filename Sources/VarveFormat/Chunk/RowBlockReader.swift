@@ -35,14 +35,15 @@ package enum RowBlockReader {
     }
   }
 
-  /// `bytes` are those of `field.page`.
+  /// `bytes` are those of `field.page`. Rows from `end` on may hold anything.
   package static func decodeField(
     _ bytes: UnsafeRawBufferPointer, field: FieldPage, block: RowBlockEntry, file: FileID, place: String,
-    isVerified: Bool = false
+    isVerified: Bool = false, upTo end: Int = .max
   ) throws -> FieldColumn {
     try placed(spot(place, "column \(field.column.rawValue)", block)) {
       try expectLength(bytes, field.page)
-      let column = try PageDecoder.decode(bytes, file: file, offset: field.page.offset, isVerified: isVerified)
+      let column = try PageDecoder.decode(
+        bytes, file: file, offset: field.page.offset, isVerified: isVerified, upTo: end)
       guard column.type == field.type, column.count == block.rowCount else {
         throw VarveError(.corruption, "a field's page is not what the index says")
       }

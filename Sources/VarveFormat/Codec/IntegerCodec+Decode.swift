@@ -25,10 +25,10 @@ extension IntegerCodec {
   }
 
   /// A stream with its codec in front, to be read a vector at a time.
-  static func vectors(stream count: Int, _ reader: ByteReader) throws -> IntegerVectors {
+  static func vectors(stream count: Int, wanted: Int? = nil, _ reader: ByteReader) throws -> IntegerVectors {
     var reader = reader
     let codec = try readCodec(&reader)
-    return try IntegerVectors(codec, count: count, .outermost, reader)
+    return try IntegerVectors(codec, count: count, wanted: wanted, .outermost, reader)
   }
 
   private static func readCodec(_ reader: inout ByteReader) throws -> ValueCodec {
@@ -44,6 +44,14 @@ extension IntegerCodec {
     _ codec: ValueCodec, count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt64>
   ) throws {
     try decode(codec, count: count, .outermost, from: &reader, into: out)
+  }
+
+  /// Reads the first words of a stream of `count`, at least `wanted`, into `out`, which has room for all.
+  static func decodeFirst(
+    _ wanted: Int, _ codec: ValueCodec, count: Int, from reader: ByteReader, into out: UnsafeMutablePointer<UInt64>
+  ) throws {
+    var vectors = try IntegerVectors(codec, count: count, wanted: wanted, .outermost, reader)
+    while vectors.remaining > 0 { _ = try vectors.next(into: out + vectors.position) }
   }
 
   private static func decode(

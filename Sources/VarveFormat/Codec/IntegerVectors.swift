@@ -15,6 +15,7 @@ struct IntegerVectors {
   private var source: Source
   /// What is left of the payload; behind the stream once the last vector was given.
   private(set) var reader: ByteReader
+  /// Up to here words are given.
   private let count: Int
   private(set) var position = 0
   /// How often the vectors are summed up, and from what.
@@ -22,10 +23,14 @@ struct IntegerVectors {
   private var sum: UInt64 = 0
   private var differenceSum: UInt64 = 0
 
-  /// `reader` stands behind the codec's number. Total; whoever calls bounds `count`.
-  init(_ codec: ValueCodec, count: Int, _ nesting: IntegerCodec.Nesting, _ reader: ByteReader) throws {
+  /// `reader` stands behind the codec's number. Where less is `wanted` than the stream's `count`, whole vectors are given
+  /// up to there, and `reader` may end up within the stream. Total; whoever calls bounds `count`.
+  init(
+    _ codec: ValueCodec, count whole: Int, wanted: Int? = nil, _ nesting: IntegerCodec.Nesting, _ reader: ByteReader
+  ) throws {
     self.reader = reader
-    self.count = count
+    let size = BitPacking.vectorValueCount
+    count = wanted.map { min(whole, ($0 + size - 1) / size * size) } ?? whole
     switch codec {
     case .packed, .delta, .deltaOfDelta:
       source = .packed
@@ -40,11 +45,11 @@ struct IntegerVectors {
         throw VarveError(.corruption, "a split stream has an unknown head (\(head))")
       }
       try readBases()
-      source = .split(try SplitVectors(count, shift: shift, from: &self.reader))
+      source = .split(try SplitVectors(whole, wanted: count, shift: shift, from: &self.reader))
     default:
       order = 0
-      let words = Buffer<UInt64>(capacity: count)
-      try IntegerCodec.readWhole(codec, count: count, nesting, from: &self.reader, into: words.base)
+      let words = Buffer<UInt64>(capacity: whole)
+      try IntegerCodec.readWhole(codec, count: whole, nesting, from: &self.reader, into: words.base)
       source = .whole(words)
     }
   }
@@ -106,30 +111,31 @@ struct SplitVectors {
   private let exceptions: Buffer<UInt64>
   private let positions: Buffer<Int32>
 
-  init(_ count: Int, shift: Int, from reader: inout ByteReader) throws {
+  /// Of `count` values those below `wanted` can be read.
+  init(_ count: Int, wanted: Int, shift: Int, from reader: inout ByteReader) throws {
     self.shift = shift
     reference = UInt64(bitPattern: try reader.readZigzag())
     let exceptionCount = try reader.readLength()
     guard exceptionCount <= count else {
       throw VarveError(.corruption, "a split stream of \(count) values has \(exceptionCount) exceptions")
     }
-    symbols = Buffer<UInt8>(capacity: count)
-    try NibbleEntropy.read(count, from: &reader, into: symbols.base)
+    symbols = Buffer<UInt8>(capacity: wanted)
+    try NibbleEntropy.read(count, wanted: wanted, from: &reader, into: symbols.base)
     let last = count % BitPacking.vectorValueCount
     low = try reader.readRaw(
       BitPacking.byteCount(count: count - last, width: shift) + BitPacking.byteCount(count: last, width: shift))
     exceptions = Buffer<UInt64>(capacity: exceptionCount)
     positions = Buffer<Int32>(capacity: exceptionCount)
     let held = symbols.base
-    let escapes = Self.escapes(held, count)
-    guard escapes == exceptionCount else {
+    let escapes = Self.escapes(held, wanted)
+    guard wanted < count ? escapes <= exceptionCount : escapes == exceptionCount else {
       throw VarveError(.corruption, "a split stream has \(escapes) escapes and \(exceptionCount) exceptions")
     }
-    guard exceptionCount > 0 else { return }
+    guard escapes > 0 else { return }
     try IntegerCodec.readExceptions(exceptionCount, from: &reader, into: exceptions.base)
     for k in 0..<exceptionCount { exceptions.base[k] = Zigzag.decode(exceptions.base[k]) &+ reference }
     exceptions.count = exceptionCount
-    for i in 0..<count where held[i] == SplitStream.escape { positions.append(Int32(i)) }
+    for i in 0..<wanted where held[i] == SplitStream.escape { positions.append(Int32(i)) }
   }
 
   /// The values `start ..< start + count`; `start` begins a vector and `count` is at most one's.

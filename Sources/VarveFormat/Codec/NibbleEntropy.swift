@@ -102,23 +102,26 @@ enum NibbleEntropy {
 
   // MARK: Reading
 
-  /// Reads `count` symbols into `out`, which has room for them. Total.
-  static func read(_ count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt8>) throws {
+  /// Reads `count` symbols, of which the first `wanted` go into `out`, which has room for them; the bytes of the others
+  /// are passed over. Total.
+  static func read(
+    _ count: Int, wanted: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt8>
+  ) throws {
     let tag = try reader.readByte()
     switch Form(rawValue: tag) {
     case .packed:
       let raw = try reader.readRaw((count + 1) >> 1)
-      for i in 0..<count { out[i] = raw[i >> 1] >> UInt8(truncatingIfNeeded: (i & 1) << 2) & 15 }
+      for i in 0..<wanted { out[i] = raw[i >> 1] >> UInt8(truncatingIfNeeded: (i & 1) << 2) & 15 }
       guard count & 1 == 0 || raw[count >> 1] >> 4 == 0 else {
         throw VarveError(.corruption, "symbols have bits behind their end")
       }
-    case .coded: try readCoded(count, from: &reader, into: out)
+    case .coded: try readCoded(count, wanted, from: &reader, into: out)
     case nil: throw VarveError(.corruption, "symbols have an unknown form (\(tag))")
     }
   }
 
   private static func readCoded(
-    _ count: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt8>
+    _ count: Int, _ wanted: Int, from reader: inout ByteReader, into out: UnsafeMutablePointer<UInt8>
   ) throws {
     try withUnsafeTemporaryAllocation(of: cvarve_symbol_table.self, capacity: 1) { held in
       guard let table = held.baseAddress else { return }
@@ -127,7 +130,11 @@ enum NibbleEntropy {
       guard let base = bytes.baseAddress, bytes.count >= laneCount * 4, bytes.count & 1 == 0 else {
         throw VarveError(.corruption, "coded symbols of \(bytes.count) bytes are shorter than their states")
       }
-      guard cvarve_decode_symbols(table, base, bytes.count, out, count) != 0 else {
+      let isRight =
+        wanted < count
+        ? cvarve_decode_first_symbols(table, base, bytes.count, out, wanted)
+        : cvarve_decode_symbols(table, base, bytes.count, out, count)
+      guard isRight != 0 else {
         throw VarveError(.corruption, "coded symbols do not end where their bytes do")
       }
     }

@@ -35,7 +35,9 @@ package enum PageAggregator {
     if let last = segments.last, last.upperBound > header.rowCount {
       throw VarveError(.corruption, "a page has \(header.rowCount) rows where \(last.upperBound) are expected")
     }
-    return try PageDecoder.withPayload(page, header) { reader in
+    // The payload's checksum holds: behind the last segment nothing is looked at.
+    let end = segments.last?.upperBound ?? 0
+    return try PageDecoder.withPayload(page, header, isWhole: end == header.rowCount) { reader in
       guard header.presence == .all, header.valueCount == header.rowCount, type != .text else {
         let column = try PageDecoder.decodeField(header, type: type, from: &reader)
         return ColumnAggregator.aggregate(column, segments, wanted)
@@ -49,20 +51,21 @@ package enum PageAggregator {
     _ codec: ValueCodec, _ type: FieldType, _ count: Int, _ segments: [Range<Int>], _ wanted: PageAggregates,
     from reader: inout ByteReader
   ) throws -> [ZoneMap] {
+    let end = segments.last?.upperBound ?? 0
     switch (type, codec) {
     case (.float64, .integral):
-      let vectors = try IntegerCodec.vectors(stream: count, reader)
+      let vectors = try IntegerCodec.vectors(stream: count, wanted: end, reader)
       return try scaled(aggregate(vectors, segments, wanted, isSigned: true, &reader), by: 1)
     case (.float64, .decimal):
       var ahead = reader
       let exponent = Int(try ahead.readByte())
       guard exponent <= DecimalCodec.exponentLimit, try ahead.readVarint() == 0 else { break }
-      let vectors = try IntegerCodec.vectors(stream: count, ahead)
+      let vectors = try IntegerCodec.vectors(stream: count, wanted: end, ahead)
       return try scaled(
         aggregate(vectors, segments, wanted, isSigned: true, &reader), by: DecimalCodec.power(exponent))
     case (.int64, _), (.timestamp, _), (.uint64, _):
       guard codec != .dictionary else { break }
-      let vectors = try IntegerVectors(codec, count: count, .outermost, reader)
+      let vectors = try IntegerVectors(codec, count: count, wanted: end, .outermost, reader)
       return try aggregate(vectors, segments, wanted, isSigned: type != .uint64, &reader)
     default: break
     }
@@ -72,7 +75,7 @@ package enum PageAggregator {
     return ColumnAggregator.aggregate(FieldColumn(type: type, words: words), segments, wanted)
   }
 
-  /// Reads the stream to its end, though the last segment may end before: what follows it is the caller's to check.
+  /// Reads the vectors that segments have rows of.
   private static func aggregate(
     _ source: IntegerVectors, _ segments: [Range<Int>], _ wanted: PageAggregates, isSigned: Bool,
     _ reader: inout ByteReader

@@ -5,15 +5,24 @@
 import VarveCore
 
 package enum PageDecoder {
-  /// A field page. Rows without a value have word 0.
+  /// A field page. Rows without a value have word 0. Of those from `end` on, if less than all rows are asked for, the
+  /// words may be anything.
   package static func decode(
-    _ page: UnsafeRawBufferPointer, file: FileID, offset: Int, isVerified: Bool = false
+    _ page: UnsafeRawBufferPointer, file: FileID, offset: Int, isVerified: Bool = false, upTo end: Int = .max
   ) throws -> FieldColumn {
     let header = try PageHeader.decode(page, file: file, offset: offset, isVerified: isVerified)
     guard case .field(let type) = header.content else {
       throw VarveError(.corruption, "a page holds no field where one is expected")
     }
-    return try withPayload(page, header) { try decodeField(header, type: type, from: &$0) }
+    guard end < header.rowCount, header.presence == .all, header.valueCount == header.rowCount,
+      [.int64, .uint64, .timestamp].contains(type), header.codec != .dictionary
+    else { return try withPayload(page, header) { try decodeField(header, type: type, from: &$0) } }
+    return try withPayload(page, header, isWhole: false) { reader in
+      let words = Buffer<UInt64>(capacity: header.rowCount)
+      words.count = header.rowCount
+      try IntegerCodec.decodeFirst(end, header.codec, count: header.rowCount, from: reader, into: words.base)
+      return FieldColumn(type: type, words: words)
+    }
   }
 
   package static func decodeTimes(

@@ -140,7 +140,8 @@ final class RowBlockCursor {
     }
     let column = try pages.decode(entry.page) {
       try RowBlockReader.decodeField(
-        $0, field: entry, block: block, file: chunk.metadata.file, place: chunk.path, isVerified: $1)
+        $0, field: entry, block: block, file: chunk.metadata.file, place: chunk.path, isVerified: $1,
+        upTo: ranges?.last?.upperBound ?? .max)
     }
     guard let ranges else { return column }
     for range in ranges { builder.append(column, rows: range) }

@@ -63,7 +63,7 @@ import VarveCore
         var back = [UInt8](repeating: 0xAA, count: count)
         try withReader(out.bytes) { reader in
           try back.withUnsafeMutableBufferPointer { room in
-            if let base = room.baseAddress { try NibbleEntropy.read(count, from: &reader, into: base) }
+            if let base = room.baseAddress { try NibbleEntropy.read(count, wanted: count, from: &reader, into: base) }
           }
           try reader.expectEnd()
         }

@@ -29,6 +29,27 @@ import VarveCore
     }
   }
 
+  @Test(arguments: FieldType.allCases, PageEffort.allCases)
+  func theFirstRowsComeBackAlone(type: FieldType, effort: PageEffort) throws {
+    for seed in seeds {
+      for shape in WordShape.allCases {
+        for count in [1, 1024, 3000] {
+          var g = SeededGenerator(seed: seed &+ UInt64(count))
+          let written = column(type, shape, Bool.random(using: &g) ? .all : .nulls, count: count, &g)
+          let (page, _) = try PageEncoder.encode(written, effort: effort, file: file, offset: 80)
+          for end in [0, 1, 1023, 1024, 1025, count, Int.random(in: 0...count, using: &g)] where end <= count {
+            let read = try page.withUnsafeBytes { try PageDecoder.decode($0, file: file, offset: 80, upTo: end) }
+            let place = "\(type) \(effort) \(shape) \(count) up to \(end), seed \(seed)"
+            #expect(read.count == count, "\(place)")
+            for row in 0..<end where type != .text && written.state(row) == .value {
+              #expect(read.words[row] == written.words[row], "\(place)")
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test func timesComeBack() throws {
     for shape in [WordShape.steady, .nearlySteady, .counter, .randomBits, .extremes, .equal] {
       for count in interestingCounts where count <= Limits.rowBlockRowCount {
