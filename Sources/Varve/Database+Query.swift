@@ -86,7 +86,7 @@ extension Database {
       store: self,
       clock: SessionClock(
         wallNanoseconds: { clock.wallNanoseconds() }, monotonicNanoseconds: { clock.monotonicNanoseconds() }),
-      user: user, database: database, processID: processID, zones: SystemTimeZones.database)
+      user: user, database: database, processID: processID, zones: SystemTimeZones.database, helpers: helpers)
   }
 
   private func run(

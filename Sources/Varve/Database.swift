@@ -71,6 +71,8 @@ public final class Database: Sendable {
   /// nil for a database that is only read.
   package let pipeline: CommitPipeline?
   package let workers: BlockingWorkers
+  /// A query runs on the thread that asks, and on these.
+  let helpers = HelperThreads(threadCount: min(8, ProcessLimits.processorCount) - 1)
   let subscriptions: CommitSubscriptions
   package let memoryBudgetByteCount: Int
   private let closing = Gate(Closing.notBegun)
@@ -130,6 +132,7 @@ public final class Database: Sendable {
     pipeline?.beginClosing()
     try await workers.run(evenIfCancelled: true) { try self.closeBlocking() }
     workers.stop()
+    helpers.stop()
   }
 
   /// As `close`, on the calling thread, which must not be one that runs a query's closure.
@@ -163,6 +166,7 @@ public final class Database: Sendable {
   deinit {
     do { try closeBlocking() } catch { log(.error, "closing: \(error)") }
     workers.stop()
+    helpers.stop()
   }
 
   /// Throws `closed` once closing has begun.

@@ -16,7 +16,9 @@ package struct Name: Hashable, Sendable {
 
 extension String {
   /// Whether both are the same, byte for byte.
-  package func isSameName(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+  package func isSameName(as other: String) -> Bool {
+    utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+  }
 }
 
 extension String? {

@@ -4,6 +4,9 @@ import CVarve
 import Glibc
 
 package enum ProcessLimits {
+  /// Processors that are there to run threads.
+  package static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
   /// Files and sockets that may be open; 0 where the system does not say.
   package static var openFiles: Int {
     var limit = rlimit()

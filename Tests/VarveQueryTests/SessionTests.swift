@@ -188,7 +188,7 @@ struct SessionTests {
   @Test func theNewestRowsAreFoundWithoutReadingTheRest() throws {
     let session = try filled()
     let plan = try session.text("EXPLAIN SELECT * FROM cpu ORDER BY time DESC LIMIT 3")
-    #expect(plan.contains("newest partition first"))
+    #expect(plan.contains("Slices (newest slices first)"))
     #expect(plan.contains("stops early"))
     let analyzed = try session.text("EXPLAIN ANALYZE SELECT time, v FROM cpu ORDER BY time DESC LIMIT 3")
     #expect(analyzed.contains("rows=3"))

@@ -144,8 +144,12 @@ enum AggregateWorkload {
 
   /// The ways to an answer, and the settings that choose them.
   static let ways = [
-    (name: "rows", summaries: "off", pages: "off"), (name: "pages", summaries: "off", pages: "on"),
-    (name: "summaries", summaries: "on", pages: "off"), (name: "summaries and pages", summaries: "on", pages: "on"),
+    (name: "rows", summaries: "off", pages: "off", rowsPerPart: "1000000"),
+    (name: "rows in parts", summaries: "off", pages: "off", rowsPerPart: "500"),
+    (name: "pages", summaries: "off", pages: "on", rowsPerPart: "1000000"),
+    (name: "pages in parts", summaries: "off", pages: "on", rowsPerPart: "500"),
+    (name: "summaries", summaries: "on", pages: "off", rowsPerPart: "1000000"),
+    (name: "summaries and pages in parts", summaries: "on", pages: "on", rowsPerPart: "500"),
   ]
 
   /// The answer is that of rows on every other way.
@@ -154,6 +158,7 @@ enum AggregateWorkload {
     for way in ways {
       try session.set("varve.use_summaries", way.summaries)
       try session.set("varve.use_page_aggregates", way.pages)
+      try session.set("varve.rows_per_part", way.rowsPerPart)
       let found = try answer(session, sql)
       guard let expected else {
         expected = found

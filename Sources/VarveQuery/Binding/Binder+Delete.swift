@@ -57,7 +57,7 @@ extension Binder {
     var narrowed = scan
     narrowed.conditions = scan.conditions.filter { !isGate($0) }
     let node = Self.scan(narrowed)
-    if let condition = node.residual.first {
+    if let condition = node.residual.first ?? narrowed.conditions.first(where: \.hasSubquery) {
       let reference = Self.firstColumn(of: condition) { column in
         guard let known = table.columns.first(where: { $0.name.isSameName(as: column) }) else { return false }
         return !known.isTag

@@ -110,10 +110,16 @@ final class Binder {
   /// The value of a quoted literal.
   func literal(_ text: String, _ type: SQLType, at location: Int) throws -> Datum {
     if type.isText, type != .char { return .text(text) }
-    if type.category == "D", Self.momentWords.contains(where: { text.lowercased().contains($0) }) {
-      isOnceOnly = true
-    }
+    if type.category == "D", Self.namesMoment(text) { isOnceOnly = true }
     return try placing(location) { try TypeText.parse(text, as: type, context: evaluation) }
+  }
+
+  /// Whether a word such as `now` is in it. Most literals have no two letters side by side.
+  private static func namesMoment(_ text: String) -> Bool {
+    func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
+    guard zip(text.utf8, text.utf8.dropFirst()).contains(where: { isLetter($0) && isLetter($1) }) else { return false }
+    let lower = text.lowercased()
+    return momentWords.contains { lower.contains($0) }
   }
 
   /// A call, or its value where all arguments are constants and it can be known now. An error stays for the

@@ -28,10 +28,17 @@ final class AggregateNode: PlanNode {
   }
   func open(_ context: ExecutionContext) throws -> any Operator { AggregateOperator(self, context) }
 
+  /// Of a scan, the rows within a range of time.
+  func openInput(_ context: ExecutionContext, within range: TimeRange?) throws -> any Operator {
+    guard let range else { return try context.open(input) }
+    guard let scan = input as? SeriesScanNode else { preconditionFailure("only scans are cut by time") }
+    return try context.open(scan, within: range)
+  }
+
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
-    guard let partial, context.catalog.session.usesSummaries, let request = try partial.scan.request(context) else {
-      return []
-    }
+    guard let partial, context.catalog.session.usesSummaries,
+      context.profile != nil || !partial.scan.asksSubqueries, let request = try partial.scan.request(context)
+    else { return [] }
     let uses = try context.snapshot.summaries(request).map {
       "\($0.step) in \($0.chunks) chunk\($0.chunks == 1 ? "" : "s")"
     }
@@ -42,12 +49,15 @@ final class AggregateNode: PlanNode {
 final class AggregateOperator: Operator {
   private let node: AggregateNode
   private let context: ExecutionContext
+  /// Of the input's rows, those of these times; nil: all.
+  private let range: TimeRange?
   private var states: [AggregateState]
   private var output: RowsOperator?
 
-  init(_ node: AggregateNode, _ context: ExecutionContext) {
+  init(_ node: AggregateNode, _ context: ExecutionContext, within range: TimeRange? = nil) {
     self.node = node
     self.context = context
+    self.range = range
     states = node.calls.map { AggregateState($0) }
   }
 
@@ -60,10 +70,11 @@ final class AggregateOperator: Operator {
 
   private func aggregate() throws -> QueryBatch {
     if let partial = node.partial, partial.isOn(context) {
-      let groups = try Self.partialGroups(partial, types: node.keys.map(\.type), states, context)
-      return try finish(groups.keyColumns(), node.keys.isEmpty ? 1 : groups.count)
+      let run = try PartialRun.run(partial, node, context, within: range)
+      states = run.states
+      return try finish(run.groups.keyColumns(), node.keys.isEmpty ? 1 : run.groups.count)
     }
-    let input = try context.open(node.input)
+    let input = try node.openInput(context, within: range)
     var table = KeyTable(types: node.keys.map(\.type))
     var segments = node.runKeys.map { RunGroups($0, types: node.keys.map(\.type)) }
     while let batch = try input.next() {
@@ -85,9 +96,12 @@ final class AggregateOperator: Operator {
   }
 
   private func finish(_ keys: [Column], _ count: Int) throws -> QueryBatch {
-    var columns = keys
-    for state in states { columns.append(try state.result(groupCount: count, context)) }
-    return QueryBatch(count: count, columns: columns)
+    let states = states
+    guard states.count > 1, count * states.count >= 1 << 14 else {
+      return QueryBatch(count: count, columns: keys + (try states.map { try $0.result(groupCount: count, context) }))
+    }
+    let results = try context.concurrently(states.count) { try states[$0].result(groupCount: count, $1) }
+    return QueryBatch(count: count, columns: keys + results)
   }
 }
 
@@ -111,6 +125,12 @@ final class AggregateState {
     try memory.charge((count - size) * 32)
     try states.resize(to: count)
     size = count
+  }
+
+  /// Takes in the states of another's groups, which are these of ours.
+  func merge(_ other: AggregateState, _ groups: Buffer<UInt32>, groupCount: Int, _ context: ExecutionContext) throws {
+    try resize(groupCount, context.memory)
+    try states.merge(other.states, groups: groups.span)
   }
 
   func arguments(_ batch: QueryBatch, _ context: ExecutionContext) throws -> [Column] {

@@ -1,5 +1,5 @@
-// What one execution of a statement shares: the moment it sees, its values, its limits. Used by one thread; only
-// `ExecutionControl` is touched from others.
+// What one execution of a statement shares: the moment it sees, its values, its limits. Used by one thread; helpers get
+// contexts of their own, which share the memory account and the control.
 
 import Synchronization
 import VarveCompute
@@ -16,16 +16,18 @@ package final class ExecutionControl: Sendable {
 }
 
 /// What operators hold in memory, against the limit of the query.
-final class MemoryAccount {
+final class MemoryAccount: Sendable {
   let limit: Int
-  private(set) var used = 0
-  private(set) var peak = 0
+  private let held = Atomic<Int>(0)
+  private let greatest = Atomic<Int>(0)
+  var used: Int { held.load(ordering: .relaxed) }
+  var peak: Int { greatest.load(ordering: .relaxed) }
   init(limit: Int) { self.limit = limit }
 
   /// Throws 53200 beyond the limit.
   func charge(_ byteCount: Int) throws {
-    used += byteCount
-    peak = max(peak, used)
+    let used = held.add(byteCount, ordering: .relaxed).newValue
+    greatest.max(used, ordering: .relaxed)
     if used > limit {
       throw VarveError(
         .limitExceeded, "the query needs more than its \(limit >> 20) MB of memory",
@@ -33,7 +35,7 @@ final class MemoryAccount {
         sqlState: "53200")
     }
   }
-  func release(_ byteCount: Int) { used -= byteCount }
+  func release(_ byteCount: Int) { held.subtract(byteCount, ordering: .relaxed) }
 }
 
 final class ExecutionContext {
@@ -45,19 +47,23 @@ final class ExecutionContext {
   /// Monotonic nanoseconds; nil: no limit.
   let deadline: Int64?
   let clock: SessionClock
+  let helpers: any QueryHelpers
   /// Slots of `.outer` expressions.
   let outerValues: [Datum]
   /// nil unless EXPLAIN ANALYZE asks.
   let profile: Profile?
   /// Results of subqueries that take nothing from around them.
   private(set) var subqueryResults: SubqueryResults
+  /// What joins know of scans below them, while those are opened.
+  var restrictions: [ObjectIdentifier: [TagPredicate]] = [:]
   private let depth: Int
 
   var snapshot: any ReadSnapshot { catalog.snapshot }
 
   init(
     catalog: CatalogView, evaluation: EvaluationContext, parameters: [Datum], memory: MemoryAccount,
-    control: ExecutionControl, deadline: Int64?, clock: SessionClock, profile: Profile? = nil
+    control: ExecutionControl, deadline: Int64?, clock: SessionClock, helpers: any QueryHelpers,
+    profile: Profile? = nil
   ) {
     self.catalog = catalog
     self.evaluation = evaluation
@@ -66,13 +72,14 @@ final class ExecutionContext {
     self.control = control
     self.deadline = deadline
     self.clock = clock
+    self.helpers = helpers
     self.profile = profile
     outerValues = []
     subqueryResults = SubqueryResults()
     depth = 0
   }
 
-  private init(_ outer: ExecutionContext, _ values: [Datum]) {
+  private init(_ outer: ExecutionContext, _ values: [Datum], profile: Profile?, sharesSubqueries: Bool) {
     catalog = outer.catalog
     evaluation = outer.evaluation
     parameters = outer.parameters
@@ -80,15 +87,23 @@ final class ExecutionContext {
     control = outer.control
     deadline = outer.deadline
     clock = outer.clock
-    profile = outer.profile
+    helpers = outer.helpers
+    self.profile = profile
     outerValues = values
     // A subquery within may look at the values of this one: what it gives is good for these values only.
-    subqueryResults = values.isEmpty ? outer.subqueryResults : SubqueryResults()
+    subqueryResults = sharesSubqueries ? outer.subqueryResults : SubqueryResults()
     depth = outer.depth + 1
   }
 
   /// For running a query inside of this one with values of its surroundings.
-  func nested(_ values: [Datum]) -> ExecutionContext { ExecutionContext(self, values) }
+  func nested(_ values: [Datum]) -> ExecutionContext {
+    ExecutionContext(self, values, profile: profile, sharesSubqueries: values.isEmpty)
+  }
+
+  /// For a part of this execution on another thread. What it did is for the caller to note in the profile.
+  func forHelper() -> ExecutionContext {
+    ExecutionContext(self, outerValues, profile: nil, sharesSubqueries: false)
+  }
 
   /// Throws 57014 when the statement was cancelled or has run too long.
   func check() throws {
@@ -102,11 +117,14 @@ final class ExecutionContext {
     }
   }
 
-  func open(_ node: any PlanNode) throws -> any Operator {
-    guard let profile else { return try node.open(self) }
+  func open(_ node: any PlanNode) throws -> any Operator { try profiled(node) { try node.open(self) } }
+
+  /// What `open` makes of the node, watched where EXPLAIN ANALYZE asks.
+  func profiled(_ node: any PlanNode, _ open: () throws -> any Operator) throws -> any Operator {
+    guard let profile else { return try open() }
     let started = clock.monotonicNanoseconds()
     let entry = profile.entry(for: node)
-    let inner = try node.open(self)
+    let inner = try open()
     entry.nanoseconds += clock.monotonicNanoseconds() - started
     entry.loops += 1
     return ProfiledOperator(inner, entry, clock)

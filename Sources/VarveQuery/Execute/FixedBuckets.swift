@@ -19,6 +19,13 @@ struct FixedBuckets {
     return isFar || isBefore || !Self.isFinite(time) || !Self.isFinite(lower) ? nil : lower
   }
 
+  /// The last time of the bucket that holds `time`; nil as for `start`.
+  func last(of time: Int64) -> Int64? {
+    guard let start = start(of: time) else { return nil }
+    let (last, overflow) = start.addingReportingOverflow(width - 1)
+    return overflow ? nil : last
+  }
+
   /// The first of `rows`, whose times ascend, behind the bucket that begins at `start` and holds the first of them.
   func end(of rows: Range<Int>, in times: UnsafePointer<Int64>, start: Int64) -> Int {
     let (limit, overflow) = start.addingReportingOverflow(width)

@@ -12,16 +12,23 @@ final class JoinNode: PlanNode {
   let equalities: [(left: BoundExpression, right: BoundExpression)]
   /// Over the columns of both.
   let residual: [BoundExpression]
+  /// What the right side tells of scans on the left.
+  let restrictions: [JoinRestriction]
+  /// The same rows with the left side in memory, where that may be less; nil if it must not be.
+  private let swapped: (any PlanNode)?
 
   init(
     _ kind: JoinKind, _ left: any PlanNode, _ right: any PlanNode,
-    equalities: [(left: BoundExpression, right: BoundExpression)], residual: [BoundExpression]
+    equalities: [(left: BoundExpression, right: BoundExpression)], residual: [BoundExpression],
+    swapped: (any PlanNode)? = nil
   ) {
     self.kind = kind
     self.left = left
     self.right = right
     self.equalities = equalities
     self.residual = residual
+    self.swapped = swapped
+    restrictions = kind == .inner ? JoinRestriction.all(of: left, equalities) : []
   }
   var types: [SQLType] { left.types + right.types }
   var inputs: [any PlanNode] { [left, right] }
@@ -30,7 +37,16 @@ final class JoinNode: PlanNode {
     return (equalities.isEmpty ? "Nested Loop" : "Hash") + name
   }
   func open(_ context: ExecutionContext) throws -> any Operator {
-    try JoinOperator(self, try context.open(left), try context.collect(right), context)
+    if let swapped, try context.rowsAtMost(of: right) > context.rowsAtMost(of: left) {
+      return try swapped.open(context)
+    }
+    let right = try context.collect(right)
+    let restricted = try restrictions.compactMap { restriction in
+      try restriction.predicate(try context.evaluate(equalities[restriction.equality].right, right)).map {
+        (scan: restriction.scan, predicate: $0)
+      }
+    }
+    return try JoinOperator(self, try context.open(left, restricted: restricted), right, context)
   }
 }
 

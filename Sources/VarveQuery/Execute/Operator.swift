@@ -12,6 +12,8 @@ struct QueryBatch {
   /// Where the rows still stand as a scan delivered them: runs of a series, each sorted by time. Columns that are
   /// tags of the scan hold one value throughout a run.
   var runs: [SeriesRun]?
+  /// Where rows come in slices of time, whether these are the last of a slice: see `SlicedNodes`.
+  var endsSlice = false
 
   init(count: Int, columns: [Column], runs: [SeriesRun]? = nil) {
     self.count = count
@@ -59,6 +61,19 @@ extension PlanNode {
 }
 
 extension ExecutionContext {
+  /// The rows of a scan within a range of time.
+  func open(_ scan: SeriesScanNode, within range: TimeRange) throws -> any Operator {
+    try profiled(scan) { try scan.open(self, within: range) }
+  }
+
+  /// The groups of an aggregate of a scan within a range of time.
+  func groups(of node: AggregateNode, within range: TimeRange) throws -> QueryBatch {
+    let input = try profiled(node) { AggregateOperator(node, self, within: range) }
+    var batches: [QueryBatch] = []
+    while let batch = try input.next() { batches.append(batch) }
+    return .concat(batches, types: node.types)
+  }
+
   /// All rows of a plan, within the memory of the query.
   func collect(_ node: any PlanNode) throws -> QueryBatch {
     let input = try open(node)
@@ -88,6 +103,13 @@ final class Profile {
     return entry
   }
   func found(_ node: any PlanNode) -> Entry? { entries[ObjectIdentifier(node)] }
+
+  /// The most series that joins left of scans.
+  private var joined: [ObjectIdentifier: Int] = [:]
+  func noteJoined(_ count: Int, of node: SeriesScanNode) {
+    joined[ObjectIdentifier(node)] = max(count, joined[ObjectIdentifier(node)] ?? 0)
+  }
+  func joinedSeries(of node: SeriesScanNode) -> Int? { joined[ObjectIdentifier(node)] }
 
   /// What scans looked at, over all loops.
   private var scans: [ObjectIdentifier: ScanStatistics] = [:]

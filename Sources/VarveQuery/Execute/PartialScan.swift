@@ -59,42 +59,9 @@ struct PartialPlan: Sendable {
     return sources
   }
 
-  /// Nil: nothing can match.
-  func request(_ context: ExecutionContext) throws -> AggregateRequest? {
-    guard let request = try scan.request(context) else { return nil }
-    return AggregateRequest(
-      scan: request, statistics: statistics, groups: try KeyGroups(keys, scan.columns, context),
+  func request(of scan: ScanRequest, _ context: ExecutionContext) throws -> AggregateRequest {
+    AggregateRequest(
+      scan: scan, statistics: statistics, groups: try KeyGroups(keys, self.scan.columns, context),
       sources: Self.sources(context))
-  }
-}
-
-extension AggregateOperator {
-  /// The groups of a partial plan, by partial aggregates and rows as they come.
-  static func partialGroups(
-    _ plan: PartialPlan, types: [SQLType], _ states: [AggregateState], _ context: ExecutionContext
-  ) throws -> RunGroups {
-    var groups = RunGroups(plan.keys, types: types)
-    guard let request = try plan.request(context) else { return groups }
-    let cursor = try context.snapshot.aggregate(request)
-    let reader = SeriesColumnReader(plan.scan, request.scan, context)
-    let entry = context.profile?.entry(for: plan.scan)
-    entry?.loops += 1
-    func next() throws -> AggregateItem? {
-      guard let entry else { return try cursor.next() }
-      let started = context.clock.monotonicNanoseconds()
-      defer { entry.nanoseconds += context.clock.monotonicNanoseconds() - started }
-      return try cursor.next()
-    }
-    while let item = try next() {
-      try context.check()
-      switch item {
-      case .rows(let rows): try groups.update(reader.columns(rows), rows.runs, states, context)
-      case .partials(let partials):
-        try groups.take(partials, reader.columns(partials), plan.arguments, states, context)
-      }
-    }
-    entry?.rows += cursor.statistics.rows
-    context.profile?.note(cursor.statistics, of: plan.scan)
-    return groups
   }
 }

@@ -157,12 +157,32 @@ struct RunGroups {
       if dictionaries[index] == nil { dictionaries[index] = dictionary }
       codes.append(tag.isNull(at: row) ? .max : words[row])
     }
-    let id = combinations[codes] ?? UInt32(combinations.count)
-    if combinations[codes] == nil {
-      combinations[codes] = id
-      for (index, code) in codes.enumerated() { combinationCodes[index].append(code) }
-    }
+    let id = combination(codes)
     combinationOfSeries[series] = id
+    return id
+  }
+
+  /// Takes in groups of runs of the same scan, and gives the place of each among these.
+  mutating func merge(_ other: RunGroups, _ context: ExecutionContext) throws -> Buffer<UInt32> {
+    for (index, dictionary) in other.dictionaries.enumerated() where dictionaries[index] == nil {
+      dictionaries[index] = dictionary
+    }
+    let known = table.count
+    let tags = Buffer<UInt32>(repeating: 0, count: max(1, other.combinations.count))
+    for (codes, id) in other.combinations { tags[Int(id)] = combination(codes) }
+    let places = Buffer<UInt32>(capacity: other.count)
+    for group in 0..<other.count {
+      places.append(table.group(tags[Int(other.table.tags[group])], other.table.buckets[group]))
+    }
+    try context.memory.charge((table.count - known) * RunGroupTable.byteCountPerGroup)
+    return places
+  }
+
+  private mutating func combination(_ codes: [UInt32]) -> UInt32 {
+    if let known = combinations[codes] { return known }
+    let id = UInt32(combinations.count)
+    combinations[codes] = id
+    for (index, code) in codes.enumerated() { combinationCodes[index].append(code) }
     return id
   }
 

@@ -24,12 +24,11 @@ final class SeriesScanNode: PlanNode {
   let residual: [BoundExpression]
   /// How many of `columns` are delivered; the rest are for `residual` only.
   let width: Int
-  let newestPartitionFirst: Bool
 
   init(
     table: TableSchema, columns: [SeriesColumn], tagConditions: [(column: ColumnID, condition: BoundExpression)],
     timeBounds: [ScanBound], zoneBounds: [(column: ColumnID, type: FieldType, bound: ScanBound)],
-    residual: [BoundExpression], width: Int, newestPartitionFirst: Bool = false
+    residual: [BoundExpression], width: Int
   ) {
     self.table = table
     self.columns = columns
@@ -38,38 +37,40 @@ final class SeriesScanNode: PlanNode {
     self.zoneBounds = zoneBounds
     self.residual = residual
     self.width = width
-    self.newestPartitionFirst = newestPartitionFirst
-  }
-
-  func newestFirst() -> SeriesScanNode {
-    SeriesScanNode(
-      table: table, columns: columns, tagConditions: tagConditions, timeBounds: timeBounds, zoneBounds: zoneBounds,
-      residual: residual, width: width, newestPartitionFirst: true)
   }
 
   var types: [SQLType] { columns.prefix(width).map(\.type) }
   var inputs: [any PlanNode] { [] }
-  var label: String { "Series Scan on \(table.name)" + (newestPartitionFirst ? " (newest partition first)" : "") }
+  var label: String { "Series Scan on \(table.name)" }
 
-  func open(_ context: ExecutionContext) throws -> any Operator {
-    guard let request = try request(context) else { return EmptyOperator() }
-    return try SeriesScanOperator(self, request, context)
+  func open(_ context: ExecutionContext) throws -> any Operator { try open(context, within: .all) }
+
+  func open(_ context: ExecutionContext, within range: TimeRange) throws -> any Operator {
+    guard let request = try request(context, within: range) else { return EmptyOperator() }
+    if range == .all, !residual.contains(where: { $0.isVolatile || $0.hasSubquery }) {
+      let parts = try ScanParts.parts(of: request, context)
+      if parts.count > 1 { return try PartedScanOperator(self, request, parts, context) }
+    }
+    return try SeriesScanOperator(self, request, SeriesColumnReader(self, request, context), context)
   }
 
   /// nil: nothing can match.
-  func request(_ context: ExecutionContext) throws -> ScanRequest? {
-    guard let time = try timeRange(context), !time.isEmpty else { return nil }
+  func request(_ context: ExecutionContext, within range: TimeRange = .all) throws -> ScanRequest? {
+    guard let time = try timeRange(context)?.intersection(range), !time.isEmpty else { return nil }
     var predicates: [TagPredicate] = []
     for (column, condition) in tagConditions {
       predicates.append(try TagConditions.predicate(column, condition, table.id, context))
     }
+    predicates += context.restrictions(of: self)
     let series = predicates.isEmpty ? .all : context.snapshot.series(of: table.id, where: predicates)
-    if case .some(let ids) = series, ids.isEmpty { return nil }
+    if case .some(let ids) = series {
+      if !context.restrictions(of: self).isEmpty { context.profile?.noteJoined(ids.count, of: self) }
+      if ids.isEmpty { return nil }
+    }
     var fields: [ColumnID] = []
     for case .field(let id, _) in columns { fields.append(id) }
     return ScanRequest(
-      table: table.id, series: series, time: time, fields: fields, zones: try zones(context),
-      newestPartitionFirst: newestPartitionFirst)
+      table: table.id, series: series, time: time, fields: fields, zones: try zones(context))
   }
 
   private func timeRange(_ context: ExecutionContext) throws -> TimeRange? {
@@ -115,12 +116,21 @@ final class SeriesScanNode: PlanNode {
     return result
   }
 
+  /// Whether conditions hold subqueries, which of EXPLAIN's forms ANALYZE alone may run.
+  var asksSubqueries: Bool {
+    tagConditions.contains { $0.condition.hasSubquery } || timeBounds.contains { $0.value.hasSubquery }
+  }
+
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
     var lines: [(name: String, text: String)] = []
+    if asksSubqueries, context.profile == nil { return [("Conditions", "by subqueries")] }
     guard let request = try request(context) else { return [("Result", "none: the conditions exclude each other")] }
     if !tagConditions.isEmpty {
       let total = context.snapshot.statistics(of: table.id).series
       if case .some(let ids) = request.series { lines.append(("Series", "\(ids.count) of \(total)")) }
+    }
+    if let joined = context.profile?.joinedSeries(of: self) {
+      lines.append(("Series by Join", "\(joined) of \(context.snapshot.statistics(of: table.id).series)"))
     }
     if request.time != .all {
       func text(_ time: Int64) throws -> String {
@@ -136,6 +146,9 @@ final class SeriesScanNode: PlanNode {
     if let actual = context.profile?.statistics(of: self) {
       lines.append(("Row Blocks Read", "\(actual.rowBlocks - actual.rowBlocksPruned) of \(actual.rowBlocks)"))
       lines.append(("Rows Read", "\(actual.rows)"))
+      if actual.pagesRead > 0 {
+        lines.append(("Pages Read", "\(actual.pagesRead), \(actual.pagesFromCache) of them cached"))
+      }
       if actual.rowsAggregatedOnPages > 0 {
         lines.append(("Rows Aggregated on Pages", "\(actual.rowsAggregatedOnPages)"))
       }
@@ -161,12 +174,16 @@ final class SeriesScanOperator: Operator {
   private let cursor: any ScanCursor
   private let reader: SeriesColumnReader
 
-  init(_ node: SeriesScanNode, _ request: ScanRequest, _ context: ExecutionContext) throws {
+  init(
+    _ node: SeriesScanNode, _ request: ScanRequest, _ reader: SeriesColumnReader, _ context: ExecutionContext
+  ) throws {
     self.node = node
     self.context = context
+    self.reader = reader
     cursor = try context.snapshot.scan(request)
-    reader = SeriesColumnReader(node, request, context)
   }
+
+  var statistics: ScanStatistics { cursor.statistics }
 
   func next() throws -> QueryBatch? {
     while let scanned = try cursor.next() {

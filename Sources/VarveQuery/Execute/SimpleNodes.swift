@@ -7,7 +7,7 @@ import VarveCore
 final class RowsOperator: Operator {
   private let rows: QueryBatch
   private var position = 0
-  private static let batchRowCount = 4096
+  private static let batchRowCount = 65_536
   init(_ rows: QueryBatch) { self.rows = rows }
   func next() throws -> QueryBatch? {
     guard position < rows.count else { return nil }
@@ -107,6 +107,7 @@ final class FilterNode: PlanNode {
         if rows.count == 0 { continue }
         var result = batch.gather(rows.span)
         result.runs = batch.runs.map { SeriesScanOperator.runs($0, rows) }
+        result.endsSlice = batch.endsSlice
         return result
       }
       return nil
@@ -142,7 +143,9 @@ final class ProjectNode: PlanNode {
       var columns: [Column] = []
       columns.reserveCapacity(node.expressions.count)
       for expression in node.expressions { columns.append(try context.evaluate(expression, batch)) }
-      return QueryBatch(count: batch.count, columns: columns, runs: batch.runs)
+      var result = QueryBatch(count: batch.count, columns: columns, runs: batch.runs)
+      result.endsSlice = batch.endsSlice
+      return result
     }
   }
 }

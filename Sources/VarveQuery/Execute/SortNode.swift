@@ -3,68 +3,6 @@
 import VarveCompute
 import VarveCore
 
-/// Orders rows by keys. The first key goes into one word a row, so that most comparisons are of two integers.
-enum RowOrder {
-  static func sorted(_ keys: [Column], _ sorts: [BoundSort], count: Int) -> Buffer<UInt32> {
-    let order = Buffer<UInt32>((0..<UInt32(count)).map { $0 })
-    guard let first = keys.first, let sort = sorts.first, count > 1 else { return order }
-    let prefixes = prefix(first, sort)
-    let exact = keys.count == 1 && first.type.isWord && !first.hasNulls
-    var rows = order.mutableSpan
-    rows.sort { a, b in
-      let x = prefixes[Int(a)]
-      let y = prefixes[Int(b)]
-      if x != y { return x < y }
-      if !exact {
-        for (index, key) in keys.enumerated() {
-          let sort = sorts[index]
-          let result = key.compare(
-            Int(a), key, Int(b), descending: sort.isDescending, nullsFirst: sort.nullsFirst)
-          if result != 0 { return result < 0 }
-        }
-      }
-      return a < b
-    }
-    return order
-  }
-
-  /// A word a row: where two differ, they order the rows.
-  private static func prefix(_ column: Column, _ sort: BoundSort) -> Buffer<UInt64> {
-    let count = column.count
-    let out = Buffer<UInt64>(repeating: 0, count: count)
-    let flat = column.constantValue == nil ? column : column.materialized()
-    switch flat.storage {
-    case .words(let words):
-      let isFloat = column.type.isFloat
-      for row in 0..<count {
-        let word = words[row]
-        var key: UInt64
-        if isFloat {
-          var value = Double(bitPattern: word)
-          if value == 0 { value = 0 }
-          if value.isNaN { value = .nan }
-          let bits = value.magnitude.bitPattern
-          key = value.isNaN ? .max : value < 0 ? ~(bits | 1 << 63) : bits | 1 << 63
-        } else {
-          key = word ^ (1 << 63)
-        }
-        out[row] = sort.isDescending ? ~key : key
-      }
-    case .text, .dictionary:
-      let view = TextView(flat)
-      for row in 0..<count where !flat.isNull(at: row) {
-        var key: UInt64 = 0
-        let bytes = view.bytes(row)
-        for index in 0..<8 { key = key << 8 | (index < bytes.count ? UInt64(bytes[index]) : 0) }
-        out[row] = sort.isDescending ? ~key : key
-      }
-    case .data, .constant: break
-    }
-    if flat.hasNulls { for row in 0..<count where flat.isNull(at: row) { out[row] = sort.nullsFirst ? 0 : .max } }
-    return out
-  }
-}
-
 final class SortNode: PlanNode {
   let input: any PlanNode
   let sorts: [BoundSort]
@@ -91,36 +29,35 @@ final class SortNode: PlanNode {
       try context.memory.charge(rows.byteCount)
       let keys = try node.sorts.map { try context.evaluate($0.expression, rows) }
       let order = RowOrder.sorted(keys, node.sorts, count: rows.count)
-      let output = RowsOperator(rows.gather(order.span))
+      let output = RowsOperator(try context.gather(rows, order))
       self.output = output
       return try output.next()
     }
   }
 }
 
-/// The first rows of an order. Where the first key is the time of a scan that goes partition by partition, it
-/// stops at the partition that can add nothing.
+/// The first rows of an order. Where they come in slices of time, and the first key is that time, it stops behind the
+/// slice that completes them.
 final class TopRowsNode: PlanNode {
   let input: any PlanNode
   let sorts: [BoundSort]
   let limit: BoundExpression
   let offset: BoundExpression?
-  /// Width of the scan's partitions, if the first key is its time and the partitions come in the key's order.
-  let partitionNanoseconds: Int64?
+  /// Whether rows come in slices of time, in the order of the first key.
+  let isSliced: Bool
 
   init(
-    _ input: any PlanNode, _ sorts: [BoundSort], limit: BoundExpression, offset: BoundExpression?,
-    partitionNanoseconds: Int64?
+    _ input: any PlanNode, _ sorts: [BoundSort], limit: BoundExpression, offset: BoundExpression?, isSliced: Bool
   ) {
     self.input = input
     self.sorts = sorts
     self.limit = limit
     self.offset = offset
-    self.partitionNanoseconds = partitionNanoseconds
+    self.isSliced = isSliced
   }
   var types: [SQLType] { input.types }
   var inputs: [any PlanNode] { [input] }
-  var label: String { "Top Rows" + (partitionNanoseconds == nil ? "" : " (stops early)") }
+  var label: String { "Top Rows" + (isSliced ? " (stops early)" : "") }
 
   /// Beyond this a sort of everything is no worse.
   static let greatestCount = 100_000
@@ -155,19 +92,8 @@ final class TopRowsNode: PlanNode {
       if let output { return try output.next() }
       var kept: [QueryBatch] = []
       var count = 0
-      var partition: Int64?
       while let batch = try input.next() {
         try context.check()
-        if let width = node.partitionNanoseconds,
-          case .timestamp(let time)? = try node.sorts.first.map({
-            try context.evaluate($0.expression, batch.slice(0..<1)).datum(at: 0)
-          })
-        {
-          let current = Self.floorDivide(time, width)
-          // A new partition: all of its rows come after all that were seen.
-          if partition != nil, partition != current, count >= needed { break }
-          partition = current
-        }
         kept.append(batch)
         count += batch.count
         try context.memory.charge(batch.byteCount)
@@ -175,6 +101,8 @@ final class TopRowsNode: PlanNode {
           kept = [try best(kept)]
           count = kept[0].count
         }
+        // What is left comes behind all of these.
+        if batch.endsSlice, count >= needed { break }
       }
       let rows = try best(kept)
       let output = RowsOperator(rows.slice(min(offset, rows.count)..<rows.count))
@@ -190,11 +118,6 @@ final class TopRowsNode: PlanNode {
       context.memory.release(batches.reduce(0) { $0 + $1.byteCount })
       try context.memory.charge(result.byteCount)
       return result
-    }
-
-    private static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 {
-      let (quotient, remainder) = a.quotientAndRemainder(dividingBy: b)
-      return remainder < 0 ? quotient - 1 : quotient
     }
   }
 }

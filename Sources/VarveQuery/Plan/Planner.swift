@@ -36,8 +36,7 @@ enum Planner {
     case .project(let input, let expressions):
       if isIdentity(expressions, input.types.count) { return physical(input) }
       return ProjectNode(physical(input), expressions)
-    case .aggregate(let input, let keys, let calls):
-      return AggregateNode(physical(input), keys: keys, calls: calls, runKeys: runKeys(input, keys, calls))
+    case .aggregate(let input, let keys, let calls): return aggregate(input, keys, calls)
     case .window(let input, let order, let calls): return WindowNode(physical(input), order, calls)
     case .join(let kind, let left, let right, let conditions): return join(kind, left, right, conditions)
     case .lateral(let kind, let left, let right, let outerInputs, _, let conditions):
@@ -98,42 +97,67 @@ enum Planner {
       }
       residual.append(condition)
     }
-    return JoinNode(kind, physical(left), physical(right), equalities: equalities, residual: residual)
-  }
-
-  /// The series scan that delivers column `index` of a plan as its time, with nothing between that changes the
-  /// order of partitions.
-  private static func scanOfTime(_ plan: LogicalPlan, _ index: Int) -> SeriesScan? {
-    switch plan {
-    case .series(let scan): return scan.columns[index] == .time ? scan : nil
-    case .filter(let input, _): return scanOfTime(input, index)
-    case .project(let input, let expressions):
-      guard case .column(let reference) = expressions[index] else { return nil }
-      return scanOfTime(input, reference.index)
-    default: return nil
+    let (left, right) = (physical(left), physical(right))
+    guard kind == .inner, !equalities.isEmpty else {
+      return JoinNode(kind, left, right, equalities: equalities, residual: residual)
     }
+    let other = JoinNode(
+      kind, right, left, equalities: equalities.map { ($0.right, $0.left) },
+      residual: residual.map { condition in
+        condition.replacingColumns { reference in
+          var reference = reference
+          reference.index += reference.index < leftWidth ? right.types.count : -leftWidth
+          return .column(reference)
+        }
+      })
+    let places = Array(right.types.count..<other.types.count) + Array(0..<right.types.count)
+    let types = other.types
+    let swapped = ProjectNode(
+      other, places.map { .column(ColumnReference(index: $0, type: types[$0], name: "", location: -1)) })
+    return JoinNode(kind, left, right, equalities: equalities, residual: residual, swapped: swapped)
   }
 
   private static func topRows(
     _ input: LogicalPlan, _ sorts: [BoundSort], _ limit: BoundExpression, _ offset: BoundExpression?
   ) -> any PlanNode {
-    guard let first = sorts.first, case .column(let reference) = first.expression,
-      let scan = scanOfTime(input, reference.index)
-    else {
-      return TopRowsNode(physical(input), sorts, limit: limit, offset: offset, partitionNanoseconds: nil)
+    if let first = sorts.first, case .column(let reference) = first.expression {
+      let order = SliceOrder(isNewestFirst: first.isDescending, limit: limit, offset: offset)
+      if let sliced = sliced(input, by: reference.index, order) {
+        return TopRowsNode(sliced, sorts, limit: limit, offset: offset, isSliced: true)
+      }
     }
-    let node = first.isDescending ? newestFirst(physical(input)) : physical(input)
-    return TopRowsNode(
-      node, sorts, limit: limit, offset: offset, partitionNanoseconds: scan.table.partitionNanoseconds)
+    return TopRowsNode(physical(input), sorts, limit: limit, offset: offset, isSliced: false)
   }
 
-  private static func newestFirst(_ node: any PlanNode) -> any PlanNode {
-    switch node {
-    case let scan as SeriesScanNode: scan.newestFirst()
-    case let filter as FilterNode: FilterNode(newestFirst(filter.input), filter.conditions)
-    case let project as ProjectNode: ProjectNode(newestFirst(project.input), project.expressions)
-    default: node
+  /// The plan in slices of time, of which its column `index` tells: a scan's time, or buckets of it that are a key of an
+  /// aggregate. Nil if it is none of these.
+  private static func sliced(_ plan: LogicalPlan, by index: Int, _ order: SliceOrder) -> (any PlanNode)? {
+    switch plan {
+    case .series(let scan):
+      return scan.columns[index] == .time ? SlicedScanNode(ScanPlanning.plan(scan), order) : nil
+    case .filter(let input, let conditions):
+      return sliced(input, by: index, order).map { FilterNode($0, conditions) }
+    case .project(let input, let expressions):
+      guard case .column(let reference) = expressions[index] else { return nil }
+      return sliced(input, by: reference.index, order).map { ProjectNode($0, expressions) }
+    case .aggregate(.series(let scan), let keys, let calls):
+      guard index < keys.count, let width = bucketWidth(keys[index], scan) else { return nil }
+      return SlicedAggregateNode(
+        aggregate(.series(scan), keys, calls), key: keys[index], width: width, order)
+    default: return nil
     }
+  }
+
+  private static func bucketWidth(_ key: BoundExpression, _ scan: SeriesScan) -> Int64? {
+    guard let column = key.columns.first, key.columns.count == 1, scan.columns[column] == .time else { return nil }
+    if case .column = key { return 1 }
+    return fixedWidth(key)
+  }
+
+  private static func aggregate(
+    _ input: LogicalPlan, _ keys: [BoundExpression], _ calls: [AggregateCall]
+  ) -> AggregateNode {
+    AggregateNode(physical(input), keys: keys, calls: calls, runKeys: runKeys(input, keys, calls))
   }
 
   // MARK: Grouping by runs

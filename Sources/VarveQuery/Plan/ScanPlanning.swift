@@ -14,7 +14,7 @@ enum ScanPlanning {
       let columns = condition.columns
       if columns.count == 1, let index = columns.first {
         switch scan.columns[index] {
-        case .tag(let id) where !condition.hasSubquery && !condition.isVolatile:
+        case .tag(let id) where !condition.isVolatile:
           tagConditions.append((id, condition.renumbered([index: 0])))
           continue
         case .time:
@@ -67,7 +67,8 @@ enum ScanPlanning {
       return false
     }
     func isFixed(_ side: BoundExpression) -> Bool {
-      side.columns.isEmpty && !side.isVolatile && !side.hasSubquery
+      // A bound on time is all that is made of its condition; of a field's, it is computed beside the condition itself.
+      side.columns.isEmpty && !side.isVolatile && (type != nil || !side.hasSubquery)
     }
     if isColumn(sides[0]), isFixed(sides[1]) { return ScanBound(relation: relation, value: sides[1]) }
     if isColumn(sides[1]), isFixed(sides[0]) { return ScanBound(relation: flipped(relation), value: sides[0]) }

@@ -116,7 +116,8 @@ extension QuerySession {
     return ExecutionContext(
       catalog: catalog, evaluation: evaluation(catalog), parameters: parameters,
       memory: MemoryAccount(limit: state.queryMemoryByteCount), control: control,
-      deadline: timeout > 0 ? clock.monotonicNanoseconds() &+ timeout : nil, clock: clock, profile: profile)
+      deadline: timeout > 0 ? clock.monotonicNanoseconds() &+ timeout : nil, clock: clock, helpers: helpers,
+      profile: profile)
   }
 
   func run(_ statement: PreparedStatement, _ parameters: [Datum]) throws -> QueryResult {

@@ -21,6 +21,7 @@ package final class QuerySession {
   let store: any StoreAccess
   package let state: SessionState
   let clock: SessionClock
+  let helpers: any QueryHelpers
   let control = ExecutionControl()
   package internal(set) var transactionStatus = QueryTransactionStatus.idle
   var transactionStart: Int64 = 0
@@ -39,10 +40,11 @@ package final class QuerySession {
 
   package init(
     store: any StoreAccess, clock: SessionClock, user: String = "varve", database: String = "varve",
-    processID: Int32 = 0, zones: TimeZoneDatabase = .builtIn
+    processID: Int32 = 0, zones: TimeZoneDatabase = .builtIn, helpers: any QueryHelpers = NoHelpers()
   ) {
     self.store = store
     self.clock = clock
+    self.helpers = helpers
     state = SessionState(
       user: user, database: database, processID: processID, startTime: clock.wallNanoseconds(), zones: zones,
       ingestReport: { store.ingestReport() })

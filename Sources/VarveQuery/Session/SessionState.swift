@@ -97,6 +97,7 @@ package final class SessionState: Sendable {
   }
   var usesSummaries: Bool { setting("varve.use_summaries") != "off" }
   var usesPageAggregates: Bool { setting("varve.use_page_aggregates") != "off" }
+  var rowsPerPart: Int { max(1, Int(setting("varve.rows_per_part") ?? "") ?? SettingDefinition.defaultRowsPerPart) }
   var queryMemoryByteCount: Int {
     Int(setting("varve.query_memory_limit") ?? "") ?? SettingDefinition.defaultQueryMemory
   }

@@ -18,6 +18,7 @@ struct SettingDefinition: Sendable {
   var isReported = false
 
   static let defaultQueryMemory = 512 << 20
+  static let defaultRowsPerPart = 1 << 18
 
   static let all: [SettingDefinition] = [
     SettingDefinition(
@@ -105,6 +106,9 @@ struct SettingDefinition: Sendable {
     SettingDefinition(
       name: "varve.query_memory_limit", kind: .byteCount, defaultValue: String(defaultQueryMemory),
       summary: "Memory a query may hold, in bytes or with a unit."),
+    SettingDefinition(
+      name: "varve.rows_per_part", kind: .integer, defaultValue: String(defaultRowsPerPart),
+      summary: "A scan of twice as many rows is cut into parts, which several threads read."),
     SettingDefinition(
       name: "varve.use_summaries", kind: .boolean, defaultValue: "on",
       summary: "Whether aggregates use what chunks know of whole buckets of time, in place of rows."),
