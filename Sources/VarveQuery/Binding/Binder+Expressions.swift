@@ -90,6 +90,15 @@ extension Binder {
       return .element(array, index: position, element)
     case .sublink(let kind, let symbol, let operand, let query):
       return try sublink(kind, symbol, operand, query, level, at: location)
+    case .grouping(let arguments):
+      if let clause = level.clauseWithoutAggregates {
+        throw error("42803", "grouping operations are not allowed in \(clause)", at: location)
+      }
+      guard arguments.count < 32 else {
+        throw error("54023", "GROUPING must have fewer than 32 arguments", at: location)
+      }
+      return .grouping(try arguments.map { try bind($0, level) }, locations: arguments.map(\.start))
+    case .groupingSet: throw error("42601", "grouping sets are not allowed here", at: location)
     case .defaultValue: throw error("42601", "DEFAULT is not allowed in this context", at: location)
     case .unsupported(let what): throw source.unsupported(what, at: location)
     }

@@ -222,7 +222,9 @@ extension Binder {
     let columns = targets.map(\.column)
 
     level.clauseWithoutAggregates = "GROUP BY"
-    var keys = try select.groupBy.map { try groupKey($0, targets, select.targets, level) }
+    let keys = try GroupingKeys(select.groupBy, isDistinct: select.isGroupDistinct, source) {
+      try groupKey($0, targets, level)
+    }
     level.clauseWithoutAggregates = nil
     var having = try select.having.map { syntax in
       try clause("HAVING", level) { try condition(syntax, level, "HAVING") }
@@ -231,17 +233,18 @@ extension Binder {
     var distinctOn = try select.distinctOn.map { try outputExpression($0, targets, "DISTINCT ON", level) }
 
     let isGrouped =
-      !keys.isEmpty || having != nil || targets.contains { $0.expression.hasAggregate }
+      !select.groupBy.isEmpty || having != nil || targets.contains { $0.expression.hasAggregate }
       || sorts.contains { $0.expression.hasAggregate } || distinctOn.contains { $0.hasAggregate }
     if isGrouped {
-      var grouping = Grouping(binder: self, keys: keys)
+      var grouping = Grouping(binder: self, keys)
+      try grouping.collect(
+        targets.map(\.expression) + sorts.map(\.expression) + distinctOn + (having.map { [$0] } ?? []))
       for index in targets.indices { targets[index].expression = try grouping.rewrite(targets[index].expression) }
       for index in sorts.indices { sorts[index].expression = try grouping.rewrite(sorts[index].expression) }
       for index in distinctOn.indices { distinctOn[index] = try grouping.rewrite(distinctOn[index]) }
       having = try having.map { try grouping.rewrite($0) }
-      keys = grouping.keys
       // What the query takes to its subqueries was rewritten with the expressions that hold them.
-      plan = .aggregate(plan, keys: keys, grouping.calls)
+      plan = grouping.plan(plan)
       if let having { plan = .filter(plan, having.conjuncts) }
     }
     let windowing = Windowing(
@@ -367,6 +370,7 @@ extension Binder {
     case .keyword(let name): return name
     case .array: return "array"
     case .row: return "row"
+    case .grouping: return "grouping"
     case .element(let operand, _): return name(of: operand)
     case .choose(_, _, let otherwise):
       let inner = otherwise.map(name) ?? "case"
@@ -386,9 +390,9 @@ extension Binder {
   }
 
   /// An integer is a place in the select list; a name that the input does not have, an alias of it.
-  private func groupKey(
-    _ syntax: ExpressionSyntax, _ targets: [Target], _ written: [TargetSyntax], _ level: QueryLevel
-  ) throws -> BoundExpression {
+  private func groupKey(_ syntax: ExpressionSyntax, _ targets: [Target], _ level: QueryLevel) throws
+    -> BoundExpression
+  {
     let key: BoundExpression
     switch syntax.kind {
     case .integer(let value): key = targets[try ordinal(value, targets.count, "GROUP BY", syntax.location)].expression

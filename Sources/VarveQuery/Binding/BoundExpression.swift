@@ -76,6 +76,8 @@ indirect enum BoundExpression: Sendable {
   case subquery(BoundSubquery)
   /// Only until the grouping of its query is planned.
   case aggregate(AggregateCall)
+  /// GROUPING(…), until the grouping of its query is planned.
+  case grouping([BoundExpression], locations: [Int])
   /// Only until the windows of its query are planned.
   case window(WindowCall)
 
@@ -91,6 +93,7 @@ indirect enum BoundExpression: Sendable {
     case .subquery(let subquery): subquery.type
     case .aggregate(let call): call.function.resultType
     case .window(let call): call.type
+    case .grouping: .int4
     }
   }
 
@@ -105,7 +108,7 @@ extension BoundExpression {
     switch self {
     case .constant, .column, .outer, .parameter: []
     case .call(_, let arguments), .and(let arguments), .or(let arguments), .coalesce(let arguments, _),
-      .array(let arguments, _):
+      .array(let arguments, _), .grouping(let arguments, _):
       arguments
     case .not(let operand), .isNull(let operand, _): [operand]
     case .isDistinct(let left, let right, _): [left, right]
@@ -151,6 +154,7 @@ extension BoundExpression {
       call.orderBy = try call.orderBy.map { try $0.mapExpression(map) }
       return .aggregate(call)
     case .window(let call): return .window(try call.mapChildren(map))
+    case .grouping(let arguments, let locations): return .grouping(try arguments.map(map), locations: locations)
     }
   }
 
@@ -185,8 +189,10 @@ extension BoundExpression {
   }
   var hasAggregate: Bool {
     contains {
-      if case .aggregate = $0 { return true }
-      return false
+      switch $0 {
+      case .aggregate, .grouping: true
+      default: false
+      }
     }
   }
   var hasWindow: Bool {
@@ -226,7 +232,7 @@ extension BoundExpression {
         f.volatility != .volatile
       else { return false }
     case (.and, .and), (.or, .or), (.not, .not), (.inList, .inList), (.coalesce, .coalesce), (.choose, .choose),
-      (.element, .element), (.array, .array):
+      (.element, .element), (.array, .array), (.grouping, .grouping):
       break
     case (.isNull(_, let a), .isNull(_, let b)): if a != b { return false }
     case (.isDistinct(_, _, let a), .isDistinct(_, _, let b)): if a != b { return false }

@@ -48,7 +48,7 @@ extension ExecutionContext {
           return items[Int(place - first)]
         })
     case .subquery(let subquery): return try run(subquery, batch)
-    case .aggregate, .window:
+    case .aggregate, .grouping, .window:
       preconditionFailure("aggregates and window functions are planned before anything is evaluated")
     }
   }

@@ -37,6 +37,8 @@ enum Planner {
       if isIdentity(expressions, input.types.count) { return physical(input) }
       return ProjectNode(physical(input), expressions)
     case .aggregate(let input, let keys, let calls): return aggregate(input, keys, calls)
+    case .groupingSets(let input, let grouping, let calls):
+      return GroupingSetsNode(physical(input), grouping, calls)
     case .window(let input, let order, let calls): return WindowNode(physical(input), order, calls)
     case .join(let kind, let left, let right, let conditions): return join(kind, left, right, conditions)
     case .lateral(let kind, let left, let right, let outerInputs, _, let conditions):

@@ -38,6 +38,7 @@ enum Pruning {
       let (inner, places) = prune(input, needed: below)
       return (.project(inner, order.map { expressions[$0].renumbered(places) }), numbered(order))
     case .aggregate(let input, let keys, let calls): return pruneAggregate(input, keys, calls, needed)
+    case .groupingSets(let input, let grouping, let calls): return pruneSets(input, grouping, calls, needed)
     case .window(let input, let order, let calls): return pruneWindow(input, order, calls, needed)
     case .join(let kind, let left, let right, let on):
       var below = needed
@@ -112,6 +113,20 @@ enum Pruning {
     var result = identity(keys.count)
     for (new, old) in kept.enumerated() { result[keys.count + old] = keys.count + new }
     return (.aggregate(inner, keys: keys.map { $0.renumbered(places) }, newCalls), result)
+  }
+
+  private static func pruneSets(
+    _ input: LogicalPlan, _ grouping: GroupingSets, _ calls: [AggregateCall], _ needed: Set<Int>
+  ) -> Result {
+    let width = grouping.keys.count
+    guard
+      case (.aggregate(let inner, let keys, let kept), var places) = pruneAggregate(
+        input, grouping.keys, calls, needed.filter { $0 < width + calls.count })
+    else { preconditionFailure("a pruned aggregation is one") }
+    for index in grouping.masks.indices { places[width + calls.count + index] = width + kept.count + index }
+    var grouping = grouping
+    grouping.keys = keys
+    return (.groupingSets(inner, grouping, kept), places)
   }
 
   private static func pruneWindow(

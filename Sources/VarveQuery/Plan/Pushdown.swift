@@ -25,6 +25,18 @@ enum Pushdown {
       }
       let moved = down.map { $0.replacingColumns { keys[$0.index] } }
       return filtered(.aggregate(push(input, moved), keys: keys, calls), stay)
+    case .groupingSets(let input, let grouping, let calls):
+      // A key that a set leaves out is NULL there, whatever it is below.
+      let (down, stay) = split(conditions) { condition in
+        let columns = condition.columns
+        return !columns.isEmpty
+          && columns.allSatisfy { column in
+            column < grouping.keys.count && !grouping.keys[column].hasSubquery
+              && grouping.sets.allSatisfy { $0.contains(column) }
+          }
+      }
+      let moved = down.map { $0.replacingColumns { grouping.keys[$0.index] } }
+      return filtered(.groupingSets(push(input, moved), grouping, calls), stay)
     case .window(let input, let order, let calls):
       // Only whole partitions may be left out: the others would miss rows.
       let keys = order.partition.compactMap { key -> Int? in

@@ -15,6 +15,8 @@ final class SelectSyntax {
   var from: [FromSyntax] = []
   var filter: ExpressionSyntax?
   var groupBy: [ExpressionSyntax] = []
+  /// GROUP BY DISTINCT: each grouping set once.
+  var isGroupDistinct = false
   var having: ExpressionSyntax?
   var windows: [WindowSyntax] = []
   var orderBy: [SortSyntax] = []

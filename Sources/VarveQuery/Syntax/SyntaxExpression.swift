@@ -68,6 +68,8 @@ struct SortSyntax {
 
 enum SublinkKind { case scalar, exists, anyOf, allOf, array }
 
+enum GroupingSetKind { case empty, sets, rollup, cube }
+
 enum BooleanTest: String { case isTrue, isNotTrue, isFalse, isNotFalse, isUnknown, isNotUnknown }
 
 indirect enum ExpressionKind {
@@ -105,6 +107,10 @@ indirect enum ExpressionKind {
   case row([ExpressionSyntax])
   case element(ExpressionSyntax, ExpressionSyntax)
   case sublink(SublinkKind, operator: String, operand: ExpressionSyntax?, SelectSyntax)
+  /// GROUPING SETS and its kin, in GROUP BY.
+  case groupingSet(GroupingSetKind, [ExpressionSyntax])
+  /// GROUPING(…).
+  case grouping([ExpressionSyntax])
   /// DEFAULT in INSERT's VALUES.
   case defaultValue
   /// Something of PostgreSQL's grammar that is not taken; what it is called.

@@ -39,8 +39,8 @@ extension TreeReader {
     case "A_Indirection": try indirection()
     case "CollateClause": try collate()
     case "SetToDefault": try simple { _ in .defaultValue }
-    case "GroupingSet": try simple { _ in .unsupported("GROUPING SETS, ROLLUP and CUBE") }
-    case "GroupingFunc": try simple { _ in .unsupported("GROUPING()") }
+    case "GroupingSet": try simple { .groupingSet(TreeReader.groupingSetKind($0.kind), $0.content) }
+    case "GroupingFunc": try simple { .grouping($0.arguments) }
     case "NamedArgExpr": try simple { _ in .unsupported("calling a function with named arguments") }
     case "CurrentOfExpr": try simple { _ in .unsupported("WHERE CURRENT OF") }
     case "XmlExpr", "XmlSerialize": try simple { _ in .unsupported("XML") }
@@ -56,6 +56,8 @@ extension TreeReader {
     var operation = ""
     var arguments: [ExpressionSyntax] = []
     var elements: [ExpressionSyntax] = []
+    var kind = ""
+    var content: [ExpressionSyntax] = []
   }
 
   private func simple(_ make: (SimpleFields) -> ExpressionKind) throws -> ExpressionSyntax {
@@ -67,10 +69,21 @@ extension TreeReader {
       case "op": fields.operation = try json.string()
       case "args": fields.arguments = try expressions()
       case "elements": fields.elements = try expressions()
+      case "kind": fields.kind = try json.string()
+      case "content": fields.content = try expressions()
       default: try json.skip()
       }
     }
     return ExpressionSyntax(kind: make(fields), location: fields.location)
+  }
+
+  private static func groupingSetKind(_ kind: String) -> GroupingSetKind {
+    switch kind {
+    case "GROUPING_SET_ROLLUP": .rollup
+    case "GROUPING_SET_CUBE": .cube
+    case "GROUPING_SET_SETS": .sets
+    default: .empty
+    }
   }
 
   private static func keyword(_ operation: String) -> String {

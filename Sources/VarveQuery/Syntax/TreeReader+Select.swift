@@ -33,6 +33,7 @@ extension TreeReader {
         case "fromClause": try array { try object { node in select.from.append(try from(node: node)) } }
         case "whereClause": select.filter = try expression()
         case "groupClause": select.groupBy = try expressions()
+        case "groupDistinct": select.isGroupDistinct = try json.boolean()
         case "havingClause": select.having = try expression()
         case "valuesLists":
           var lists: [[ExpressionSyntax]] = []
