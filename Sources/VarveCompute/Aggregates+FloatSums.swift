@@ -1,4 +1,5 @@
-// sum and avg of doubles. Where a run of rows shares its group they sum in eight lanes.
+// sum and avg of doubles. Where a run of rows shares its group they sum in lanes; what each addition to a group's sum
+// rounds away is kept beside it, so that sums over many runs do not drift.
 
 import VarveCore
 
@@ -7,6 +8,8 @@ final class FloatSumAggregate: PartialAggregate {
   private let type: SQLType
   private let average: Bool
   private let sums = Buffer<Double>()
+  /// What the sums lack.
+  private let rests = Buffer<Double>()
   private let counts = Buffer<Int64>()
 
   /// `type`: of the result.
@@ -18,6 +21,7 @@ final class FloatSumAggregate: PartialAggregate {
   func resize(to count: Int) {
     if count > counts.count {
       sums.append(repeating: 0, count: count - sums.count)
+      rests.append(repeating: 0, count: count - rests.count)
       counts.append(repeating: 0, count: count - counts.count)
     }
   }
@@ -26,22 +30,27 @@ final class FloatSumAggregate: PartialAggregate {
     let input = AggregateInput(arguments[0])
     let words = input.column.wordBuffer
     let sums = sums.base
+    let rests = rests.base
     let counts = counts.base
     var overflow = false
     if let nulls = input.column.nulls {
       for (i, group) in groups.enumerated() where nulls.base[i] == 0 {
         let value = Double(bitPattern: words.base[i])
-        let sum = sums[Int(group)] + value
-        overflow = overflow || (sum.isInfinite && value.isFinite && sums[Int(group)].isFinite)
+        let before = sums[Int(group)]
+        let sum = before + value
+        overflow = overflow || (sum.isInfinite && value.isFinite && before.isFinite)
         sums[Int(group)] = sum
+        rests[Int(group)] += CompensatedSum.lost(before, value, sum)
         counts[Int(group)] &+= 1
       }
     } else {
       for (i, group) in groups.enumerated() {
         let value = Double(bitPattern: words.base[i])
-        let sum = sums[Int(group)] + value
-        overflow = overflow || (sum.isInfinite && value.isFinite && sums[Int(group)].isFinite)
+        let before = sums[Int(group)]
+        let sum = before + value
+        overflow = overflow || (sum.isInfinite && value.isFinite && before.isFinite)
         sums[Int(group)] = sum
+        rests[Int(group)] += CompensatedSum.lost(before, value, sum)
         counts[Int(group)] &+= 1
       }
     }
@@ -82,6 +91,7 @@ final class FloatSumAggregate: PartialAggregate {
     let before = sums[group]
     let total = before + sum
     sums[group] = total
+    rests[group] += CompensatedSum.lost(before, sum, total)
     counts[group] &+= Int64(rows.count - missing)
     guard total.isInfinite, before.isFinite else { return false }
     return !rows.contains { nulls?[$0] ?? 0 == 0 && !Double(bitPattern: words[$0]).isFinite }
@@ -112,20 +122,23 @@ final class FloatSumAggregate: PartialAggregate {
     let (sumBuffer, countBuffer) = (partials.words(.sum, column), partials.words(.count, column))
     defer { withExtendedLifetime((sumBuffer, countBuffer)) {} }
     let (words, valueCounts) = (sumBuffer.base, countBuffer.base)
-    let (sums, counts) = (sums.base, counts.base)
+    let (sums, rests, counts) = (sums.base, rests.base, counts.base)
     var overflow = false
     for segment in segments {
       var total = sums[Int(segment.group)]
+      var rest = rests[Int(segment.group)]
       var count: UInt64 = 0
       for row in segment.rows {
         let sum = Double(bitPattern: words[row])
         let next = total + sum
         // A partial sum is infinite only if one of its values is.
         overflow = overflow || (next.isInfinite && sum.isFinite && total.isFinite)
+        rest += CompensatedSum.lost(total, sum, next)
         total = next
         count &+= valueCounts[row]
       }
       sums[Int(segment.group)] = total
+      rests[Int(segment.group)] = rest
       counts[Int(segment.group)] &+= Int64(bitPattern: count)
     }
     if overflow { throw SQLError.outOfRange(.float8) }
@@ -134,9 +147,11 @@ final class FloatSumAggregate: PartialAggregate {
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws {
     guard let other = other as? FloatSumAggregate else { preconditionFailure("states of one aggregate merge") }
     for (i, group) in groups.enumerated() {
-      let sum = sums[Int(group)] + other.sums[i]
-      if sum.isInfinite, sums[Int(group)].isFinite, other.sums[i].isFinite { throw SQLError.outOfRange(.float8) }
+      let before = sums[Int(group)]
+      let sum = before + other.sums[i]
+      if sum.isInfinite, before.isFinite, other.sums[i].isFinite { throw SQLError.outOfRange(.float8) }
       sums[Int(group)] = sum
+      rests[Int(group)] += other.rests[i] + CompensatedSum.lost(before, other.sums[i], sum)
       counts[Int(group)] &+= other.counts[i]
     }
   }
@@ -147,7 +162,9 @@ final class FloatSumAggregate: PartialAggregate {
       if counts[i] == 0 {
         builder.appendNull()
       } else {
-        let value = average ? sums[i] / Double(counts[i]) : sums[i]
+        // Of an infinite sum, or NaN, the rest means nothing.
+        let sum = sums[i].isFinite ? sums[i] + rests[i] : sums[i]
+        let value = average ? sum / Double(counts[i]) : sum
         let narrow = FloatKernels.narrow(value, type)
         if narrow.isInfinite, value.isFinite { throw SQLError.outOfRange(.float4) }
         builder.append(narrow)

@@ -16,35 +16,48 @@ final class FloatVarianceAggregate: GroupedAggregate {
 
   func resize(to count: Int) { while states.count < count { states.append((0, 0, 0)) } }
 
-  @inline(__always) private func add(_ value: Double, _ state: inout (count: Double, sum: Double, squares: Double)) {
-    let before = state.count
+  /// Whether finite values came to more than a double holds.
+  @inline(__always)
+  private func add(_ value: Double, _ state: inout (count: Double, sum: Double, squares: Double)) -> Bool {
+    let before = state
     state.count += 1
     state.sum += value
-    if before > 0 {
+    if before.count > 0 {
       let deviation = value * state.count - state.sum
-      state.squares += deviation * deviation / (state.count * before)
+      state.squares += deviation * deviation / (state.count * before.count)
+      if state.sum.isInfinite || state.squares.isInfinite {
+        state.squares = .nan
+        return value.isFinite && before.sum.isFinite
+      }
     } else if !value.isFinite {
       state.squares = .nan
     }
+    return false
   }
 
-  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
+  func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) throws {
     let input = AggregateInput(arguments[0])
     let words = input.column.wordBuffer
+    var overflow = false
     states.withUnsafeMutableBufferPointer { states in
       for (i, group) in groups.enumerated() where !input.column.isNull(at: i) {
-        add(Double(bitPattern: words.base[i]), &states[Int(group)])
+        overflow = add(Double(bitPattern: words.base[i]), &states[Int(group)]) || overflow
       }
     }
+    if overflow { throw SQLError.outOfRange(.float8) }
   }
-  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
+  func update(_ arguments: [Column], rows range: Range<Int>, group: Int) throws {
     let input = AggregateInput(arguments[0], rows: range)
     let words = input.column.wordBuffer
     var state = states[group]
-    for i in input.rows where !input.column.isNull(at: i) { add(Double(bitPattern: words.base[i]), &state) }
+    var overflow = false
+    for i in input.rows where !input.column.isNull(at: i) {
+      overflow = add(Double(bitPattern: words.base[i]), &state) || overflow
+    }
     states[group] = state
+    if overflow { throw SQLError.outOfRange(.float8) }
   }
-  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
+  func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws {
     guard let other = other as? FloatVarianceAggregate else { preconditionFailure("states of one aggregate merge") }
     for (i, group) in groups.enumerated() {
       let a = states[Int(group)]
@@ -56,9 +69,10 @@ final class FloatVarianceAggregate: GroupedAggregate {
       }
       let count = a.count + b.count
       let difference = a.sum / a.count - b.sum / b.count
-      states[Int(group)] = (
-        count, a.sum + b.sum, a.squares + b.squares + a.count * b.count * difference * difference / count
-      )
+      let sum = a.sum + b.sum
+      let squares = a.squares + b.squares + a.count * b.count * difference * difference / count
+      if sum.isInfinite || squares.isInfinite, a.sum.isFinite, b.sum.isFinite { throw SQLError.outOfRange(.float8) }
+      states[Int(group)] = (count, sum, squares.isInfinite || sum.isInfinite ? .nan : squares)
     }
   }
   func result() throws -> Column {
@@ -83,6 +97,8 @@ final class ExactVarianceAggregate: GroupedAggregate {
     var positive = WideInteger(0)
     var negative = WideInteger(0)
     var squares = WideInteger(0)
+    /// NaN or an infinity among the values: the deviations are NaN.
+    var isUndefined = false
 
     mutating func rescale(to newScale: Int) {
       guard newScale > scale else { return }
@@ -93,6 +109,11 @@ final class ExactVarianceAggregate: GroupedAggregate {
       scale = newScale
     }
     mutating func add(_ value: Numeric) {
+      guard value.isFinite else {
+        count += 1
+        isUndefined = true
+        return
+      }
       rescale(to: value.scale)
       let magnitude =
         value.scale == scale ? value.wide : value.wide * WideInteger.powerOfTen(scale - value.scale)
@@ -105,6 +126,7 @@ final class ExactVarianceAggregate: GroupedAggregate {
       rescale(to: other.scale)
       other.rescale(to: scale)
       count += other.count
+      isUndefined = isUndefined || other.isUndefined
       positive = positive + other.positive
       negative = negative + other.negative
       squares = squares + other.squares
@@ -148,6 +170,7 @@ final class ExactVarianceAggregate: GroupedAggregate {
   }
 
   private func value(_ state: State) throws -> Numeric {
+    if state.isUndefined { return .nan }
     let n = WideInteger(UInt128(state.count))
     let sum =
       state.positive >= state.negative ? state.positive - state.negative : state.negative - state.positive

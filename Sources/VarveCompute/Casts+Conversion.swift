@@ -87,7 +87,7 @@ extension Casts {
     case (.numeric, _) where to.isInteger:
       return { columns, n, _ in
         try Evaluation.rows1(columns[0], n, to) {
-          guard let value = Int64(exactly: try $0.numeric.integerRounded()), IntegerKernels.fits(value, to) else {
+          guard let value = Int64(exactly: try $0.numeric.integerRounded(to)), IntegerKernels.fits(value, to) else {
             throw SQLError.outOfRange(to)
           }
           return .int(value)
@@ -96,8 +96,16 @@ extension Casts {
     case (.numeric, .float8), (.numeric, .float4):
       return { columns, n, _ in
         try Evaluation.rows1(columns[0], n, to) {
-          let value = $0.numeric.double
-          return .float(to == .float4 ? Double(Float(value)) : value)
+          let numeric = $0.numeric
+          let value = numeric.double
+          let narrow = FloatKernels.narrow(value, to)
+          if narrow.isInfinite, numeric.isFinite {
+            throw SQLError.make("22003", "\"\(numeric.text)\" is out of range for type \(to.name)")
+          }
+          if narrow == 0, !numeric.isZero {
+            throw SQLError.make("22003", "\"\(numeric.text)\" is out of range for type \(to.name)")
+          }
+          return .float(narrow)
         }
       }
     case (.date, .timestamp), (.date, .timestamptz), (.timestamp, .timestamptz), (.timestamptz, .timestamp),

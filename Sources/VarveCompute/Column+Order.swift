@@ -55,11 +55,7 @@ extension Column {
     case .text(let text):
       var text = text
       return text.withUTF8 { Hashing.bytes($0) }
-    case .numeric(let value):
-      let (m, s) = value.normalized
-      return Hashing.combine(
-        Hashing.word(UInt64(truncatingIfNeeded: m)),
-        Hashing.word(UInt64(truncatingIfNeeded: m >> 64) &+ UInt64(truncatingIfNeeded: s)))
+    case .numeric(let value): return value.hashWord
     case .interval(let value):
       let span = value.comparable
       return Hashing.combine(

@@ -20,6 +20,7 @@ struct DateTimeParser {
   private var zone: TimeZone?
   private var beforeChrist = false
   private var hourOfDay = 0
+  private var needsDate = true
 
   private enum Special { case now, today, tomorrow, yesterday, epoch, infinity, minusInfinity }
   private var special: Special?
@@ -75,6 +76,19 @@ struct DateTimeParser {
     let days = try parser.days()
     guard DateTimeText.isDate(days) else { throw parser.outOfRange }
     return Int32(days)
+  }
+
+  /// Microseconds after midnight; a date before the time and a zone behind it are read and do not matter.
+  static func time(_ text: UnsafeBufferPointer<UInt8>, context: EvaluationContext) throws -> Int64 {
+    var parser = DateTimeParser(text: text, typeName: SQLType.time.name)
+    parser.needsDate = false
+    try parser.read(context)
+    if parser.special == .now {
+      let local = try TimeMath.local(context.now, in: try context.sessionZone())
+      return Int64(floorModulo(Int(local), Nanoseconds.day) / 1000)
+    }
+    guard let time = parser.time else { throw parser.syntax }
+    return Int64(time) * 1_000_000 + Int64((parser.nanoseconds + 500) / 1000)
   }
 
   private init(text: UnsafeBufferPointer<UInt8>, typeName: String) {
@@ -161,7 +175,7 @@ struct DateTimeParser {
         throw syntax
       }
     }
-    guard sawDate || special != nil else { throw syntax }
+    guard sawDate || special != nil || !needsDate else { throw syntax }
     if special != nil, year != nil { throw syntax }
   }
 
@@ -232,6 +246,10 @@ struct DateTimeParser {
       }
       return true
     default:
+      if !needsDate, !sawDate, time == nil, first.count == 4 || first.count == 6 {
+        try compactTime(first)
+        return false
+      }
       if !sawDate {
         if first.count == 8 {
           (year, month, day) = (first.value / 10_000, first.value / 100 % 100, first.value % 100)
@@ -364,7 +382,7 @@ struct DateTimeParser {
         if day != nil, year != nil { sawDate = true }
         return
       }
-      guard sawDate || special != nil, offset == nil, zone == nil else { throw syntax }
+      guard sawDate || special != nil || (!needsDate && time != nil), offset == nil, zone == nil else { throw syntax }
       while let c = peek,
         isLetter(c) || isDigit(c) || c == UInt8(ascii: "/") || c == UInt8(ascii: "_") || c == UInt8(ascii: "-")
           || c == UInt8(ascii: "+")

@@ -79,6 +79,13 @@ enum DateTimeText {
     out.count += at - start
   }
 
+  /// Of a day: microseconds after midnight, of which 24:00:00 is one.
+  static func append(time microseconds: Int64, to out: Buffer<UInt8>) {
+    let seconds = Int(microseconds / 1_000_000)
+    appendTime(
+      hours: seconds / 3600, rest: seconds % 3600, microseconds: Int(microseconds % 1_000_000), to: out)
+  }
+
   private static func appendTime(hours: Int, rest: Int, microseconds: Int, to out: Buffer<UInt8>) {
     IntegerText.append(hours, width: 2, to: out)
     out.append(UInt8(ascii: ":"))

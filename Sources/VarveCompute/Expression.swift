@@ -91,9 +91,12 @@ package protocol GroupedAggregate: AnyObject {
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws
   /// A row a group.
   func result() throws -> Column
+  /// About what the states hold in memory beyond some words a group: values that they keep. Asked after every batch.
+  var heldByteCount: Int { get }
 }
 
 extension GroupedAggregate {
+  package var heldByteCount: Int { 0 }
   package func update(_ arguments: [Column], segments: UnsafeBufferPointer<GroupSegment>) throws {
     for segment in segments { try update(arguments, rows: segment.rows, group: Int(segment.group)) }
   }
@@ -106,6 +109,14 @@ package protocol PartialAggregate: GroupedAggregate {
   /// Takes each segment's partials into its group. `column` is the argument's among the columns of the batch; nil:
   /// there is no argument.
   func take(_ partials: PartialBatch, column: Int?, segments: UnsafeBufferPointer<GroupSegment>) throws
+}
+
+/// An aggregate whose states can be kept as bytes and merged later, as rollups do.
+package protocol StorableAggregate: GroupedAggregate {
+  /// Appends the state of one group.
+  func encode(group: Int, to out: Buffer<UInt8>) throws
+  /// Takes a state that was encoded into a group. Throws for bytes that are none.
+  func merge(encoded bytes: UnsafeBufferPointer<UInt8>, into group: Int) throws
 }
 
 package struct AggregateFunction: Sendable {

@@ -218,7 +218,7 @@ enum TimePart {
     if infinity(datum) != nil {
       switch field {
       case .year, .decade, .century, .millennium, .isoyear, .epoch:
-        throw SQLError.unsupported("numeric Infinity is not supported", hint: "Use date_part, which gives a double.")
+        return infinity(datum) == .infinity ? .infinity : .negativeInfinity
       default: return nil
       }
     }

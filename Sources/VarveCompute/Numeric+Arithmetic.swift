@@ -1,52 +1,64 @@
-// Arithmetic with PostgreSQL's rules of scale (numeric.c). Intermediates are as wide as they need; results that
-// have no room in 38 digits throw 22003.
+// Arithmetic with PostgreSQL's rules of scale (numeric.c). What fits machine integers is done in them; the rest in
+// integers as wide as they need. Results that PostgreSQL's numeric does not hold throw 22003.
 
 import VarveCore
 
 extension Numeric {
-  private static func aligned(_ a: Numeric, _ b: Numeric) throws -> (Int128, Int128, Int) {
-    if a.scale == b.scale { return (a.mantissa, b.mantissa, a.scale) }
+  /// Both magnitudes at the larger scale.
+  static func alignedWide(_ a: Numeric, _ b: Numeric) -> (WideInteger, WideInteger, Int) {
     let scale = max(a.scale, b.scale)
-    return (try a.rescaled(to: scale).mantissa, try b.rescaled(to: scale).mantissa, scale)
-  }
-
-  /// The same value with another scale, rounding half away from zero.
-  package func rescaled(to newScale: Int) throws -> Numeric {
-    let difference = newScale - scale
-    if difference == 0 { return self }
-    if mantissa == 0 { return Numeric(mantissa: 0, scale: newScale) }
-    if difference > 0 {
-      guard difference <= 38 else { throw SQLError.outOfRange(.numeric) }
-      let (product, overflow) = mantissa.multipliedReportingOverflow(by: Self.powers[difference])
-      if overflow { throw SQLError.outOfRange(.numeric) }
-      return try Numeric(checking: product, scale: newScale)
-    }
-    guard -difference <= 38 else { return Numeric(mantissa: 0, scale: newScale) }
-    let power = Self.powers[-difference]
-    let quotient = mantissa / power
-    let remainder = mantissa % power
-    let up = remainder.magnitude >= power.magnitude - remainder.magnitude
-    return Numeric(mantissa: quotient + (up ? mantissa.signum() : 0), scale: newScale)
+    return (
+      a.wide * WideInteger.powerOfTen(scale - a.scale), b.wide * WideInteger.powerOfTen(scale - b.scale), scale
+    )
   }
 
   package static func adding(_ a: Numeric, _ b: Numeric) throws -> Numeric {
-    let (x, y, scale) = try aligned(a, b)
-    return try Numeric(checking: x + y, scale: scale)
+    if case .narrow(let x) = a.digits, case .narrow(let y) = b.digits {
+      if a.scale == b.scale { return try Numeric(checking: x + y, scale: a.scale) }
+      let difference = abs(a.scale - b.scale)
+      if difference <= 38 {
+        let (scaled, overflow) = (a.scale < b.scale ? x : y).multipliedReportingOverflow(by: powers[difference])
+        let (sum, tooMuch) = scaled.addingReportingOverflow(a.scale < b.scale ? y : x)
+        if !overflow, !tooMuch { return try Numeric(checking: sum, scale: max(a.scale, b.scale)) }
+      }
+    }
+    guard a.isFinite, b.isFinite else {
+      if a.isNaN || b.isNaN { return .nan }
+      if !a.isFinite, !b.isFinite { return a.isNegative == b.isNegative ? a : .nan }
+      return a.isFinite ? b : a
+    }
+    let (x, y, scale) = alignedWide(a, b)
+    if a.isNegative == b.isNegative { return try Numeric(negative: a.isNegative, magnitude: x + y, scale: scale) }
+    return x >= y
+      ? try Numeric(negative: a.isNegative, magnitude: x - y, scale: scale)
+      : try Numeric(negative: b.isNegative, magnitude: y - x, scale: scale)
   }
-  package static func subtracting(_ a: Numeric, _ b: Numeric) throws -> Numeric {
-    let (x, y, scale) = try aligned(a, b)
-    return try Numeric(checking: x - y, scale: scale)
-  }
+
+  package static func subtracting(_ a: Numeric, _ b: Numeric) throws -> Numeric { try adding(a, b.negated()) }
+
   package static func multiplying(_ a: Numeric, _ b: Numeric) throws -> Numeric {
-    let (product, overflow) = a.mantissa.multipliedReportingOverflow(by: b.mantissa)
-    if overflow { throw SQLError.outOfRange(.numeric) }
-    return try Numeric(checking: product, scale: a.scale + b.scale)
+    if case .narrow(let x) = a.digits, case .narrow(let y) = b.digits {
+      let (product, overflow) = x.multipliedReportingOverflow(by: y)
+      if !overflow, a.scale + b.scale <= maximumScale {
+        return try Numeric(checking: product, scale: a.scale + b.scale)
+      }
+    }
+    guard a.isFinite, b.isFinite else {
+      if a.isNaN || b.isNaN || a.isZero || b.isZero { return .nan }
+      return a.isNegative == b.isNegative ? .infinity : .negativeInfinity
+    }
+    let product = a.wide * b.wide
+    let scale = a.scale + b.scale
+    let negative = a.isNegative != b.isNegative
+    // Digits beyond what a numeric shows are rounded away.
+    if scale > maximumScale {
+      let kept = product.dividedRoundingHalfUp(by: WideInteger.powerOfTen(scale - maximumScale))
+      return try Numeric(negative: negative, magnitude: kept, scale: maximumScale)
+    }
+    return try Numeric(negative: negative, magnitude: product, scale: scale)
   }
 
   /// Weight of the first base-10000 digit and that digit, as numeric.c keeps them; (0, 0) for zero.
-  private var leading: (weight: Int, digit: Int) {
-    Self.leading(wide, scale: scale)
-  }
   static func leading(_ magnitude: WideInteger, scale: Int) -> (weight: Int, digit: Int) {
     if magnitude.isZero { return (0, 0) }
     let text = Numeric.digits(of: magnitude)
@@ -57,22 +69,6 @@ extension Numeric {
     var digit = 0
     for i in 0..<take { digit = digit * 10 + (i < text.count ? Int(text[i]) : 0) }
     return (weight, digit)
-  }
-  static func digits(of magnitude: WideInteger) -> [UInt8] {
-    var out: [UInt8] = []
-    var rest = magnitude
-    let chunk = WideInteger(1_000_000_000)
-    while !rest.isZero {
-      let (quotient, remainder) = rest.divided(by: chunk)
-      var part = remainder.uint128 ?? 0
-      for _ in 0..<9 {
-        out.append(UInt8(part % 10))
-        part /= 10
-      }
-      rest = quotient
-    }
-    while out.last == 0 { out.removeLast() }
-    return out.reversed()
   }
 
   /// select_div_scale: at least 16 significant digits, at least the operands' scales.
@@ -90,14 +86,23 @@ extension Numeric {
   }
 
   package static func dividing(_ a: Numeric, _ b: Numeric) throws -> Numeric {
-    if b.mantissa == 0 { throw SQLError.divisionByZero }
+    guard a.isFinite, b.isFinite else {
+      if a.isNaN || b.isNaN { return .nan }
+      if !a.isFinite {
+        if !b.isFinite { return .nan }
+        if b.isZero { throw SQLError.divisionByZero }
+        return a.isNegative == b.isNegative ? .infinity : .negativeInfinity
+      }
+      return .zero
+    }
+    if b.isZero { throw SQLError.divisionByZero }
     return try narrowQuotient(a, b) ?? wideQuotient(a, b)
   }
 
   static func wideQuotient(_ a: Numeric, _ b: Numeric) throws -> Numeric {
-    let scale = divisionScale(a.wide, a.scale, b.wide, b.scale)
-    return try quotient(
-      negative: a.isNegative != b.isNegative, a.wide, a.scale, b.wide, b.scale, scale: scale)
+    let (x, y) = (a.wide, b.wide)
+    let scale = divisionScale(x, a.scale, y, b.scale)
+    return try quotient(negative: a.isNegative != b.isNegative, x, a.scale, y, b.scale, scale: scale)
   }
 
   /// a ÷ b to `scale` digits, rounded half away from zero.
@@ -114,76 +119,42 @@ extension Numeric {
 
   /// The sign follows the dividend.
   package static func remainder(_ a: Numeric, _ b: Numeric) throws -> Numeric {
-    if b.mantissa == 0 { throw SQLError.divisionByZero }
-    let scale = max(a.scale, b.scale)
-    let x = a.wide * WideInteger.powerOfTen(scale - a.scale)
-    let y = b.wide * WideInteger.powerOfTen(scale - b.scale)
+    guard a.isFinite, b.isFinite else {
+      if a.isNaN || b.isNaN { return .nan }
+      if !a.isFinite, b.isZero { throw SQLError.divisionByZero }
+      return a.isFinite ? a : .nan
+    }
+    if b.isZero { throw SQLError.divisionByZero }
+    let (x, y, scale) = alignedWide(a, b)
     return try Numeric(negative: a.isNegative, magnitude: x.divided(by: y).remainder, scale: scale)
   }
 
-  package func negated() -> Numeric { Numeric(mantissa: -mantissa, scale: scale) }
-  package func magnitude() -> Numeric { Numeric(mantissa: abs(mantissa), scale: scale) }
-
-  /// round(n, places): half away from zero; negative places round to tens.
-  package func rounded(_ places: Int) throws -> Numeric {
-    if places >= 0 {
-      return try rescaled(to: min(places, 1000))
-    }
-    let coarse = try rescaled(to: max(places, -60))
-    return try Numeric(mantissa: coarse.mantissa, scale: coarse.scale).rescaled(to: 0)
+  /// The whole part of a ÷ b.
+  package static func wholeQuotient(_ a: Numeric, _ b: Numeric) throws -> Numeric {
+    guard a.isFinite, b.isFinite else { return try dividing(a, b) }
+    if b.isZero { throw SQLError.divisionByZero }
+    let (x, y, _) = alignedWide(a, b)
+    return try Numeric(negative: a.isNegative != b.isNegative, magnitude: x.divided(by: y).quotient, scale: 0)
   }
 
-  /// trunc(n, places).
-  package func truncated(_ places: Int) throws -> Numeric {
-    if places >= scale { return try rescaled(to: min(places, 1000)) }
-    let difference = scale - max(places, -60)
-    guard difference <= 38 else { return Numeric(mantissa: 0, scale: max(places, 0)) }
-    let power = Self.powers[difference]
-    if places >= 0 { return Numeric(mantissa: mantissa / power, scale: places) }
-    let kept = Numeric(mantissa: mantissa / power, scale: places)
-    return try kept.rescaled(to: 0)
-  }
-
-  package func floored() throws -> Numeric {
-    let whole = try truncated(0)
-    return whole > self ? try Numeric(checking: whole.mantissa - 1, scale: 0) : whole
-  }
-  package func ceiled() throws -> Numeric {
-    let whole = try truncated(0)
-    return whole < self ? try Numeric(checking: whole.mantissa + 1, scale: 0) : whole
-  }
-
-  /// sqrt(n): numeric_sqrt's scale.
-  package func squareRoot() throws -> Numeric {
-    if mantissa < 0 { throw SQLError.make("2201F", "cannot take square root of a negative number") }
-    let weight = leading.weight
-    // The root has about half the decimal digits before its point.
-    let digits = (weight + 1) * 2 - 1
-    let scale = min(max(16 - digits, self.scale, 0), 1000)
-    return try Self.squareRoot(wide, self.scale, scale: scale)
-  }
-
-  static func squareRoot(_ magnitude: WideInteger, _ magnitudeScale: Int, scale: Int) throws -> Numeric {
-    // floor(sqrt(n · 10^(2(scale + 1)))) has one digit to round by; the root of what is no square never ties.
-    let shift = 2 * (scale + 1) - magnitudeScale
-    let scaled =
-      shift >= 0
-      ? magnitude * WideInteger.powerOfTen(shift) : magnitude.divided(by: WideInteger.powerOfTen(-shift)).quotient
-    let root = scaled.squareRoot
-    return try Numeric(negative: false, magnitude: root.dividedRoundingHalfUp(by: WideInteger(10)), scale: scale)
-  }
-
-  /// Fits a numeric(precision, scale), rounding; throws 22003.
-  package func applying(precision: Int, scale: Int) throws -> Numeric {
-    let result: Numeric
-    if scale >= self.scale && mantissa != 0 && scale - self.scale + digitCount > 38 {
-      throw SQLError.make("22003", "numeric field overflow")
-    }
-    result = try rescaled(to: scale)
-    if result.digitCount > precision { throw SQLError.make("22003", "numeric field overflow") }
+  package func negated() -> Numeric {
+    var result = self
+    result.flip()
     return result
   }
+  package func magnitude() -> Numeric { isNegative ? negated() : self }
 
-  /// The nearest integer, halves away from zero.
-  func integerRounded() throws -> Int128 { try rescaled(to: 0).mantissa }
+  package static func greatestCommonDivisor(_ a: Numeric, _ b: Numeric) throws -> Numeric {
+    guard a.isFinite, b.isFinite else { return .nan }
+    var (x, y, scale) = alignedWide(a, b)
+    while !y.isZero { (x, y) = (y, x.divided(by: y).remainder) }
+    return try Numeric(negative: false, magnitude: x, scale: scale)
+  }
+  package static func leastCommonMultiple(_ a: Numeric, _ b: Numeric) throws -> Numeric {
+    guard a.isFinite, b.isFinite else { return .nan }
+    let scale = max(a.scale, b.scale)
+    if a.isZero || b.isZero { return Numeric(mantissa: 0, scale: scale) }
+    let divisor = try greatestCommonDivisor(a, b)
+    return try multiplying(wholeQuotient(a, divisor), b).magnitude().rescaled(to: scale)
+  }
 }

@@ -11,7 +11,8 @@ extension Numeric {
   /// Where both mantissas are below 2^64, and so is the dividend but for 19 of the digits that the quotient has; else
   /// nil.
   static func narrowQuotient(_ a: Numeric, _ b: Numeric) -> Numeric? {
-    guard let dividend = UInt64(exactly: a.mantissa.magnitude), let divisor = UInt64(exactly: b.mantissa.magnitude)
+    guard case .narrow(let x) = a.digits, case .narrow(let y) = b.digits,
+      let dividend = UInt64(exactly: x.magnitude), let divisor = UInt64(exactly: y.magnitude)
     else { return nil }
     let scale = divisionScale(leading(dividend, a.scale), a.scale, leading(divisor, b.scale), b.scale)
     let shift = scale + b.scale - a.scale

@@ -3,8 +3,8 @@
 import VarveCore
 
 extension Numeric {
-  /// PostgreSQL's input: sign, digits, point, exponent. nil: not a number by syntax. Throws 22003 when it has no
-  /// room in 38 digits, 0A000 for NaN and Infinity, which this numeric does not have.
+  /// PostgreSQL's input: sign, digits, point, exponent; NaN and Infinity in any case. nil: not a number by syntax. Throws
+  /// 22003 when it has more digits than PostgreSQL's numeric.
   package init?(parsing text: UnsafeBufferPointer<UInt8>) throws {
     var i = 0
     var end = text.count
@@ -17,12 +17,12 @@ extension Numeric {
       negative = text[i] == UInt8(ascii: "-")
       i += 1
     }
+    let first = i
     var mantissa: Int128 = 0
     var digits = 0
     var scale = 0
     var seenPoint = false
     var overflow = false
-    // Zeros that only matter if a digit follows them within the value.
     while i < end {
       let c = text[i]
       if c >= 0x30 && c <= 0x39 {
@@ -38,13 +38,11 @@ extension Numeric {
       }
       i += 1
     }
+    let last = i
     if digits == 0 {
-      let word = String(decoding: text[start..<end], as: UTF8.self).lowercased()
-      switch word {
-      case "nan", "infinity", "+infinity", "-infinity", "inf", "+inf", "-inf":
-        throw SQLError.unsupported("numeric \(word) is not supported", hint: "Use double precision.")
-      default: return nil
-      }
+      guard let special = Numeric.special(text[start..<end]) else { return nil }
+      self = special
+      return
     }
     if i < end, text[i] | 0x20 == UInt8(ascii: "e") {
       i += 1
@@ -63,17 +61,32 @@ extension Numeric {
       scale -= sign * exponent
     }
     guard i == end else { return nil }
-    if overflow { throw SQLError.outOfRange(.numeric) }
-    if scale < 0 {
-      if mantissa != 0 {
-        guard scale >= -38 else { throw SQLError.outOfRange(.numeric) }
-        let (product, o) = mantissa.multipliedReportingOverflow(by: Self.powers[-scale])
-        if o { throw SQLError.outOfRange(.numeric) }
-        mantissa = product
+    guard digits <= Self.maximumWholeDigits + Self.maximumScale, scale >= -Self.maximumWholeDigits else {
+      if mantissa == 0, !overflow, digits <= Self.maximumWholeDigits + Self.maximumScale {
+        self = .zero
+        return
       }
+      throw SQLError.outOfRange(.numeric)
+    }
+    if !overflow, scale >= 0 {
+      try self.init(checking: negative ? -mantissa : mantissa, scale: scale)
+      return
+    }
+    var magnitude = overflow ? WideInteger(decimal: text[first..<last]) : WideInteger(mantissa.magnitude)
+    if scale < 0 {
+      magnitude = magnitude * WideInteger.powerOfTen(-scale)
       scale = 0
     }
-    try self.init(checking: negative ? -mantissa : mantissa, scale: scale)
+    try self.init(negative: negative, magnitude: magnitude, scale: scale)
+  }
+
+  private static func special(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> Numeric? {
+    switch String(decoding: text, as: UTF8.self).lowercased() {
+    case "nan": .nan
+    case "infinity", "+infinity", "inf", "+inf": .infinity
+    case "-infinity", "-inf": .negativeInfinity
+    default: nil
+    }
   }
 
   package init?(_ text: String) throws {
@@ -84,6 +97,7 @@ extension Numeric {
   }
 
   package func append(to out: Buffer<UInt8>) {
+    guard case .narrow(let mantissa) = digits else { return appendWide(to: out) }
     if mantissa < 0 { out.append(UInt8(ascii: "-")) }
     var magnitude = mantissa.magnitude
     var digits: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
@@ -118,30 +132,69 @@ extension Numeric {
     }
   }
 
+  private func appendWide(to out: Buffer<UInt8>) {
+    guard isFinite else { return TypeText.append(isNaN ? "NaN" : (isNegative ? "-Infinity" : "Infinity"), to: out) }
+    if isNegative { out.append(UInt8(ascii: "-")) }
+    let decimal = Numeric.digits(of: wide)
+    let whole = decimal.count - scale
+    if whole <= 0 { out.append(UInt8(ascii: "0")) }
+    for i in 0..<max(whole, 0) { out.append(decimal[i] + 0x30) }
+    if scale == 0 { return }
+    out.append(UInt8(ascii: "."))
+    if whole < 0 { out.append(repeating: 0x30, count: -whole) }
+    for i in max(whole, 0)..<decimal.count { out.append(decimal[i] + 0x30) }
+  }
+
+  /// The decimal digits of a magnitude, 0 to 9, the first one not 0; none for zero.
+  static func digits(of magnitude: WideInteger) -> [UInt8] {
+    var out: [UInt8] = []
+    var rest = magnitude
+    while !rest.isZero {
+      var part = rest.divide(by: 1_000_000_000)
+      for _ in 0..<9 {
+        out.append(UInt8(part % 10))
+        part /= 10
+      }
+    }
+    while out.last == 0 { out.removeLast() }
+    return out.reversed()
+  }
+
   package var text: String {
     let out = Buffer<UInt8>()
     append(to: out)
     return withExtendedLifetime(out) { String(decoding: out.span, as: UTF8.self) }
   }
 
+  /// The text of the value without trailing zeros behind the point: the same for equal values.
+  var normalizedText: String {
+    let text = text
+    guard text.utf8.contains(UInt8(ascii: ".")) else { return text }
+    var bytes = Array(text.utf8)
+    while bytes.last == UInt8(ascii: "0") { bytes.removeLast() }
+    if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// The nearest double.
   package var double: Double {
-    if mantissa.magnitude < 1 << 53, scale <= 22 {
+    if case .narrow(let mantissa) = digits, mantissa.magnitude < 1 << 53, scale <= 22 {
       return Double(Int64(mantissa)) / FloatText.powersOfTen[scale]
     }
-    return Double(text) ?? 0
+    if !isFinite { return isNaN ? .nan : (isNegative ? -.infinity : .infinity) }
+    return Double(text) ?? (isNegative ? -.infinity : .infinity)
   }
 
   /// A double rounded to `digits` significant ones (15 for float8, 6 for float4), as PostgreSQL casts.
   package init(_ value: Double, digits: Int) throws {
     guard value.isFinite else {
-      throw SQLError.unsupported("numeric \(value.isNaN ? "NaN" : "Infinity") is not supported")
+      self = value.isNaN ? .nan : (value > 0 ? .infinity : .negativeInfinity)
+      return
     }
     guard value != 0 else {
       self.init(mantissa: 0, scale: 0)
       return
     }
-    guard value.magnitude < 1e38 else { throw SQLError.outOfRange(.numeric) }
     // value = significand · 2^exponent, exactly.
     let significand = UInt128(value.magnitude.significandBitPattern | (value.isNormal ? 1 << 52 : 0))
     let exponent = (value.isNormal ? Int(value.exponentBitPattern) : 1) - 1075
@@ -169,10 +222,7 @@ extension Numeric {
       mantissa /= 10
       scale -= 1
     }
-    if scale < 0 {
-      mantissa *= Self.powers[-scale]
-      scale = 0
-    }
-    try self.init(checking: value < 0 ? -mantissa : mantissa, scale: scale)
+    let magnitude = WideInteger(mantissa.magnitude) * WideInteger.powerOfTen(max(-scale, 0))
+    try self.init(negative: value < 0, magnitude: magnitude, scale: max(scale, 0))
   }
 }

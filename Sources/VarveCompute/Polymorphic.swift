@@ -6,7 +6,9 @@ enum Polymorphic {
   static let names: Set<String> = [
     "coalesce", "greatest", "least", "nullif", "cardinality", "array_length", "array_to_string",
   ]
-  static let aggregateNames: Set<String> = ["first", "last", "count"]
+  static let aggregateNames: Set<String> = [
+    "first", "last", "count", "min", "max", "percentile_disc", "mode", "approx_count_distinct",
+  ]
 
   static func function(_ name: String, _ types: [SQLType]) throws -> ScalarFunction? {
     switch name {
@@ -115,6 +117,28 @@ enum Polymorphic {
       return AggregateFunction(name: name, argumentTypes: [value, order], resultType: value) {
         FirstLastAggregate(value: value, order: order, last: name == "last")
       }
+    case ("min", 1), ("max", 1):
+      guard case .array = types[0] else { return nil }
+      let type = types[0].base
+      return AggregateFunction(name: name, argumentTypes: [type], resultType: type) {
+        DatumExtremeAggregate(type, greatest: name == "max")
+      }
+    case ("percentile_disc", 2):
+      let value = types[1] == .unknown ? SQLType.text : types[1].base
+      let isArray = types[0].element != nil
+      let result: SQLType = isArray ? .array(value) : value
+      guard !isArray || value.arrayOID != nil else { return nil }
+      return AggregateFunction(
+        name: name, argumentTypes: [isArray ? .array(.float8) : .float8, value], resultType: result
+      ) { SortedValuesAggregate(.discrete, element: value, type: result) }
+    case ("mode", 1):
+      let value = types[0] == .unknown ? SQLType.text : types[0].base
+      return AggregateFunction(name: name, argumentTypes: [value], resultType: value) {
+        SortedValuesAggregate(.mode, element: value, type: value)
+      }
+    case ("approx_count_distinct", 1):
+      let value = types[0] == .unknown ? SQLType.text : types[0].base
+      return AggregateFunction(name: name, argumentTypes: [value], resultType: .int8) { ApproximateCountAggregate() }
     default: return nil
     }
   }

@@ -39,6 +39,9 @@ struct PosixZoneRule: Sendable, Equatable {
 
   var standardOffset: Int
   var daylight: Daylight?
+  /// Abbreviations.
+  var standardName: String
+  var daylightName = ""
 
   func segment(at second: Int) -> TimeZone.Segment {
     guard let daylight else { return TimeZone.Segment(from: Int.min, until: Int.max, offset: standardOffset) }
@@ -66,16 +69,16 @@ struct PosixZoneRule: Sendable, Equatable {
   init?(_ text: [UInt8]) {
     var i = 0
     func peek() -> UInt8? { i < text.count ? text[i] : nil }
-    func name() -> Bool {
+    func name() -> String? {
+      let start = i
       if peek() == UInt8(ascii: "<") {
         while let c = peek(), c != UInt8(ascii: ">") { i += 1 }
-        guard peek() != nil else { return false }
+        guard peek() != nil else { return nil }
         i += 1
-        return true
+        return String(decoding: text[(start + 1)..<(i - 1)], as: UTF8.self)
       }
-      let start = i
       while let c = peek(), (c | 0x20) >= UInt8(ascii: "a"), (c | 0x20) <= UInt8(ascii: "z") { i += 1 }
-      return i - start >= 3
+      return i - start >= 3 ? String(decoding: text[start..<i], as: UTF8.self) : nil
     }
     func number(max: Int) -> Int? {
       var value = 0
@@ -134,10 +137,12 @@ struct PosixZoneRule: Sendable, Equatable {
       guard let seconds = time() else { return nil }
       return Change(day: day, time: seconds)
     }
-    guard name(), let west = time() else { return nil }
+    guard let standard = name(), let west = time() else { return nil }
+    standardName = standard
     standardOffset = -west
     if i == text.count { return }
-    guard name() else { return nil }
+    guard let summer = name() else { return nil }
+    daylightName = summer
     var offset = standardOffset + 3600
     if let c = peek(), c != UInt8(ascii: ",") {
       guard let west = time() else { return nil }

@@ -13,6 +13,7 @@ package enum SQLError {
     case .float4, .float8: make("22003", "value out of range: overflow")
     case .timestamptz, .timestamp: make("22008", "timestamp out of range")
     case .date: make("22008", "date out of range")
+    case .time: make("22008", "time out of range")
     case .interval: make("22008", "interval out of range")
     case .oid, .regclass, .regtype, .regproc: make("22003", "OID out of range")
     default: make("22003", "\(type.name) out of range")

@@ -4,6 +4,11 @@ extension SQLType {
   /// pg_type.oid.
   package var oid: UInt32 {
     switch self {
+    case .json: 114
+    case .uuid: 2950
+    case .jsonb: 3802
+    // One of ours, below those that PostgreSQL gives to users' types.
+    case .timevector: 16_300
     case .bool: 16
     case .bytea: 17
     case .char: 18
@@ -22,6 +27,7 @@ extension SQLType {
     case .bpchar: 1042
     case .varchar: 1043
     case .date: 1082
+    case .time: 1083
     case .timestamp: 1114
     case .timestamptz: 1184
     case .interval: 1186
@@ -36,6 +42,10 @@ extension SQLType {
   /// The oid of the array over this type; nil where there is none.
   package var arrayOID: UInt32? {
     switch self {
+    case .json: 199
+    case .uuid: 2951
+    case .jsonb: 3807
+    case .time: 1183
     case .bool: 1000
     case .bytea: 1001
     case .char: 1002
@@ -59,15 +69,15 @@ extension SQLType {
     case .numeric: 1231
     case .regclass: 2210
     case .regtype: 2211
-    case .unknown, .void, .array: nil
+    case .unknown, .void, .timevector, .array: nil
     }
   }
 
   /// Every type that is not an array, without modifiers.
   package static let scalarTypes: [SQLType] = [
     .bool, .bytea, .char, .name, .int8, .int2, .int2vector, .int4, .regproc, .text, .oid, .oidvector, .float4,
-    .float8, .unknown, .bpchar, .varchar, .date, .timestamp, .timestamptz, .interval, .numeric, .regclass, .regtype,
-    .void,
+    .float8, .unknown, .bpchar, .varchar, .date, .time, .timestamp, .timestamptz, .interval, .numeric, .regclass,
+    .regtype, .void, .uuid, .json, .jsonb, .timevector,
   ]
 
   private static let byOID: [UInt32: SQLType] = {
@@ -91,8 +101,8 @@ extension SQLType {
     case .bool, .char: 1
     case .int2: 2
     case .int4, .float4, .oid, .regclass, .regtype, .regproc, .date, .void: 4
-    case .int8, .float8, .timestamp, .timestamptz: 8
-    case .interval: 16
+    case .int8, .float8, .timestamp, .timestamptz, .time: 8
+    case .interval, .uuid: 16
     case .name: 64
     case .unknown: -2
     default: -1
@@ -105,9 +115,9 @@ extension SQLType {
     case .bool: "B"
     case .int2, .int4, .int8, .float4, .float8, .numeric, .oid, .regclass, .regtype, .regproc: "N"
     case .text, .varchar, .bpchar, .name: "S"
-    case .timestamptz, .timestamp, .date: "D"
+    case .timestamptz, .timestamp, .date, .time: "D"
     case .interval: "T"
-    case .bytea: "U"
+    case .bytea, .uuid, .json, .jsonb, .timevector: "U"
     case .char: "Z"
     case .array, .int2vector, .oidvector: "A"
     case .unknown: "X"
@@ -143,19 +153,21 @@ extension SQLType {
   /// Values are words of a column.
   package var isWord: Bool {
     switch self {
-    case .bool, .int2, .int4, .int8, .float4, .float8, .timestamptz, .timestamp, .date, .oid, .regclass, .regtype,
-      .regproc:
+    case .bool, .int2, .int4, .int8, .float4, .float8, .timestamptz, .timestamp, .date, .time, .oid, .regclass,
+      .regtype, .regproc:
       true
     default: false
     }
   }
-  /// Values are strings of a column.
+  /// Values are strings of a column: also those of a uuid in its canonical form, whose order it has, and of JSON.
   package var isText: Bool {
     switch self {
-    case .text, .varchar, .bpchar, .name, .char, .unknown: true
+    case .text, .varchar, .bpchar, .name, .char, .unknown, .uuid, .json, .jsonb: true
     default: false
     }
   }
+  /// Held as strings whose binary form on the wire is another.
+  package var isTextInTextFormatOnly: Bool { self == .uuid || self == .jsonb }
   package var isInteger: Bool { self == .int2 || self == .int4 || self == .int8 }
   package var isFloat: Bool { self == .float4 || self == .float8 }
   package var isNumeric: Bool {

@@ -22,6 +22,11 @@ extension SQLType {
     case .timestamptz: "timestamp with time zone"
     case .timestamp: "timestamp without time zone"
     case .date: "date"
+    case .time: "time without time zone"
+    case .uuid: "uuid"
+    case .json: "json"
+    case .jsonb: "jsonb"
+    case .timevector: "timevector"
     case .interval: "interval"
     case .bytea: "bytea"
     case .oid: "oid"
@@ -51,6 +56,7 @@ extension SQLType {
     case .char: "char"
     case .timestamptz: "timestamptz"
     case .timestamp: "timestamp"
+    case .time: "time"
     case .array(let element): "_" + element.internalName
     default: name
     }
@@ -137,7 +143,7 @@ extension SQLType {
         throw SQLError.make("22023", "length for type \(self == .varchar ? "varchar" : "char") must be at least 1")
       }
       return self
-    case .timestamptz, .timestamp:
+    case .timestamptz, .timestamp, .time:
       guard modifiers[0] >= 6 else {
         throw SQLError.unsupported("\(name) with fewer than six fractional digits is not supported")
       }
@@ -153,6 +159,7 @@ extension SQLType {
       "double precision": .float8, "float": .float8, "decimal": .numeric, "dec": .numeric, "boolean": .bool,
       "character varying": .varchar, "char varying": .varchar, "character": .bpchar,
       "timestamp with time zone": .timestamptz, "timestamp without time zone": .timestamp,
+      "time without time zone": .time,
     ]
     for type in scalarTypes { names[type.internalName] = type }
     return names

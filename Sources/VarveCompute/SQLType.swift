@@ -6,7 +6,10 @@ package indirect enum SQLType: Hashable, Sendable {
   /// nil scale: unconstrained.
   case numeric(precision: Int?, scale: Int?)
   case text, varchar, bpchar, name, char  // `char` is PostgreSQL's one-byte "char"
-  case timestamptz, timestamp, date, interval
+  case timestamptz, timestamp, date, time, interval
+  case uuid, json, jsonb
+  /// Points in time with their values, as lttb gives them: unnest makes rows of them.
+  case timevector
   case bytea, oid, regclass, regtype, regproc, int2vector, oidvector
   /// A literal or parameter whose type is not decided yet.
   case unknown

@@ -46,17 +46,30 @@ extension TimeZone {
       let seconds = int32(typeStart + type * 6)
       return abs(seconds) < 8 * 86_400 ? seconds : nil
     }
+    let charStart = typeStart + head.typeCount * 6
+    func abbreviation(ofType type: Int) -> String {
+      let start = charStart + Int(bytes[typeStart + type * 6 + 5])
+      guard start < charStart + head.charCount else { return "" }
+      return String(decoding: bytes[start..<(charStart + head.charCount)].prefix { $0 != 0 }, as: UTF8.self)
+    }
     guard let first = offset(ofType: 0) else { return nil }
     var transitions: [Int] = []
     var offsets = [first]
+    var abbreviations = [abbreviation(ofType: 0)]
     for i in 0..<head.timeCount {
       let time = timeSize == 8 ? int64(at + i * 8) : int32(at + i * 4)
       guard let seconds = offset(ofType: Int(bytes[indexStart + i])) else { return nil }
       if let last = transitions.last, time <= last { return nil }
-      // A change of abbreviation alone is no transition here.
-      if seconds == offsets[offsets.count - 1] && i < head.timeCount - 1 { continue }
+      let name = abbreviation(ofType: Int(bytes[indexStart + i]))
+      // What changes nothing is no transition here.
+      if seconds == offsets[offsets.count - 1], name == abbreviations[abbreviations.count - 1],
+        i < head.timeCount - 1
+      {
+        continue
+      }
       transitions.append(time)
       offsets.append(seconds)
+      abbreviations.append(name)
     }
     var rule: PosixZoneRule?
     if timeSize == 8 {
@@ -71,6 +84,6 @@ extension TimeZone {
         }
       }
     }
-    self.init(name: name, transitions: transitions, offsets: offsets, rule: rule)
+    self.init(name: name, transitions: transitions, offsets: offsets, rule: rule, abbreviations: abbreviations)
   }
 }

@@ -10,9 +10,13 @@ package final class TimeZone: Sendable {
   /// Seconds east of UTC; `offsets[0]` before the first transition, `offsets[i + 1]` from transition i on.
   let offsets: [Int]
   let rule: PosixZoneRule?
+  /// Abbreviations beside the offsets; none where they are not known.
+  let abbreviations: [String]
 
-  init(name: String, transitions: [Int], offsets: [Int], rule: PosixZoneRule?) {
+  init(name: String, transitions: [Int], offsets: [Int], rule: PosixZoneRule?, abbreviations: [String] = []) {
     precondition(offsets.count == transitions.count + 1, "one offset more than transitions")
+    precondition(abbreviations.isEmpty || abbreviations.count == offsets.count, "one abbreviation an offset")
+    self.abbreviations = abbreviations
     self.name = name
     self.transitions = transitions
     self.offsets = offsets
@@ -56,6 +60,21 @@ package final class TimeZone: Sendable {
     var segment = rule.segment(at: second)
     segment.from = max(segment.from, start)
     return segment
+  }
+
+  /// The zone's short name at a UTC second, `CET`; an offset where it has none.
+  package func abbreviation(at second: Int) -> String {
+    if let rule, second >= transitions.last ?? Int.min {
+      return rule.daylight?.offset == segment(at: second).offset ? rule.daylightName : rule.standardName
+    }
+    if !abbreviations.isEmpty {
+      return abbreviations[transitions.firstIndex { $0 > second } ?? abbreviations.count - 1]
+    }
+    let offset = offsets[0]
+    if offset == 0 { return name.lowercased().contains("gmt") ? "GMT" : "UTC" }
+    let minutes = abs(offset) / 60
+    func two(_ value: Int) -> String { value < 10 ? "0\(value)" : String(value) }
+    return (offset < 0 ? "-" : "+") + two(minutes / 60) + (minutes % 60 == 0 ? "" : ":" + two(minutes % 60))
   }
 
   /// Seconds east of UTC at a UTC second.

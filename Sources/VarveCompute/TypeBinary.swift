@@ -24,7 +24,7 @@ package enum TypeBinary {
     if column.isNull(at: row) { return false }
     switch column.storage {
     case .words(let words): appendWord(words[row], type: column.type, to: out)
-    case .text, .dictionary: out.append(column.textBytes(row))
+    case .text, .dictionary: appendText(column.textBytes(row), type: column.type, to: out)
     default: try append(column.datum(at: row), type: column.type, to: out, context: context)
     }
     return true
@@ -49,18 +49,30 @@ package enum TypeBinary {
     }
   }
 
+  /// Texts are their bytes, but for a uuid, which is sixteen, and jsonb, which has a version before it.
+  private static func appendText(_ bytes: UnsafeBufferPointer<UInt8>, type: SQLType, to out: Buffer<UInt8>) {
+    switch type {
+    case .uuid: for byte in UUIDText.bytes(bytes) { out.append(byte) }
+    case .jsonb:
+      out.append(1)
+      out.append(bytes)
+    default: out.append(bytes)
+    }
+  }
+
   /// Not for NULL.
   package static func append(_ datum: Datum, type: SQLType, to out: Buffer<UInt8>, context: EvaluationContext) throws {
     switch datum {
     case .null: preconditionFailure("NULL has no binary form")
     case .bool, .int, .float, .timestamp, .date: appendWord(ColumnBuilder.word(datum), type: type, to: out)
-    case .text(let text): TypeText.append(text, to: out)
+    case .text(var text): text.withUTF8 { appendText($0, type: type, to: out) }
     case .bytea(let bytes): bytes.withUnsafeBufferPointer { out.append($0) }
     case .interval(let value):
       append(value.microseconds, to: out)
       append(value.days, to: out)
       append(value.months, to: out)
     case .numeric(let value): append(value, to: out)
+    case .array where type == .timevector: throw SQLError.unsupported("a timevector has no binary form")
     case .array(let elements):
       let element = type.element ?? .text
       append(Int32(elements.isEmpty ? 0 : 1), to: out)
@@ -85,6 +97,13 @@ package enum TypeBinary {
 
   /// ndigits, weight, sign, dscale, then base-10000 digits.
   static func append(_ value: Numeric, to out: Buffer<UInt8>) {
+    guard value.isFinite else {
+      append(Int16(0), to: out)
+      append(Int16(0), to: out)
+      append(value.isNaN ? 0xC000 : (value.isNegative ? 0xF000 : 0xD000) as UInt16, to: out)
+      append(Int16(value.isNaN ? 0 : 0x20), to: out)
+      return
+    }
     // Digits of the whole and of the fraction, each in groups of four around the point.
     let decimal = Numeric.digits(of: value.wide)
     let whole = max(decimal.count - value.scale, 0)
@@ -172,6 +191,18 @@ package enum TypeBinary {
       return .interval(Interval(months: try reader.next(Int32.self), days: days, microseconds: microseconds))
     case .text, .varchar, .bpchar, .name, .char, .unknown:
       return try TypeText.parse(bytes: try reader.take(count), as: type, context: context)
+    case .json: return try TypeText.parse(bytes: try reader.take(count), as: type, context: context)
+    case .jsonb:
+      guard try reader.next(UInt8.self) == 1 else { throw malformed }
+      return try TypeText.parse(bytes: try reader.take(count - 1), as: type, context: context)
+    case .uuid:
+      guard count == 16 else { throw malformed }
+      return .text(UUIDText.canonical(bytes: try reader.take(count)))
+    case .time:
+      let value = try reader.next(Int64.self)
+      guard value >= 0, value <= 86_400_000_000 else { throw SQLError.outOfRange(.time) }
+      return .int(value)
+    case .timevector: throw SQLError.unsupported("a timevector has no binary form")
     case .bytea: return .bytea(Array(try reader.take(count)))
     case .numeric(let precision, let scale):
       let value = try numeric(&reader)
@@ -218,7 +249,9 @@ package enum TypeBinary {
     guard count >= 0, scale >= 0 else { throw malformed }
     switch sign {
     case 0, 0x4000: break
-    case 0xC000, 0xD000, 0xF000: throw SQLError.unsupported("numeric NaN and Infinity are not supported")
+    case 0xC000: return .nan
+    case 0xD000: return .infinity
+    case 0xF000: return .negativeInfinity
     default: throw malformed
     }
     var digits: [Int16] = []
@@ -230,17 +263,15 @@ package enum TypeBinary {
     while digits.last == 0 { digits.removeLast() }
     let significant = digits.drop { $0 == 0 }
     if significant.isEmpty { return try Numeric(checking: 0, scale: scale) }
-    // 38 decimal digits lie within eleven groups of four.
-    guard significant.count <= 11 else { throw SQLError.outOfRange(.numeric) }
     var magnitude = WideInteger(0)
-    for digit in significant { magnitude = magnitude * WideInteger(10_000) + WideInteger(UInt128(digit)) }
+    for digit in significant { magnitude.multiply(by: 10_000, adding: UInt32(digit)) }
     // magnitude · 10^(4 · (weight - n + 1)), then to the display scale, beyond which digits are cut.
     let shift = 4 * (weight - digits.count + 1) + scale
-    guard shift <= 38 else { throw SQLError.outOfRange(.numeric) }
+    guard shift <= Numeric.maximumWholeDigits + Numeric.maximumScale else { throw SQLError.outOfRange(.numeric) }
     magnitude =
       shift >= 0
       ? magnitude * WideInteger.powerOfTen(shift)
-      : magnitude.divided(by: WideInteger.powerOfTen(min(-shift, 64))).quotient
+      : magnitude.divided(by: WideInteger.powerOfTen(-shift)).quotient
     return try Numeric(negative: sign == 0x4000, magnitude: magnitude, scale: scale)
   }
 }

@@ -65,6 +65,13 @@ package enum TypeText {
     case .timestamp:
       return .timestamp(try DateTimeParser.timestamp(text, zoned: false, context: context))
     case .date: return .date(try DateTimeParser.date(text, context: context))
+    case .time: return .int(try DateTimeParser.time(text, context: context))
+    case .uuid:
+      guard let canonical = UUIDText.canonical(text) else { throw SQLError.invalidText(string(text), type) }
+      return .text(canonical)
+    case .json: return .text(try JSONText.validated(text))
+    case .jsonb: return .text(try JSONText.normalized(text))
+    case .timevector: throw SQLError.unsupported("a timevector cannot be read from text", hint: "lttb() makes one.")
     case .interval: return .interval(try IntervalParser.parse(text))
     case .bytea: return .bytea(try bytea(text))
     case .oid: return .int(try objectID(text, type))
@@ -244,6 +251,8 @@ package enum TypeText {
         out.append(hexDigits[Int(byte >> 4)])
         out.append(hexDigits[Int(byte & 15)])
       }
+    case .array(let elements) where type == .timevector:
+      try Timevector.append(elements, to: out, context: context)
     case .array(let elements):
       if type == .int2vector || type == .oidvector {
         for (i, element) in elements.enumerated() {
@@ -279,6 +288,7 @@ package enum TypeText {
       DateTimeText.append(timestamp: Int64(bitPattern: word), cursor: &cursor, zoned: true, to: out)
     case .timestamp:
       DateTimeText.append(timestamp: Int64(bitPattern: word), cursor: &cursor, zoned: false, to: out)
+    case .time: DateTimeText.append(time: Int64(bitPattern: word), to: out)
     case .date: DateTimeText.append(date: Int32(truncatingIfNeeded: Int64(bitPattern: word)), to: out)
     case .regclass, .regproc, .regtype: appendName(Int64(bitPattern: word), type, context, to: out)
     default: IntegerText.append(Int64(bitPattern: word), to: out)

@@ -1,5 +1,5 @@
 // Unsigned integers of any width, for the intermediates of numeric arithmetic and exact decimal conversion of
-// doubles. Slow paths only: some hundred bits at most, now and then a thousand.
+// doubles. Slow paths only: some hundred bits mostly, now and then thousands.
 
 struct WideInteger: Equatable, Sendable {
   /// Little endian, without leading zero limbs; zero is empty.
@@ -39,14 +39,42 @@ struct WideInteger: Equatable, Sendable {
     return result
   }
 
-  private mutating func multiply(by small: UInt32) {
-    var carry: UInt64 = 0
+  /// The digits of a number in text, of which a point is left out.
+  init(decimal text: some Sequence<UInt8>) {
+    limbs = []
+    var part: UInt32 = 0
+    var power: UInt32 = 1
+    for c in text where c != UInt8(ascii: ".") {
+      part = part * 10 + UInt32(c - 0x30)
+      power *= 10
+      if power == 1_000_000_000 {
+        multiply(by: power, adding: part)
+        (part, power) = (0, 1)
+      }
+    }
+    multiply(by: power, adding: part)
+  }
+
+  mutating func multiply(by small: UInt32, adding more: UInt32 = 0) {
+    var carry = UInt64(more)
     for i in limbs.indices {
       let product = UInt64(limbs[i]) * UInt64(small) + carry
       limbs[i] = UInt32(truncatingIfNeeded: product)
       carry = product >> 32
     }
     if carry != 0 { limbs.append(UInt32(carry)) }
+  }
+
+  /// Divides in place and gives the remainder.
+  mutating func divide(by small: UInt32) -> UInt32 {
+    var rest: UInt64 = 0
+    for i in limbs.indices.reversed() {
+      let value = rest << 32 | UInt64(limbs[i])
+      limbs[i] = UInt32(truncatingIfNeeded: value / UInt64(small))
+      rest = value % UInt64(small)
+    }
+    while limbs.last == 0 { limbs.removeLast() }
+    return UInt32(rest)
   }
 
   static func * (a: WideInteger, b: WideInteger) -> WideInteger {

@@ -1,5 +1,6 @@
 // Ten thousand expressions with what PostgreSQL 15.18 answered: postgres-15-expected.txt, one a line:
 // zone¦kind¦name¦target type¦result type¦value or SQLSTATE¦type¦text…
+// `record-postgres` fills in the answers. An aggregate's argument of type `x[]!` is a column of its elements.
 
 import Foundation
 import Testing
@@ -31,8 +32,54 @@ import VarveCore
 
   enum Storage: CaseIterable { case constant, rows, dictionary, mixed }
 
+  /// Feeds an aggregate in another way for each storage.
+  static func aggregate(_ c: Case, _ storage: Storage, _ context: EvaluationContext) throws -> (String, String) {
+    var columns: [Column] = []
+    var constants: [(Datum, SQLType)] = []
+    var count = 0
+    for argument in c.arguments {
+      let isColumn = argument.type.hasSuffix("!")
+      guard let type = try SQLType.parse(argument.type.filter { $0 != "!" }) else { return ("no type", argument.type) }
+      let datum = try TypeText.parse(argument.text, as: type, context: context)
+      if isColumn, let element = type.element, case .array(let values) = datum {
+        columns.append(try Column(type: element, data: values))
+        count = values.count
+      } else {
+        constants.append((datum, type))
+      }
+    }
+    let all = constants.map { Column.constant($0.0, type: $0.1, count: count) } + columns
+    guard let function = try FunctionCatalog.aggregate(c.name, all.map(\.type)) else { return ("ERROR", "42883") }
+    var arguments: [Column] = []
+    for (column, type) in zip(all, function.argumentTypes) {
+      guard let cast = try FunctionCatalog.cast(from: column.type, to: type, context: .implicit) else {
+        return ("ERROR", "42883")
+      }
+      arguments.append(try cast.evaluate([column], count, context))
+    }
+    let states = function.makeStates()
+    try states.resize(to: 1)
+    switch storage {
+    case .constant: try states.update(arguments, rows: 0..<count, group: 0)
+    case .rows:
+      let groups = [UInt32](repeating: 0, count: count)
+      try groups.withUnsafeBufferPointer { try states.update(arguments, groups: $0) }
+    case .dictionary:
+      let segments = [0..<(count / 3), (count / 3)..<count].map { GroupSegment(rows: $0, group: 0, rank: 1) }
+      try segments.withUnsafeBufferPointer { try states.update(arguments, segments: $0) }
+    case .mixed:
+      let other = function.makeStates()
+      try other.resize(to: 1)
+      try states.update(arguments, rows: 0..<(count / 2), group: 0)
+      try other.update(arguments, rows: (count / 2)..<count, group: 0)
+      try ([0] as [UInt32]).withUnsafeBufferPointer { try states.merge(other, groups: $0) }
+    }
+    return (function.resultType.base.name, try Support.text(states.result(), 0, context))
+  }
+
   static func run(_ c: Case, _ storage: Storage) throws -> (String, String) {
     let context = Support.context(c.zone)
+    if c.kind == "agg" { return try aggregate(c, storage, context) }
     var columns: [Column] = []
     for (i, argument) in c.arguments.enumerated() {
       guard let type = try SQLType.parse(argument.type) else { return ("no type", argument.type) }
@@ -75,12 +122,12 @@ import VarveCore
     let texts = c.arguments.map(\.text)
     // Timestamps are nanoseconds in 64 bits: nothing before 1677.
     if c.name == "date_trunc", texts[0] == "millennium", got.1 == "22008" { return true }
-    // Numerics have 38 digits.
-    if c.name == "*", c.value.count > 39, got.1 == "22003" { return true }
     // Letters beyond ASCII change case; under the C locale they do not.
     if c.name == "upper", texts[0].contains("é") { return true }
     // A seventh fractional digit is kept, not rounded away; what leaves is floored.
     if c.kind == "cast", texts[0].hasSuffix(".1234567") { return true }
+    // Merged moments round otherwise than a running update.
+    if c.kind == "agg", let x = Double(got.1), let y = Double(c.value), abs(x - y) <= 1e-14 * abs(y) { return true }
     // Hexadecimal floats are the C library's, not SQL's.
     return c.kind == "cast" && texts[0] == "0x1p3"
   }

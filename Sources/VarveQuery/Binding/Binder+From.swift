@@ -186,7 +186,10 @@ extension Binder {
       }
       try convert(&arguments, to: function.argumentTypes, locations: call.arguments.map(\.location))
       // A function's only column goes by the alias.
-      let columns = function.types.map { ResultColumn(name: alias?.name ?? name, type: $0) }
+      let columns = function.types.indices.map {
+        ResultColumn(
+          name: function.columnNames.isEmpty ? alias?.name ?? name : function.columnNames[$0], type: function.types[$0])
+      }
       return BoundQuery(plan: .function(function, arguments), columns: columns)
     }
     let value = try decided(try bind(syntax, level), at: syntax.location)

@@ -110,6 +110,8 @@ final class AggregateState {
   private let call: AggregateCall
   let states: any GroupedAggregate
   private var size = 0
+  /// What the states said that they hold, as it was charged.
+  private var chargedByteCount = 0
   private var distinct: KeyTable?
   /// For ORDER BY: rows are kept and taken in at the end.
   private var kept: [QueryBatch] = []
@@ -160,6 +162,15 @@ final class AggregateState {
       try states.update(columns, rows: 0..<groups.count, group: 0)
     } else {
       try states.update(columns, groups: groups.span)
+    }
+    try chargeHeldBytes(context.memory)
+  }
+
+  func chargeHeldBytes(_ memory: MemoryAccount) throws {
+    let held = states.heldByteCount
+    if held > chargedByteCount {
+      try memory.charge(held - chargedByteCount)
+      chargedByteCount = held
     }
   }
 

@@ -55,6 +55,7 @@ struct RunGroups {
     for state in states {
       try state.resize(count, context.memory)
       try state.states.update(state.arguments(batch, context), segments: segments.span)
+      try state.chargeHeldBytes(context.memory)
     }
   }
 

@@ -9,11 +9,17 @@ struct TableFunction: Sendable {
   let name: String
   let argumentTypes: [SQLType]
   let types: [SQLType]
+  /// Of functions with more than one; one column goes by the function's name, or its alias.
+  var columnNames: [String] = []
   let rows: @Sendable ([Datum], ExecutionContext) throws -> [[Datum]]
 
   static func find(_ name: String, _ arguments: [SQLType]) throws -> TableFunction? {
     switch name {
     case "generate_series": try series(arguments)
+    case "unnest" where arguments == [.timevector]:
+      TableFunction(
+        name: name, argumentTypes: arguments, types: [.timestamptz, .float8], columnNames: ["time", "value"]
+      ) { values, _ in Timevector.rows(values[0]) }
     case "unnest" where arguments.count == 1: arguments[0].element.map(unnest)
     default: nil
     }

@@ -73,6 +73,9 @@ struct RowEncoder {
   private mutating func field(_ column: Column, _ format: FormatCode) throws -> Field {
     let nulls = column.nulls.map { UnsafePointer($0.base) }
     switch column.storage {
+    case .text where format == .binary && column.type.isTextInTextFormatOnly,
+      .dictionary where format == .binary && column.type.isTextInTextFormatOnly:
+      return Field(kind: .otherBinary)
     case .text(let refs, let bytes):
       return Field(
         kind: .text, nulls: nulls, refs: refs.base, refCount: refs.count, bytes: bytes.base, byteCount: bytes.count)
