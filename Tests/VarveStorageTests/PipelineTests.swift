@@ -62,6 +62,34 @@ import VarveStorage
     try store.close()
   }
 
+  @Test func noCommitWaitsForTheFilesThatACompactionRemoves() throws {
+    let held = HeldFileSystem(disk: SimulatedFileSystem(), holding: .removal)
+    var options = options(held.disk)
+    options.fileSystem = held
+    let store = try Store.open(options)
+    let pipeline = CommitPipeline(store)
+    for number in 0..<3 {
+      _ = try pipeline.write(.write(batches([row(0, number)])))
+      try pipeline.flush()
+    }
+    let compaction = WorkerThread(name: "compaction") {
+      do { try pipeline.compact(table: nil, check: {}) } catch { Issue.record("the compaction: \(error)") }
+    }
+    #expect(held.isHolding(), "a compaction removes its inputs")
+    let answer = Gate<CommitOutcome?>(nil)
+    pipeline.submit(.write(batches([row(0, 3)])), from: IngestWriter(.embedded)) { outcome in
+      answer.update { $0 = outcome }
+    }
+    #expect(try answer.wait(milliseconds: 20_000) { $0 }?.get().first?.rowsWritten == 1)
+    #expect(held.disk.paths.count { $0.hasSuffix(".chunk") } == 4, "three inputs and what became of them")
+    held.release()
+    compaction.join()
+    #expect(held.disk.paths.count { $0.hasSuffix(".chunk") } == 1)
+    pipeline.close()
+    #expect(try Model.reading(store).tables["t"]?.count == 4)
+    try store.close()
+  }
+
   @Test func withoutRoomToSealWritersAreRefusedUntilThereIsSome() throws {
     let disk = SimulatedFileSystem()
     var options = options(disk)

@@ -1,32 +1,9 @@
 // Small writes beside large ones that wait for the seal.
 
-import Synchronization
 import Testing
 import VarveIO
 import VarveSimulator
 import VarveStorage
-
-/// A disk on which chunks are not begun before `release`.
-private struct HeldChunks: FileSystem {
-  let disk: SimulatedFileSystem
-  let isReleased = Gate(false)
-
-  func release() { isReleased.update { $0 = true } }
-
-  func open(_ path: String, _ mode: OpenMode) throws -> any File {
-    if mode != .read, path.contains("/chunks/") { _ = isReleased.wait { $0 ? true : nil } }
-    return try disk.open(path, mode)
-  }
-  func exists(_ path: String) throws -> Bool { try disk.exists(path) }
-  func byteCount(_ path: String) throws -> Int { try disk.byteCount(path) }
-  func createDirectory(_ path: String) throws { try disk.createDirectory(path) }
-  func list(_ path: String) throws -> [String] { try disk.list(path) }
-  func rename(_ source: String, to target: String) throws { try disk.rename(source, to: target) }
-  func remove(_ path: String) throws { try disk.remove(path) }
-  func syncDirectory(_ path: String) throws { try disk.syncDirectory(path) }
-  func lock(_ path: String, shared: Bool) throws -> any FileLock { try disk.lock(path, shared: shared) }
-  func freeByteCount(_ path: String) throws -> Int { try disk.freeByteCount(path) }
-}
 
 @Suite struct SmallLaneTests {
   /// Rows that a large write has; from so many bytes on a write is one.
@@ -49,7 +26,7 @@ private struct HeldChunks: FileSystem {
   }
 
   @Test func aSmallWritePassesLargeOnesThatWaitForTheSeal() throws {
-    let held = HeldChunks(disk: SimulatedFileSystem())
+    let held = HeldFileSystem(disk: SimulatedFileSystem(), holding: .creation)
     var options = Run.options(held.disk, ManualClock())
     options.fileSystem = held
     options.sealByteCount = try headByteCount()

@@ -319,7 +319,7 @@ package final class CommitPipeline: BatchSink {
       return state.compacted
     }
     for each in ready {
-      let outcome = Result { try store.install(each.chunks) }.mapError(asVarveError)
+      let outcome = Result { try store.install(each.chunks, removesInputs: false) }.mapError(asVarveError)
       each.outcome.update { $0 = outcome }
     }
   }
@@ -328,7 +328,7 @@ package final class CommitPipeline: BatchSink {
 
   // MARK: - For the compacting thread
 
-  /// Has the committing thread install the chunks, and waits for it.
+  /// Has the committing thread install the chunks, and waits for it; their inputs' files are the caller's to remove.
   private func install(_ chunks: CompactedChunks) -> Result<Bool, VarveError> {
     let outcome = Gate<Result<Bool, VarveError>?>(nil)
     let isAccepted = gate.update(waking: .committer) { state in

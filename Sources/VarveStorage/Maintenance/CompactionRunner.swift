@@ -35,7 +35,7 @@ final class CompactionRunner: Sendable {
   private let isIngestBehind: @Sendable () -> Bool
   private let install: @Sendable (CompactedChunks) -> Result<Bool, VarveError>
 
-  /// `install` has the committing thread install chunks, and waits for it.
+  /// `install` has the committing thread install chunks, and waits for it. It leaves the inputs' files.
   init(
     _ store: Store, isIngestBehind: @escaping @Sendable () -> Bool,
     install: @escaping @Sendable (CompactedChunks) -> Result<Bool, VarveError>
@@ -150,6 +150,7 @@ final class CompactionRunner: Sendable {
 
   private func installed(_ compacted: CompactedChunks) throws -> Bool {
     let isInstalled = try install(compacted).get()
+    if isInstalled { store.removeInputs(of: compacted) }
     store.options.log(
       .info, "compacted \(compacted.description)" + (isInstalled ? "" : ", for nothing: an input has gone since"))
     return isInstalled

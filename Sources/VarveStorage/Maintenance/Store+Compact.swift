@@ -206,8 +206,9 @@ extension Store {
   // MARK: - Install
 
   /// Makes the new chunks live in place of their inputs. False, with the new ones removed, if an input has gone since.
-  /// Want of room or descriptors leaves everything as it was, for another try or for `discard`.
-  package func install(_ compacted: CompactedChunks) throws -> Bool {
+  /// Want of room or descriptors leaves everything as it was, for another try or for `discard`. Without `removesInputs`
+  /// their files are left for `removeInputs`.
+  package func install(_ compacted: CompactedChunks, removesInputs: Bool = true) throws -> Bool {
     if let failure { throw failure }
     guard let log, let manifest else { preconditionFailure("who compacts has the store open for writing") }
     guard isLive(compacted, manifest.state) else {
@@ -227,13 +228,19 @@ extension Store {
     var removed = publish(compacted)
     // Snapshots may still read what goes now; what no snapshot has needs no descriptor.
     for i in removed.indices where !isKnownUniquelyReferenced(&removed[i]) { removed[i].pin() }
+    if removesInputs { removeInputs(of: compacted) }
+    reserve.restore()
+    return true
+  }
+
+  /// Removes the files that were compacted, once the others are installed. On any thread: a large file takes many
+  /// milliseconds, for which no commit should wait.
+  package func removeInputs(of compacted: CompactedChunks) {
     do {
       for file in compacted.inputs { try options.fileSystem.remove(paths.chunk(file)) }
     } catch {
       options.log(.warning, "cannot remove compacted chunks; the next start does: \(error)")
     }
-    reserve.restore()
-    return true
   }
 
   /// Removes chunks that will not be installed.
