@@ -59,6 +59,46 @@ import VarveQuery
     try await database.close()
   }
 
+  /// The newest row of each series, and its last values, are those that a look at all rows finds.
+  @Test(arguments: 21...24) func theNewestOfEachSeriesAreThoseOfAllRows(seed: Int) async throws {
+    var g = Workload.Random(state: UInt64(seed))
+    var options = Database.Options()
+    options.compaction = seed % 2 == 0
+    let database = try await Database.open(scratch.database, options: options)
+    try await Workload.fill(database, &g)
+    let session = database.makeSession()
+    for _ in 0..<12 {
+      var filter = ""
+      if Bool.random(using: &g) {
+        let second = Workload.midnight / 1_000_000_000 + Int64.random(in: -9_000...190_000, using: &g)
+        filter = " WHERE time \(Bool.random(using: &g) ? "<" : ">=") to_timestamp(\(second))"
+        if Bool.random(using: &g) { filter += " AND host IN ('h1', 'h3')" }
+      }
+      for key in ["host", "rack"] {
+        let columns = "\(key), time, i, f, sparse, host AS h"
+        let newest = try Workload.answer(
+          session, "SELECT DISTINCT ON (\(key)) \(columns) FROM m\(filter) ORDER BY \(key), time DESC, host")
+        var expected: [[SQLValue]] = []
+        for row in try Workload.answer(
+          session, "SELECT \(columns) FROM m\(filter) ORDER BY \(key), time DESC, host")
+        where row[0] != expected.last?[0] {
+          expected.append(row)
+        }
+        #expect(newest.count == expected.count, "seed \(seed): \(key)\(filter)")
+        for (a, b) in zip(newest, expected) {
+          #expect(zip(a, b).allSatisfy { Workload.isSame($0, $1) }, "seed \(seed): \(key)\(filter): \(a) and not \(b)")
+        }
+        try Workload.compare(
+          "SELECT \(key), last(i, time), last(f, time), last(sparse, time) FROM m\(filter) GROUP BY 1 ORDER BY 1",
+          session, "seed \(seed)")
+      }
+    }
+    let plan = try Workload.explain(session, "SELECT DISTINCT ON (host) * FROM m ORDER BY host, time DESC")
+    #expect(plan.contains("Last Rows of Series"))
+    session.close()
+    try await database.close()
+  }
+
   @Test func whatComesBehindIsNotRead() async throws {
     let database = try await Database.open(scratch.database)
     var g = Workload.Random(state: 1)

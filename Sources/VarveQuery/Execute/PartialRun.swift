@@ -24,7 +24,7 @@ struct PartialRun {
     let started = entry.map { _ in context.clock.monotonicNanoseconds() }
     // One for all parts: they share its dictionaries.
     let reader = SeriesColumnReader(plan.scan, request, context)
-    let parts = try ScanParts.parts(of: request, context)
+    let parts = plan.wantsLastValues ? [request.series] : try ScanParts.parts(of: request, context)
     var runs = [PartialRun(plan, node)]
     if parts.count == 1 {
       try runs[0].read(request, plan, reader, context)
@@ -51,6 +51,7 @@ struct PartialRun {
   private mutating func read(
     _ scan: ScanRequest, _ plan: PartialPlan, _ reader: SeriesColumnReader, _ context: ExecutionContext
   ) throws {
+    guard !plan.wantsLastValues else { return try readLast(scan, reader, context) }
     let cursor = try context.snapshot.aggregate(try plan.request(of: scan, context))
     while let item = try cursor.next() {
       try context.check()
@@ -59,6 +60,18 @@ struct PartialRun {
       case .partials(let partials):
         try groups.take(partials, reader.columns(partials), plan.arguments, states, context)
       }
+    }
+    statistics = cursor.statistics
+  }
+
+  private mutating func readLast(_ scan: ScanRequest, _ reader: SeriesColumnReader, _ context: ExecutionContext) throws
+  {
+    let cursor = try context.snapshot.lastRows(
+      LastRowsRequest(
+        table: scan.table, series: scan.series, time: scan.time, fields: scan.fields, wanted: .values))
+    while let rows = try cursor.next() {
+      try context.check()
+      try groups.update(reader.columns(rows), rows.runs, states, context)
     }
     statistics = cursor.statistics
   }

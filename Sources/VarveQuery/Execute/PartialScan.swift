@@ -14,6 +14,8 @@ struct PartialPlan: Sendable {
   let arguments: [Int?]
   /// What is needed of each field.
   let statistics: [SummaryStatistics]
+  /// Whether the last values of each series are all that counts.
+  let wantsLastValues: Bool
 
   /// Nil if rows are needed: conditions that only rows can be tested for, keys that cut runs in ways that are not known,
   /// aggregates and arguments that summaries say nothing of.
@@ -47,6 +49,7 @@ struct PartialPlan: Sendable {
     self.keys = keys
     self.arguments = arguments
     self.statistics = statistics
+    wantsLastValues = keys.time == nil && calls.allSatisfy { $0.function.name == "last" && $0.arguments.count == 2 }
   }
 
   func isOn(_ context: ExecutionContext) -> Bool { !Self.sources(context).isEmpty }

@@ -51,7 +51,8 @@ final class SeriesScanNode: PlanNode {
       let parts = try ScanParts.parts(of: request, context)
       if parts.count > 1 { return try PartedScanOperator(self, request, parts, context) }
     }
-    return try SeriesScanOperator(self, request, SeriesColumnReader(self, request, context), context)
+    return SeriesScanOperator(
+      self, try context.snapshot.scan(request), SeriesColumnReader(self, request, context), context)
   }
 
   /// nil: nothing can match.
@@ -175,12 +176,12 @@ final class SeriesScanOperator: Operator {
   private let reader: SeriesColumnReader
 
   init(
-    _ node: SeriesScanNode, _ request: ScanRequest, _ reader: SeriesColumnReader, _ context: ExecutionContext
-  ) throws {
+    _ node: SeriesScanNode, _ cursor: any ScanCursor, _ reader: SeriesColumnReader, _ context: ExecutionContext
+  ) {
     self.node = node
     self.context = context
+    self.cursor = cursor
     self.reader = reader
-    cursor = try context.snapshot.scan(request)
   }
 
   var statistics: ScanStatistics { cursor.statistics }

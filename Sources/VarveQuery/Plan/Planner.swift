@@ -46,7 +46,9 @@ enum Planner {
     case .sort(let input, let sorts): return SortNode(physical(input), sorts)
     case .distinct(let input): return DistinctNode(physical(input))
     case .distinctOn(.sort(let input, let sorts), let keys):
-      return FirstOfGroupNode(physical(input), keys: keys, sorts: sorts, runEnd: runEnd(input, keys, sorts))
+      let (node, end) = (physical(input), runEnd(input, keys, sorts))
+      return FirstOfGroupNode(
+        end == .last ? LastRowsNode.over(node) ?? node : node, keys: keys, sorts: sorts, runEnd: end)
     case .distinctOn(let input, let keys): return DistinctNode(physical(input), keys: keys)
     case .limit(.sort(let input, let sorts), let limit?, let offset):
       return topRows(input, sorts, limit, offset)
