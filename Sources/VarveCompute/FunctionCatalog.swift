@@ -17,6 +17,7 @@ package enum FunctionCatalog {
   /// Names are lower case, without schema.
   package static func scalar(_ name: String, _ argumentTypes: [SQLType]) throws -> ScalarFunction? {
     if let function = try Polymorphic.function(name, argumentTypes) { return function }
+    if let function = try JSONFunctions.function(name, argumentTypes) { return function }
     guard let candidates = FunctionTable.shared.scalars[name] else { return nil }
     return try Resolution.choose(candidates, argumentTypes, isOperator: false) {
       "function \(name)(\(argumentTypes.map(\.name).joined(separator: ", "))) is not unique"
@@ -52,7 +53,7 @@ package enum FunctionCatalog {
 
   /// Whether a name is known as scalar function or aggregate at all: for a better error than "does not exist".
   package static func hasScalar(_ name: String) -> Bool {
-    FunctionTable.shared.scalars[name] != nil || Polymorphic.names.contains(name)
+    FunctionTable.shared.scalars[name] != nil || Polymorphic.names.contains(name) || JSONFunctions.names.contains(name)
   }
   package static func hasAggregate(_ name: String) -> Bool {
     FunctionTable.shared.aggregates[name] != nil || Polymorphic.aggregateNames.contains(name)

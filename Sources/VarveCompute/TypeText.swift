@@ -152,13 +152,9 @@ package enum TypeText {
     if text.count == 1, text[0] == UInt8(ascii: "-") { return 0 }
     if text.count > 0, text.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) { return try objectID(text, type) }
     let name = try valid(text)
-    if type == .regtype {
-      guard let found = try SQLType.parse(name) else {
-        throw SQLError.make("42704", "type \"\(name)\" does not exist")
-      }
-      return Int64(found.oid)
-    }
+    if type == .regtype, let found = try SQLType.parse(name) { return Int64(found.oid) }
     if let found = try context.objectID?(name, type) { return found }
+    if type == .regtype { throw SQLError.make("42704", "type \"\(name)\" does not exist") }
     throw type == .regclass
       ? SQLError.make("42P01", "relation \"\(name)\" does not exist")
       : SQLError.make("42883", "function \"\(name)\" does not exist")

@@ -64,6 +64,8 @@ private final class DatabaseSession: QuerySession {
         .notice(PostgresError(PostgresError.Severity(rawValue: severity) ?? .notice, sqlState, message))
       case .deallocate(let name): .deallocate(name)
       case .deallocateAll: .deallocateAll
+      case .cursorOpened(let name, let columns): .cursorOpened(name, columns: columns.map(VarveWire.ResultColumn.init))
+      case .cursorClosed(let name): .cursorClosed(name)
       }
     }
   }
@@ -103,11 +105,7 @@ private final class DatabaseQuery: PreparedQuery {
   init(_ owner: DatabaseSession, _ prepared: VarveQuery.PreparedStatement) {
     self.owner = owner
     self.prepared = prepared
-    columns = prepared.columns?.map { column in
-      VarveWire.ResultColumn(
-        name: column.name, tableOID: column.tableOID, attributeNumber: column.attributeNumber, typeOID: column.type.oid,
-        typeSize: column.type.typlen, typeModifier: column.type.typmod)
-    }
+    columns = prepared.columns?.map(VarveWire.ResultColumn.init)
   }
 
   var parameterTypes: [UInt32] { prepared.parameterTypes.map(\.oid) }
@@ -157,5 +155,17 @@ private final class DatabasePortal: QueryPortal {
     return DatabaseCopy(try owner.session.beginCopy(prepared), seriesMemory: owner.copyMemory)
   }
 
+  func beginCopyOut() throws -> (any CopySender)? {
+    prepared.isCopyOut ? DatabaseCopyOut(try owner.session.beginCopyOut(prepared)) : nil
+  }
+
   func commandTag(rowCount: Int) -> String { result?.commandTag(rowCount: rowCount) ?? "" }
+}
+
+extension VarveWire.ResultColumn {
+  fileprivate init(_ column: VarveQuery.ResultColumn) {
+    self.init(
+      name: column.name, tableOID: column.tableOID, attributeNumber: column.attributeNumber, typeOID: column.type.oid,
+      typeSize: column.type.typlen, typeModifier: column.type.typmod)
+  }
 }

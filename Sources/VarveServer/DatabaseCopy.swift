@@ -1,4 +1,5 @@
-// COPY … FROM STDIN between the wire and the session: one reads the client's bytes, the other writes the rows.
+// COPY between the wire and the session. FROM STDIN one reads the client's bytes, the other writes the rows; TO STDOUT the
+// session makes the bytes, and the wire sends them.
 
 import VarveCore
 import VarveQuery
@@ -16,7 +17,7 @@ final class DatabaseCopy: CopyReceiver {
     reader = CopyReader(options: options)
   }
 
-  var format: FormatCode { target.plan.format == .binary ? .binary : .text }
+  var format: FormatCode { target.plan.shape.format == .binary ? .binary : .text }
   var columnCount: Int { target.plan.columns.count }
   var remainingNanoseconds: Int64? { target.remainingNanoseconds }
   func check() throws { try target.check() }
@@ -57,7 +58,7 @@ final class DatabaseCopy: CopyReceiver {
         name: column.name, role: role, isNeverNull: column.isNeverNull, isNullInQuotes: column.isNullInQuotes)
     }
     let format: CopyFormat =
-      switch plan.format {
+      switch plan.shape.format {
       case .text: .text
       case .csv: .csv
       case .binary: .binary
@@ -67,18 +68,28 @@ final class DatabaseCopy: CopyReceiver {
       conversion: CopyConversion(
         fromText: { (bytes, type) throws(VarveError) in try values.word(text: bytes, type: type) },
         fromBinary: { (bytes, type) throws(VarveError) in try values.word(binary: bytes, type: type) }))
-    options.delimiter = plan.delimiter
-    options.null = plan.null
-    options.quote = plan.quote
-    options.escape = plan.escape
+    options.delimiter = plan.shape.delimiter
+    options.null = plan.shape.null
+    options.quote = plan.shape.quote
+    options.escape = plan.shape.escape
     options.header =
-      switch plan.header {
+      switch plan.shape.header {
       case .none: .none
-      case .skipped: .skipped
+      case .present: .skipped
       case .matched: .matched
       }
     options.isUTC = target.isUTC
     options.latestTime = target.latestTime
     return options
   }
+}
+
+final class DatabaseCopyOut: CopySender {
+  private let source: CopySource
+  init(_ source: CopySource) { self.source = source }
+
+  var format: FormatCode { source.isBinary ? .binary : .text }
+  var columnCount: Int { source.columnCount }
+  var rowCount: Int { source.rowCount }
+  func appendNext(to out: Buffer<UInt8>) throws -> Bool { try source.appendNext(to: out) }
 }

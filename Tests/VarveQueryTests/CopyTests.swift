@@ -37,8 +37,10 @@ import VarveCore
     #expect(plan.columns.map(\.name) == ["s", "time", "host"])
     #expect(plan.columns.map(\.target) == [.field(.text), .time, .tag])
     #expect(plan.columns.map(\.isNullInQuotes) == [true, false, false])
-    #expect(plan.format == .csv && plan.header == .matched && plan.delimiter == UInt8(ascii: ",") && plan.null.isEmpty)
-    #expect(try begin(session, "COPY t FROM STDIN BINARY").plan.format == .binary)
+    #expect(
+      plan.shape.format == .csv && plan.shape.header == .matched && plan.shape.delimiter == UInt8(ascii: ",")
+        && plan.shape.null.isEmpty)
+    #expect(try begin(session, "COPY t FROM STDIN BINARY").plan.shape.format == .binary)
     #expect(try begin(session).plan.columns.map(\.name) == ["time", "host", "n", "s"])
   }
 

@@ -6,7 +6,9 @@ import VarveCore
 extension Binder {
   func bindCall(_ call: CallSyntax, _ level: QueryLevel, at location: Int) throws -> BoundExpression {
     let name = call.name.last ?? ""
-    if call.name.count > 1, let schema = call.name.first, !["pg_catalog", "varve", "public"].contains(schema) {
+    if call.name.count > 1, let schema = call.name.first,
+      !["pg_catalog", "varve", "public", "information_schema"].contains(schema)
+    {
       throw error("3F000", "schema \"\(schema)\" does not exist", at: location)
     }
     if call.isVariadic { throw source.unsupported("VARIADIC", at: location) }
@@ -26,10 +28,7 @@ extension Binder {
     if call.isDistinct || call.filter != nil || !call.orderBy.isEmpty {
       throw error("42809", "\(name) is not an aggregate function", at: location)
     }
-    if TableFunction.names.contains(name) {
-      throw source.unsupported(
-        "\(name)() in an expression", at: location, hint: "Call it in FROM: SELECT … FROM \(name)(…) AS t(x).")
-    }
+    if TableFunction.names.contains(name) { return try bindSetValue(call, level, at: location) }
     var arguments = try call.arguments.map { try bind($0, level) }
     let types = arguments.map(\.type)
     let locations = call.arguments.map(\.location)

@@ -1,4 +1,4 @@
-// COPY … FROM STDIN: its options, checked in the order and with the words of PostgreSQL 15 (copy.c), and its columns.
+// COPY: its options, checked in the order and with the words of PostgreSQL 15 (copy.c), and its columns.
 
 import VarveCompute
 import VarveCore
@@ -7,12 +7,7 @@ import VarveStorage
 extension Binder {
   func bindCopy(_ copy: CopySyntax) throws -> CopyPlan {
     let location = copy.table.location
-    if let (what, place, hint) = copy.unsupported {
-      throw place >= 0 ? source.unsupported(what, at: place, hint: hint) : source.unsupported(what, at: 0, hint: hint)
-    }
-    var options = CopyOptionReader(source: source)
-    for option in copy.options { try options.take(option) }
-    try options.check(at: location)
+    let options = try copyOptions(copy, at: location)
     let table = try writableTable(copy.table)
     let columns =
       copy.columns.isEmpty ? table.sqlColumns : try writtenColumns(copy.columns.map { ($0, location) }, of: table)
@@ -22,14 +17,15 @@ extension Binder {
         at: location,
         hint: "Send the column time: rows of one series that are all of now would be one row.")
     }
-    var plan = options.plan(of: table.name)
-    plan.columns = columns.map { name, column in
-      switch column {
-      case .time: CopyPlan.Column(name: name, target: .time)
-      case .tag: CopyPlan.Column(name: name, target: .tag)
-      case .field(_, let type): CopyPlan.Column(name: name, target: .field(type))
-      }
-    }
+    var plan = CopyPlan(
+      table: table.name,
+      columns: columns.map { name, column in
+        switch column {
+        case .time: CopyPlan.Column(name: name, target: .time)
+        case .tag: CopyPlan.Column(name: name, target: .tag)
+        case .field(_, let type): CopyPlan.Column(name: name, target: .field(type))
+        }
+      }, shape: options.shape)
     for (list, what, flag) in [
       (options.forceNotNull, "FORCE_NOT_NULL", \CopyPlan.Column.isNeverNull),
       (options.forceNull, "FORCE_NULL", \CopyPlan.Column.isNullInQuotes),
@@ -44,23 +40,102 @@ extension Binder {
     }
     return plan
   }
+
+  func bindCopyOut(_ copy: CopySyntax) throws -> CopyOutPlan {
+    let location = copy.query == nil ? copy.table.location : -1
+    let options = try copyOptions(copy, at: location)
+    var table: Relation?
+    if copy.query == nil {
+      let relation = try readableTable(copy.table)
+      try checkColumns(copy.columns, of: relation, at: location)
+      table = relation
+    }
+    let bound = try bindSelect(copy.query ?? Self.selection(of: copy), QueryLevel(parent: nil))
+    if !parameterTypes.isEmpty {
+      throw error("42P02", "there is no parameter $1", at: -1, hint: "COPY takes none: write the value in its place.")
+    }
+    var quoted = bound.columns.map { _ in options.quotesAll }
+    if let names = options.forceQuote {
+      try checkColumns(names, of: table, among: bound.columns.map(\.name), at: location)
+      for name in names {
+        guard let index = bound.columns.firstIndex(where: { $0.name.isSameName(as: name) }) else {
+          throw error("42P10", "FORCE_QUOTE column \"\(name)\" not referenced by COPY", at: location)
+        }
+        quoted[index] = true
+      }
+    }
+    return CopyOutPlan(
+      rows: try Planner.plan(bound.plan), columns: bound.columns, shape: options.shape, quoted: quoted)
+  }
+
+  private func readableTable(_ name: RelationSyntax) throws -> Relation {
+    guard let relation = catalog.relation(schema: name.schema, name: name.name) else { throw missingTable(name) }
+    if relation.isView {
+      throw error(
+        "42809", "cannot copy from view \"\(relation.name)\"", at: name.location,
+        hint: "Try the COPY (SELECT ...) TO variant.")
+    }
+    return relation
+  }
+
+  /// Each name is a column, of the table if there is one, and named once.
+  private func checkColumns(_ names: [String], of table: Relation?, among columns: [String] = [], at location: Int)
+    throws
+  {
+    let known = Set((table?.columns.map(\.name) ?? columns).map { Name($0) })
+    var seen: Set<Name> = []
+    for name in names {
+      guard known.contains(Name(name)) else {
+        let owner = table.map { " of relation \"\($0.name)\"" } ?? ""
+        throw error("42703", "column \"\(name)\"\(owner) does not exist", at: location)
+      }
+      guard seen.insert(Name(name)).inserted else {
+        throw error("42701", "column \"\(name)\" specified more than once", at: location)
+      }
+    }
+  }
+
+  private func copyOptions(_ copy: CopySyntax, at location: Int) throws -> CopyOptionReader {
+    if let (what, place, hint) = copy.unsupported { throw source.unsupported(what, at: max(place, 0), hint: hint) }
+    var options = CopyOptionReader(source: source, isFrom: copy.isFrom)
+    for option in copy.options { try options.take(option) }
+    try options.check(at: location)
+    return options
+  }
+
+  /// `SELECT columns FROM table`.
+  private static func selection(of copy: CopySyntax) -> SelectSyntax {
+    let location = copy.table.location
+    let select = SelectSyntax()
+    select.from = [.table(copy.table, nil)]
+    let kinds: [ExpressionKind] = copy.columns.isEmpty ? [.star([])] : copy.columns.map { .column([$0]) }
+    select.targets = kinds.map { kind in
+      TargetSyntax(expression: ExpressionSyntax(kind: kind, location: location), location: location)
+    }
+    return select
+  }
 }
 
 /// The options of one COPY.
 private struct CopyOptionReader {
   let source: SourceText
   private var seen: Set<String> = []
-  private var format = CopyPlan.Format.text
+  private var format = CopyShape.Format.text
   private var delimiter: String?
   private var null: String?
   private var quote: String?
   private var escape: String?
-  private var header = CopyPlan.Header.none
+  private var header = CopyShape.Header.none
   private(set) var forceNotNull: [String]?
   private(set) var forceNull: [String]?
-  private var forceQuote = false
+  private(set) var forceQuote: [String]?
+  private(set) var quotesAll = false
+  private let isFrom: Bool
 
-  init(source: SourceText) { self.source = source }
+  init(source: SourceText, isFrom: Bool) {
+    self.source = source
+    self.isFrom = isFrom
+  }
 
   mutating func take(_ option: OptionSyntax) throws {
     let known = [
@@ -76,7 +151,7 @@ private struct CopyOptionReader {
     }
     switch option.name {
     case "format":
-      guard let named = CopyPlan.Format(rawValue: try text(option)) else {
+      guard let named = CopyShape.Format(rawValue: try text(option)) else {
         throw source.error("22023", "COPY format \"\(option.value ?? "")\" not recognized", at: option.location)
       }
       format = named
@@ -87,7 +162,9 @@ private struct CopyOptionReader {
     case "header": header = try boolean(option, orMatch: true)
     case "quote": quote = try text(option)
     case "escape": escape = try text(option)
-    case "force_quote": forceQuote = true
+    case "force_quote":
+      quotesAll = option.isStar
+      forceQuote = option.isStar ? nil : try list(option)
     case "force_not_null": forceNotNull = try list(option)
     case "force_null": forceNull = try list(option)
     default:
@@ -114,11 +191,13 @@ private struct CopyOptionReader {
     return list
   }
 
-  private func boolean(_ option: OptionSyntax, orMatch: Bool) throws -> CopyPlan.Header {
+  private func boolean(_ option: OptionSyntax, orMatch: Bool) throws -> CopyShape.Header {
     switch option.value?.lowercased() {
-    case nil, "true", "on", "1": return .skipped
+    case nil, "true", "on", "1": return .present
     case "false", "off", "0": return .none
-    case "match" where orMatch: return .matched
+    case "match" where orMatch:
+      if isFrom { return .matched }
+      throw source.error("0A000", "cannot use \"match\" with HEADER in COPY TO", at: option.location)
     default:
       throw source.error(
         "42601", "\(option.name) requires a Boolean value\(orMatch ? " or \"match\"" : "")", at: option.location)
@@ -155,13 +234,13 @@ private struct CopyOptionReader {
     if isCSV, delimiter == quote { try refuse("22023", "COPY delimiter and quote must be different") }
     if !isCSV, self.escape != nil { try refuse("0A000", "COPY escape available only in CSV mode") }
     if isCSV, escape.utf8.count != 1 { try refuse("0A000", "COPY escape must be a single one-byte character") }
-    if forceQuote {
-      try refuse(
-        "0A000", isCSV ? "COPY force quote only available using COPY TO" : "COPY force quote available only in CSV mode"
-      )
-    }
+    let forcesQuotes = forceQuote != nil || quotesAll
+    if !isCSV, forcesQuotes { try refuse("0A000", "COPY force quote available only in CSV mode") }
+    if forcesQuotes, isFrom { try refuse("0A000", "COPY force quote only available using COPY TO") }
     if !isCSV, forceNotNull != nil { try refuse("0A000", "COPY force not null available only in CSV mode") }
+    if forceNotNull != nil, !isFrom { try refuse("0A000", "COPY force not null only available using COPY FROM") }
     if !isCSV, forceNull != nil { try refuse("0A000", "COPY force null available only in CSV mode") }
+    if forceNull != nil, !isFrom { try refuse("0A000", "COPY force null only available using COPY FROM") }
     if null.utf8.contains(delimiter.utf8.first ?? 0) {
       try refuse("0A000", "COPY delimiter must not appear in the NULL specification")
     }
@@ -170,19 +249,16 @@ private struct CopyOptionReader {
     }
   }
 
-  /// Without columns.
-  func plan(of table: String) -> CopyPlan {
-    var plan = CopyPlan(table: table, columns: [])
-    plan.format = format
-    plan.header = header
+  var shape: CopyShape {
+    var shape = CopyShape(format: format, header: header)
     if format == .csv {
-      plan.delimiter = UInt8(ascii: ",")
-      plan.null = []
+      shape.delimiter = UInt8(ascii: ",")
+      shape.null = []
     }
-    if let byte = delimiter?.utf8.first { plan.delimiter = byte }
-    if let null { plan.null = Array(null.utf8) }
-    if let byte = quote?.utf8.first { plan.quote = byte }
-    plan.escape = escape?.utf8.first ?? plan.quote
-    return plan
+    if let byte = delimiter?.utf8.first { shape.delimiter = byte }
+    if let null { shape.null = Array(null.utf8) }
+    if let byte = quote?.utf8.first { shape.quote = byte }
+    shape.escape = escape?.utf8.first ?? shape.quote
+    return shape
   }
 }

@@ -78,6 +78,7 @@ extension Binder {
       let values = try unify(try elements.map { try bind($0, level) }, "ARRAY", at: elements.map(\.location))
       return constantArray(values)
     case .row: throw source.unsupported("a row value here", at: location, hint: "Compare the columns one by one.")
+    case .field(let operand, let name): return try bindField(operand, name, level, at: location)
     case .element(let operand, let index):
       let array = try bind(operand, level)
       guard let element = array.type.element else {

@@ -96,9 +96,13 @@ extension Binder {
 
   private func bindTable(_ relation: RelationSyntax, _ alias: AliasSyntax?, _ level: QueryLevel) throws -> LogicalPlan {
     if relation.schema == nil, let common = level.commonTable(relation.name), let query = common.syntax.query {
-      let inner = QueryLevel(parent: common.level.parent)
+      // Within the part of a recursive query that refers to itself, its rows are those of the level around.
+      let inner = QueryLevel(parent: common.work == nil ? common.level.parent : level.parent)
       inner.commonTables = common.level.commonTables
-      let bound = try nestedPlan { try bindSelect(query, inner) }
+      let bound = try nestedPlan {
+        if let work = common.work { return try bindWork(work, inner) }
+        return try common.isRecursive ? bindRecursive(common, query, inner) : bindSelect(query, inner)
+      }
       let plan = try lifted(bound.plan, inner, level)
       let columns = AliasSyntax(
         name: alias?.name ?? relation.name,
@@ -156,7 +160,8 @@ extension Binder {
     guard let alias else { throw error("42601", "subquery in FROM must have an alias", at: location) }
     var columns = query.columns.map {
       ScopeColumn(
-        name: $0.name, type: $0.type, relation: alias.name, tableOID: $0.tableOID, attributeNumber: $0.attributeNumber)
+        name: $0.name, type: $0.type, relation: alias.name, tableOID: $0.tableOID, attributeNumber: $0.attributeNumber,
+        fields: $0.fields)
     }
     try rename(&columns, alias, at: location)
     level.columns.append(contentsOf: columns)

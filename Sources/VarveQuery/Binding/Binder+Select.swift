@@ -10,6 +10,8 @@ package struct ResultColumn: Sendable, Hashable {
   /// Where the column is one of a table's; else 0.
   package var tableOID: UInt32 = 0
   package var attributeNumber: Int16 = 0
+  /// The names of the elements, where it is a row of a function that stands as an array.
+  var fields: [String] = []
 }
 
 struct BoundQuery {
@@ -21,15 +23,13 @@ extension Binder {
   func bindSelect(_ select: SelectSyntax, _ level: QueryLevel) throws -> BoundQuery {
     if let (what, location) = select.unsupported { throw source.unsupported(what, at: location) }
     for table in select.commonTables {
-      if table.isRecursive, Self.mentions(table) {
-        throw source.unsupported("WITH RECURSIVE", at: table.location)
-      }
       guard table.query != nil else {
         throw source.unsupported("a statement other than SELECT in WITH", at: table.location)
       }
       let around = QueryLevel(parent: level.parent)
       around.commonTables = level.commonTables
-      level.commonTables[Name(table.name)] = CommonTable(syntax: table, level: around)
+      level.commonTables[Name(table.name)] = CommonTable(
+        syntax: table, level: around, isRecursive: table.isRecursive && Self.mentions(table))
     }
     switch select.body {
     case .select: return try bindPlain(select, level)
@@ -218,7 +218,9 @@ extension Binder {
     let keepsUnknown =
       level.keepsUnknown && !select.isDistinct && select.orderBy.isEmpty && select.groupBy.isEmpty
     try bindWindows(select.windows, level)
+    level.takesSets = true
     var targets = try bindTargets(select.targets, level, keepsUnknown: keepsUnknown)
+    level.takesSets = false
     let columns = targets.map(\.column)
 
     level.clauseWithoutAggregates = "GROUP BY"
@@ -236,6 +238,7 @@ extension Binder {
       !select.groupBy.isEmpty || having != nil || targets.contains { $0.expression.hasAggregate }
       || sorts.contains { $0.expression.hasAggregate } || distinctOn.contains { $0.hasAggregate }
     if isGrouped {
+      if !level.sets.isEmpty { throw setsBesideAggregates(select) }
       var grouping = Grouping(binder: self, keys)
       try grouping.collect(
         targets.map(\.expression) + sorts.map(\.expression) + distinctOn + (having.map { [$0] } ?? []))
@@ -255,6 +258,9 @@ extension Binder {
       distinctOn = distinctOn.map(windowing.rewrite)
       plan = windowing.plan(plan)
     }
+
+    if !level.sets.isEmpty, !windowing.isEmpty { throw setsBesideAggregates(select) }
+    plan = try joined(plan, level)
 
     // The targets, then what is sorted by and not among them.
     var expressions = targets.map(\.expression)
@@ -327,8 +333,13 @@ extension Binder {
       let expression = keepsUnknown ? bound : try decided(bound, at: syntax.location)
       var column = ResultColumn(name: target.name ?? Self.name(of: syntax), type: expression.type)
       if case .column(let reference) = expression {
-        column.tableOID = level.columns[reference.index].tableOID
-        column.attributeNumber = level.columns[reference.index].attributeNumber
+        if level.columns.indices.contains(reference.index) {
+          column.tableOID = level.columns[reference.index].tableOID
+          column.attributeNumber = level.columns[reference.index].attributeNumber
+          column.fields = level.columns[reference.index].fields
+        }
+      } else if let set = level.sets.first(where: { $0.value?.isSame(as: expression) ?? false }) {
+        column.fields = set.function.columnNames
       }
       result.append(Target(expression: expression, column: column))
     }
@@ -372,6 +383,7 @@ extension Binder {
     case .row: return "row"
     case .grouping: return "grouping"
     case .element(let operand, _): return name(of: operand)
+    case .field(_, let name): return name
     case .choose(_, _, let otherwise):
       let inner = otherwise.map(name) ?? "case"
       return inner == "?column?" ? "case" : inner

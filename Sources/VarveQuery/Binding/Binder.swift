@@ -54,9 +54,10 @@ final class Binder {
       throw error("42704", "type \"\(schema).\(name)\" does not exist", at: syntax.location)
     }
     // Aliases of object ids that only the catalogs use.
-    if ["regnamespace", "regrole", "regoper", "regoperator", "regprocedure", "xid", "cid"].contains(name) {
+    if ["regnamespace", "regrole", "regoper", "regoperator", "xid", "cid"].contains(name) {
       name = "oid"
     }
+    if name == "regprocedure" { name = "regproc" }
     let found = try placing(syntax.location) {
       // The grammar gives interval a mask of its fields, which the literal is read with (`intervalUnit`).
       try SQLType.named(name, modifiers: name == "interval" ? [] : syntax.modifiers)

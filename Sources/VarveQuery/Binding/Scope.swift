@@ -14,6 +14,8 @@ struct ScopeColumn: Sendable {
   var attributeNumber: Int16 = 0
   /// The second of two columns that USING merged: only found with its relation's name.
   var isMerged = false
+  /// The names of the elements, where it is a row of a function that stands as an array.
+  var fields: [String] = []
 
   var qualifiedName: String { relation.map { "\($0).\(name)" } ?? name }
 }
@@ -36,6 +38,11 @@ final class QueryLevel {
   var windows: [Name: WindowDefinition] = [:]
   /// The query's results get their types from elsewhere (a UNION, an INSERT): literals stay undecided.
   var keepsUnknown = false
+
+  /// Whether functions that give rows may be called here: in the select list.
+  var takesSets = false
+  /// Those that were.
+  var sets: [SetCall] = []
 
   init(parent: QueryLevel?) { self.parent = parent }
 
@@ -77,12 +84,31 @@ final class QueryLevel {
         .column(
           ColumnReference(index: found, type: column.type, name: column.qualifiedName, location: location)))
     }
+    if name == "tableoid", let expression = tableOID(relation, schema) { return .found(expression) }
     guard let parent else { return .missing }
     switch parent.resolve(names, location: location) {
     case .found(let expression): return .found(slot(for: expression))
     case .ambiguous: return .ambiguous
     case .missing: return .missing
     }
+  }
+
+  /// PostgreSQL's system column: the relation that a row is of. NULL in rows that an outer join made up, where the first
+  /// column is NULL, too; nil: there is no relation of that name, or more than one.
+  private func tableOID(_ relation: String?, _ schema: String?) -> BoundExpression? {
+    let firsts = columns.indices.filter { index in
+      let column = columns[index]
+      guard column.tableOID != 0, column.attributeNumber == 1 else { return false }
+      return relation.map { column.relation.isSameName(as: $0) } ?? true
+        && schema.map { column.schema.isSameName(as: $0) } ?? true
+    }
+    guard firsts.count == 1, let index = firsts.first else { return nil }
+    let column = columns[index]
+    let first = BoundExpression.column(
+      ColumnReference(index: index, type: column.type, name: column.qualifiedName, location: -1))
+    return .choose(
+      cases: [(when: .isNull(first, isNegated: true), result: .constant(.int(Int64(column.tableOID)), .oid))],
+      otherwise: .constant(.null, .oid), .oid)
   }
 
   func hasRelation(_ name: String) -> Bool {
@@ -120,4 +146,8 @@ final class QueryLevel {
 struct CommonTable {
   let syntax: CommonTableSyntax
   let level: QueryLevel
+  /// Names itself.
+  var isRecursive = false
+  /// Set within the part of it that does.
+  var work: WorkTable?
 }

@@ -19,6 +19,8 @@ struct Relation: Sendable {
     if case .virtual = source { return true }
     return false
   }
+  /// What pg_class calls a view: all that is made up when it is read, but the catalogs that PostgreSQL stores.
+  var isView: Bool { isSystem && !(schema == "pg_catalog" && oid < VirtualTable.firstFreeOID) }
 }
 
 struct Namespace: Sendable {
@@ -80,14 +82,41 @@ final class CatalogView: Sendable {
     return VirtualTable.all.first { Int64($0.oid) == oid }.map(relation)
   }
 
-  /// What regclass makes of a name: parts quoted or folded, with a schema or without.
-  func objectID(_ text: String, _ type: SQLType) -> Int64? {
+  /// What regclass and regproc make of a name: parts quoted or folded, with a schema or without.
+  func objectID(_ text: String, _ type: SQLType) throws -> Int64? {
+    if type == .regproc { return try functionID(text) }
+    if type == .regtype { return PseudoType.find(text).map { Int64($0.oid) } }
     guard type == .regclass, let parts = Self.parts(text), let name = parts.last, parts.count <= 2 else { return nil }
     return relation(schema: parts.count == 2 ? parts[0] : nil, name: name).map { Int64($0.oid) }
   }
 
+  /// Reads the text of arrays; pg_type names it, and clients know arrays by it.
+  private static let arrayInput: (oid: Int64, name: String) = (750, "array_in")
+
+  /// `lower`, `pg_catalog.lower`, and with the types of its arguments: `time_bucket(interval, timestamptz)`.
+  private func functionID(_ text: String) throws -> Int64? {
+    let open = text.firstIndex(of: "(")
+    guard let parts = Self.parts(String(text[..<(open ?? text.endIndex)])), let name = parts.last, parts.count <= 2
+    else {
+      return nil
+    }
+    if name == Self.arrayInput.name { return Self.arrayInput.oid }
+    var functions = (FunctionListing.byName[name] ?? []).filter { parts.count == 1 || $0.schema == parts[0] }
+    if let open, text.hasSuffix(")") {
+      let list = text[text.index(after: open)...].dropLast()
+      let types = try list.split(separator: ",").map { try SQLType.parse(String($0.drop { $0 == " " }))?.oid }
+      functions = functions.filter { $0.arguments.map(\.oid) == types }
+    }
+    if functions.count > 1 { throw SQLError.make("42725", "more than one function named \"\(name)\"") }
+    return functions.first?.oid
+  }
+
   /// As regclass prints: with the schema where the search path does not find it.
   func objectName(_ oid: Int64, _ type: SQLType) -> String? {
+    if type == .regproc {
+      return oid == Self.arrayInput.oid ? Self.arrayInput.name : FunctionListing.find(oid: oid)?.name
+    }
+    if type == .regtype { return PseudoType.all.first { Int64($0.oid) == oid }?.name }
     guard type == .regclass, let relation = relation(oid: oid) else { return nil }
     let name = Binder.quoteIfNeeded(relation.name)
     let isVisible = relation.schema == "pg_catalog" || relation.schema == "public"

@@ -56,7 +56,7 @@ enum SystemFunctions {
 
   private static let byName = Dictionary(grouping: signatures, by: \.name)
 
-  private static func make(
+  static func make(
     _ name: String, _ arguments: [SQLType], _ result: SQLType, isStrict: Bool = true,
     volatility: ScalarFunction.Volatility = .stable,
     _ body: @escaping @Sendable ([Datum], SessionState, EvaluationContext) throws -> Datum
@@ -68,7 +68,8 @@ enum SystemFunctions {
   static func text(_ datum: Datum) -> String { if case .text(let text) = datum { text } else { "" } }
   static func int(_ datum: Datum) -> Int64 { if case .int(let value) = datum { value } else { 0 } }
 
-  static let signatures: [Signature] = session + catalog + settings + privileges + texts
+  static let signatures: [Signature] =
+    session + catalog + settings + privileges + texts + visibility + definitions + formats
 
   private static let session: [Signature] = [
     make("current_database", [], .name) { _, session, _ in .text(session.database) },
@@ -123,13 +124,13 @@ enum SystemFunctions {
     make("pg_get_serial_sequence", [.text, .text], .text) { _, _, _ in .null },
     make("pg_get_statisticsobjdef_columns", [.oid], .text) { _, _, _ in .null },
     make("pg_get_function_result", [.oid], .text) { arguments, _, _ in
-      signature(int(arguments[0])).map { .text($0.result.name) } ?? .null
+      FunctionListing.find(oid: int(arguments[0])).map { .text($0.resultText) } ?? .null
     },
     make("pg_get_function_arguments", [.oid], .text) { arguments, _, _ in
-      signature(int(arguments[0])).map { .text($0.arguments.map(\.name).joined(separator: ", ")) } ?? .null
+      FunctionListing.find(oid: int(arguments[0])).map { .text($0.argumentText) } ?? .null
     },
     make("pg_get_function_identity_arguments", [.oid], .text) { arguments, _, _ in
-      signature(int(arguments[0])).map { .text($0.arguments.map(\.name).joined(separator: ", ")) } ?? .null
+      FunctionListing.find(oid: int(arguments[0])).map { .text($0.argumentText) } ?? .null
     },
     make("to_regclass", [.text], .regclass) { arguments, _, context in
       try context.objectID?(text(arguments[0]), .regclass).map { .int($0) } ?? .null
@@ -193,28 +194,42 @@ enum SystemFunctions {
       .text(Binder.quoteIfNeeded(text(arguments[0])))
     },
     make("quote_literal", [.text], .text, volatility: .immutable) { arguments, _, _ in
-      let escaped = text(arguments[0]).split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
-      return .text(
-        escaped.contains("\\")
-          ? "E'" + escaped.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\") + "'"
-          : "'\(escaped)'")
+      .text(quoted(text(arguments[0])))
+    },
+    make("pg_size_pretty", [.numeric], .text, volatility: .immutable) { arguments, _, context in
+      let whole = try TypeText.string(arguments[0], type: .numeric, context: context).prefix { $0 != "." }
+      return Int64(whole).map { .text(prettySize($0)) } ?? .null
+    },
+    make("parse_ident", [.text], .array(.text), volatility: .immutable) { arguments, _, _ in
+      guard let parts = CatalogView.parts(text(arguments[0])) else {
+        throw SQLError.make("22023", "string is not a valid identifier: \"\(text(arguments[0]))\"")
+      }
+      return .array(parts.map { .text($0) })
     },
     make("pg_size_pretty", [.int8], .text, volatility: .immutable) { arguments, _, _ in
       .text(prettySize(int(arguments[0])))
+    },
+    make("array_remove", [.array(.text), .text], .array(.text), isStrict: false, volatility: .immutable) {
+      arguments, _, _ in
+      guard case .array(let items) = arguments[0] else { return .null }
+      return .array(items.filter { $0 != arguments[1] })
     },
     make("array_upper", [.array(.int2), .int4], .int4, volatility: .immutable, arrayUpper),
     make("array_upper", [.array(.text), .int4], .int4, volatility: .immutable, arrayUpper),
     make("array_upper", [.array(.oid), .int4], .int4, volatility: .immutable, arrayUpper),
   ]
 
+  /// As a literal.
+  static func quoted(_ text: String) -> String {
+    let escaped = text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
+    return escaped.contains("\\")
+      ? "E'" + escaped.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\") + "'"
+      : "'\(escaped)'"
+  }
+
   @Sendable private static func arrayUpper(_ arguments: [Datum], _: SessionState, _: EvaluationContext) -> Datum {
     guard case .array(let items) = arguments[0], !items.isEmpty, int(arguments[1]) == 1 else { return .null }
     return Cell.int(items.count)
-  }
-
-  private static func signature(_ oid: Int64) -> Signature? {
-    let index = oid - 14_000
-    return index >= 0 && index < signatures.count ? signatures[Int(index)] : nil
   }
 
   private static func isVisible(_ oid: Int64) -> Bool {
@@ -225,7 +240,7 @@ enum SystemFunctions {
   private static func formatType(_ oid: Datum, _ modifier: Datum) -> Datum {
     guard case .int(let number) = oid else { return .null }
     guard let type = UInt32(exactly: number).flatMap({ SQLType(oid: $0) }) else {
-      return .text(number == 0 ? "-" : "???")
+      return .text(number == 0 ? "-" : PseudoType.all.first { Int64($0.oid) == number }?.name ?? "???")
     }
     if type == .numeric, case .int(let typmod) = modifier, typmod >= 4 {
       let packed = typmod - 4

@@ -28,6 +28,20 @@ struct VirtualTable: Sendable {
     self.rows = rows
   }
 
+  /// Rows as values by column; what a row does not name is NULL.
+  init(
+    _ schema: String, _ name: String, oid: UInt32 = 0, _ columns: String,
+    cells: @escaping @Sendable (CatalogView) throws -> [[String: Datum]]
+  ) {
+    let names = columns.split(separator: " ").enumerated().filter { $0.offset % 2 == 0 }.map { String($0.element) }
+    self.init(schema, name, oid: oid, columns) { view in
+      try cells(view).map { row in
+        precondition(row.keys.allSatisfy(names.contains), "a value for each of the columns of \(name)")
+        return names.map { row[$0] ?? .null }
+      }
+    }
+  }
+
   private init(_ table: VirtualTable, oid: UInt32) {
     schema = table.schema
     name = table.name
@@ -37,31 +51,18 @@ struct VirtualTable: Sendable {
   }
 
   private static func type(_ name: String) -> SQLType {
-    if name.hasSuffix("[]") { return .array(type(String(name.dropLast(2)))) }
-    switch name {
-    case "bool": return .bool
-    case "int2": return .int2
-    case "int4": return .int4
-    case "int8": return .int8
-    case "float4": return .float4
-    case "float8": return .float8
-    case "text": return .text
-    case "name": return .name
-    case "char": return .char
-    case "oid": return .oid
-    case "regproc": return .regproc
-    case "timestamptz": return .timestamptz
-    case "int2vector": return .int2vector
-    case "oidvector": return .oidvector
-    case "interval": return .interval
-    default: preconditionFailure("a type of the catalogs: \(name)")
-    }
+    guard let type = try? SQLType.named(name) else { preconditionFailure("a type of the catalogs: \(name)") }
+    return type
   }
 
+  /// Ids from here on are given by place; below are PostgreSQL's own.
+  static let firstFreeOID: UInt32 = 12_000
+
   static let all: [VirtualTable] = {
-    var next: UInt32 = 12_000
+    var next = firstFreeOID
     return
-      (PgCatalog.tables + PgCatalog.emptyTables + InformationSchema.tables + VarveSchema.tables + IngestViews.tables)
+      (PgCatalog.tables + FunctionCatalogs.tables + StatisticsCatalogs.tables + EmptyCatalogs.tables
+      + InformationSchema.tables + EmptyInformationSchema.tables + VarveSchema.tables + IngestViews.tables)
       .map { table in
         if table.oid != 0 { return table }
         next += 1

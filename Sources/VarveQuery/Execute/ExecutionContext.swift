@@ -38,14 +38,29 @@ final class MemoryAccount: Sendable {
   func release(_ byteCount: Int) { held.subtract(byteCount, ordering: .relaxed) }
 }
 
+/// When a statement has run long enough, in monotonic nanoseconds; nil: never. A cursor's is set anew by each FETCH.
+/// Helpers of the query may look at it meanwhile.
+final class ExecutionDeadline: Sendable {
+  private let value: Atomic<Int64>
+  init(_ nanoseconds: Int64?) { value = Atomic(nanoseconds ?? .max) }
+
+  var nanoseconds: Int64? {
+    get {
+      let value = value.load(ordering: .relaxed)
+      return value == .max ? nil : value
+    }
+    set { value.store(newValue ?? .max, ordering: .relaxed) }
+  }
+}
+
 final class ExecutionContext {
   let catalog: CatalogView
   let evaluation: EvaluationContext
   let parameters: [Datum]
   let memory: MemoryAccount
   let control: ExecutionControl
-  /// Monotonic nanoseconds; nil: no limit.
-  let deadline: Int64?
+  /// Of the statement and all that runs for it.
+  let limit: ExecutionDeadline
   let clock: SessionClock
   let helpers: any QueryHelpers
   /// Slots of `.outer` expressions.
@@ -59,6 +74,8 @@ final class ExecutionContext {
   private let depth: Int
 
   var snapshot: any ReadSnapshot { catalog.snapshot }
+  /// Monotonic nanoseconds; nil: no limit.
+  var deadline: Int64? { limit.nanoseconds }
 
   init(
     catalog: CatalogView, evaluation: EvaluationContext, parameters: [Datum], memory: MemoryAccount,
@@ -70,7 +87,7 @@ final class ExecutionContext {
     self.parameters = parameters
     self.memory = memory
     self.control = control
-    self.deadline = deadline
+    limit = ExecutionDeadline(deadline)
     self.clock = clock
     self.helpers = helpers
     self.profile = profile
@@ -85,7 +102,7 @@ final class ExecutionContext {
     parameters = outer.parameters
     memory = outer.memory
     control = outer.control
-    deadline = outer.deadline
+    limit = outer.limit
     clock = outer.clock
     helpers = outer.helpers
     self.profile = profile

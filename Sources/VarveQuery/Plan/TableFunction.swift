@@ -4,7 +4,7 @@ import VarveCompute
 import VarveCore
 
 struct TableFunction: Sendable {
-  static let names: Set<String> = ["generate_series", "unnest"]
+  static let names: Set<String> = CatalogTableFunctions.names.union(["generate_series", "unnest"])
 
   let name: String
   let argumentTypes: [SQLType]
@@ -21,7 +21,7 @@ struct TableFunction: Sendable {
         name: name, argumentTypes: arguments, types: [.timestamptz, .float8], columnNames: ["time", "value"]
       ) { values, _ in Timevector.rows(values[0]) }
     case "unnest" where arguments.count == 1: arguments[0].element.map(unnest)
-    default: nil
+    default: try CatalogTableFunctions.find(name, arguments)
     }
   }
 

@@ -1,11 +1,24 @@
-// COPY … FROM STDIN, bound: what is sent, and into which columns it goes. Reading the formats is the wire's.
+// COPY, bound: what the bytes look like, and into which columns they go or which rows they are of.
 
+import VarveCompute
 import VarveCore
 import VarveStorage
 
-package struct CopyPlan: Sendable {
+/// How rows are written down.
+package struct CopyShape: Sendable {
   package enum Format: String, Sendable { case text, csv, binary }
-  package enum Header: Sendable { case none, skipped, matched }
+  package enum Header: Sendable { case none, present, matched }
+
+  package var format = Format.text
+  package var delimiter = UInt8(ascii: "\t")
+  package var null: [UInt8] = Array("\\N".utf8)
+  package var quote = UInt8(ascii: "\"")
+  package var escape = UInt8(ascii: "\"")
+  package var header = Header.none
+}
+
+/// COPY … FROM STDIN. Reading the formats is the wire's.
+package struct CopyPlan: Sendable {
   package enum Target: Sendable, Hashable {
     case time
     case tag
@@ -20,10 +33,14 @@ package struct CopyPlan: Sendable {
 
   package var table: String
   package var columns: [Column]
-  package var format = Format.text
-  package var delimiter = UInt8(ascii: "\t")
-  package var null: [UInt8] = Array("\\N".utf8)
-  package var quote = UInt8(ascii: "\"")
-  package var escape = UInt8(ascii: "\"")
-  package var header = Header.none
+  package var shape: CopyShape
+}
+
+/// COPY … TO STDOUT.
+struct CopyOutPlan: Sendable {
+  let rows: any PlanNode
+  let columns: [ResultColumn]
+  let shape: CopyShape
+  /// CSV: the columns whose values are always quoted.
+  let quoted: [Bool]
 }

@@ -10,8 +10,10 @@ package final class PreparedStatement: Sendable {
     case query(any PlanNode)
     case insert(InsertPlan)
     case copy(CopyPlan)
+    case copyOut(CopyOutPlan)
     /// One a table, and what the statement is called.
     case delete([DeletePlan], verb: String)
+    case declare(CursorPlan)
     case explain(ExplainPlan)
     /// What needs no plan.
     case utility
@@ -52,6 +54,11 @@ package final class PreparedStatement: Sendable {
     if case .copy = kind { return true }
     return false
   }
+  /// For COPY … TO STDOUT, which `QuerySession.beginCopyOut` runs.
+  package var isCopyOut: Bool {
+    if case .copyOut = kind { return true }
+    return false
+  }
 
   /// Whether it still means what it meant.
   func isCurrent(_ snapshot: any ReadSnapshot, timeZone: String) -> Bool {
@@ -60,11 +67,11 @@ package final class PreparedStatement: Sendable {
     return true
   }
 
-  /// Statements that a failed transaction still takes.
+  /// Statements that a failed transaction still takes: they end it, or what failed of it.
   var endsTransaction: Bool {
     if case .transaction(let transaction) = parsed.syntax {
       switch transaction {
-      case .commit, .rollback: return true
+      case .commit, .rollback, .rollbackTo: return true
       default: return false
       }
     }

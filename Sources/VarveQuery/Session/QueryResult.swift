@@ -47,6 +47,6 @@ package final class QueryResult {
   package var commandTag: String { commandTag(rowCount: rowCount) }
   package func commandTag(rowCount: Int) -> String {
     if let affected { return verb == "INSERT" ? "INSERT 0 \(affected)" : "\(verb) \(affected)" }
-    return verb == "SELECT" ? "SELECT \(rowCount)" : verb
+    return verb == "SELECT" || verb == "FETCH" ? "\(verb) \(rowCount)" : verb
   }
 }

@@ -16,8 +16,17 @@ extension QuerySession {
     case .transaction(.rollback):
       rollback()
       return done("ROLLBACK")
+    case .transaction(.savepoint(let name)):
+      try setSavepoint(name)
+      return done("SAVEPOINT")
+    case .transaction(.release(let name)):
+      try releaseSavepoint(name)
+      return done("RELEASE")
+    case .transaction(.rollbackTo(let name)):
+      try rollback(toSavepoint: name)
+      return done("ROLLBACK")
     case .transaction(.unsupported(let what)):
-      throw SQLError.make("0A000", "\(what) is not supported", hint: "BEGIN, COMMIT and ROLLBACK work.")
+      throw SQLError.make("0A000", "\(what) is not supported", hint: "BEGIN, COMMIT, ROLLBACK and SAVEPOINT work.")
     case .set(let set): return done(try apply(set))
     case .setTransaction(let options):
       try setTransaction(options)
@@ -41,11 +50,14 @@ extension QuerySession {
     case .execute(let name, let arguments): return try executeNamed(name, arguments, statement.parsed)
     case .createTable(let create): return try createTable(create, statement.parsed.source)
     case .dropTable(let drop): return try dropTables(drop, statement.parsed.source)
+    case .nothing(let verb): return done(verb)
+    case .fetch(let fetch): return try self.fetch(fetch, statement)
+    case .closeCursor(let name): return try closeCursor(name)
     case .call(let call, let location): return try callProcedure(call, at: location, statement.parsed.source)
     case .unsupported(let what, let hint):
       // The statement's first word: a statement begins behind blanks.
       throw statement.parsed.source.unsupported(what, at: statement.parsed.firstWord, hint: hint)
-    case .select, .insert, .delete, .truncate, .copy, .explain: preconditionFailure("these have a plan")
+    case .select, .insert, .delete, .truncate, .copy, .explain, .declare: preconditionFailure("these have a plan")
     }
   }
 
@@ -195,6 +207,11 @@ extension QuerySession {
 }
 
 extension ParsedStatement {
+  /// What it gives depends on a cursor, which may be another one next time.
+  var isAboutCursor: Bool {
+    if case .fetch = syntax { true } else { false }
+  }
+
   /// Where the statement begins in its source; 0 if that is not known.
   var firstWord: Int {
     let whole = Array(source.text.utf8)

@@ -10,13 +10,13 @@ extension QuerySession {
   func evaluation(_ catalog: CatalogView) -> EvaluationContext {
     EvaluationContext(
       now: now, timeZone: state.timeZone, zones: state.zones, clock: clock.wallNanoseconds,
-      objectID: { catalog.objectID($0, $1) }, objectName: { catalog.objectName($0, $1) })
+      objectID: { try catalog.objectID($0, $1) }, objectName: { catalog.objectName($0, $1) })
   }
 
   func plan(_ parsed: ParsedStatement, _ types: [SQLType?]) throws -> PreparedStatement {
     let isCommand =
       switch parsed.syntax {
-      case .select, .insert, .delete, .truncate, .copy, .explain, .execute: false
+      case .select, .insert, .delete, .truncate, .copy, .explain, .execute, .declare: false
       default: true
       }
     if transactionStatus == .failed, !isCommand {
@@ -26,7 +26,7 @@ extension QuerySession {
       return PreparedStatement(
         parsed: parsed, kind: .utility, declaredTypes: types, parameterTypes: [],
         columns: commandColumns(parsed.syntax),
-        dependencies: [], reads: [], timeZone: state.timeZone, isOnceOnly: false)
+        dependencies: [], reads: [], timeZone: state.timeZone, isOnceOnly: parsed.isAboutCursor)
     }
     if case .execute(let name, let arguments) = parsed.syntax { return try planExecute(name, arguments, parsed) }
     let catalog = CatalogView(snapshot: try snapshot(), session: state)
@@ -40,7 +40,9 @@ extension QuerySession {
     case .insert(let insert): kind = .insert(try binder.bindInsert(insert))
     case .delete(let delete): kind = .delete([try binder.bindDelete(delete)], verb: "DELETE")
     case .truncate(let tables): kind = .delete(try binder.bindTruncate(tables), verb: "TRUNCATE TABLE")
-    case .copy(let copy): kind = .copy(try binder.bindCopy(copy))
+    case .copy(let copy):
+      kind = try copy.isFrom ? .copy(binder.bindCopy(copy)) : .copyOut(binder.bindCopyOut(copy))
+    case .declare(let declare): kind = .declare(try planCursor(declare, parsed, binder))
     case .explain(let inner, let options):
       let explain = try planExplain(inner, options, binder)
       kind = .explain(explain)
@@ -104,6 +106,7 @@ extension QuerySession {
 
   func commandColumns(_ syntax: StatementSyntax) -> [ResultColumn]? {
     if case .call(let call, _) = syntax { return Procedure(call.name)?.columns }
+    if case .fetch(let fetch) = syntax { return columns(of: fetch) }
     guard case .show(let name) = syntax else { return nil }
     if name == "all" { return ["name", "setting", "description"].map { ResultColumn(name: $0, type: .text) } }
     return [ResultColumn(name: SettingDefinition.byName[name.lowercased()]?.name ?? name, type: .text)]
@@ -146,10 +149,15 @@ extension QuerySession {
     case .explain(let plan):
       let context = context(catalog, parameters, profile: plan.isAnalyze ? Profile() : nil)
       return QueryResult(columns: statement.columns, rows: RowsOperator(try plan.run(context)), verb: "EXPLAIN")
+    case .declare(let plan): return try declare(plan, context(catalog, parameters))
     case .copy:
       throw statement.parsed.source.unsupported(
         "COPY … FROM STDIN without the PostgreSQL protocol", at: statement.parsed.firstWord,
         hint: "Send it with psql or a driver to the server's PostgreSQL port, or use varve import.")
+    case .copyOut:
+      throw statement.parsed.source.unsupported(
+        "COPY … TO STDOUT without the PostgreSQL protocol", at: statement.parsed.firstWord,
+        hint: "Send it with psql or a driver to the server's PostgreSQL port, or use varve sql --format csv.")
     case .utility: return try command(statement)
     }
   }

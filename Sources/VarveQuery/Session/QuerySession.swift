@@ -37,6 +37,10 @@ package final class QuerySession {
   var hasPending: Bool { !pending.isEmpty || !pendingDeletes.isEmpty }
   private var cache = PlanCache()
   var namedStatements: [Name: (statement: ParsedStatement, types: [SQLType?])] = [:]
+  /// Of the transaction.
+  var cursors: [Name: SQLCursor] = [:]
+  /// In the order they were set.
+  var savepoints: [Savepoint] = []
 
   package init(
     store: any StoreAccess, clock: SessionClock, user: String = "varve", database: String = "varve",
@@ -75,6 +79,8 @@ package final class QuerySession {
   package func close() {
     discardPending()
     transactionSnapshot = nil
+    cursors = [:]
+    savepoints = []
     state.setSnapshot(nil)
   }
 
@@ -227,6 +233,8 @@ package final class QuerySession {
     transactionSnapshot = nil
     isRepeatableRead = false
     isReadOnly = false
+    closeCursors()
+    savepoints = []
     state.endTransaction(committed: committed)
   }
 

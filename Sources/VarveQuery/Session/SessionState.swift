@@ -21,6 +21,7 @@ package final class SessionState: Sendable {
     var beforeLocal: [String: String?] = [:]
     var effects: [SessionEffect] = []
     var snapshot: (any ReadSnapshot)?
+    var cursors: [Name: CursorEntry] = [:]
   }
   private let values = Mutex(Values())
 
@@ -102,6 +103,22 @@ package final class SessionState: Sendable {
     Int(setting("varve.query_memory_limit") ?? "") ?? SettingDefinition.defaultQueryMemory
   }
 
+  /// The settings of a moment within a transaction.
+  struct SettingsMark {
+    fileprivate let settings: [String: String]
+    fileprivate let beforeLocal: [String: String?]
+  }
+  func mark() -> SettingsMark {
+    values.withLock { SettingsMark(settings: $0.settings, beforeLocal: $0.beforeLocal) }
+  }
+  func rollback(to mark: SettingsMark) {
+    let changed: [(String, String?)] = values.withLock { values in
+      values.beforeLocal = mark.beforeLocal
+      return Self.change(&values.settings, to: mark.settings)
+    }
+    report(changed)
+  }
+
   func beginTransaction() { values.withLock { $0.beforeTransaction = $0.settings } }
   func endTransaction(committed: Bool) {
     let changed: [(String, String?)] = values.withLock { values in
@@ -114,11 +131,20 @@ package final class SessionState: Sendable {
         target = before
       }
       values.beforeLocal = [:]
-      let keys = Set(values.settings.keys).union(target.keys)
-      let changed = keys.filter { values.settings[$0] != target[$0] }.map { ($0, target[$0]) }
-      values.settings = target
-      return changed
+      return Self.change(&values.settings, to: target)
     }
+    report(changed)
+  }
+
+  /// Gives what is another value now.
+  private static func change(_ settings: inout [String: String], to target: [String: String]) -> [(String, String?)] {
+    let keys = Set(settings.keys).union(target.keys)
+    let changed = keys.filter { settings[$0] != target[$0] }.map { ($0, target[$0]) }
+    settings = target
+    return changed
+  }
+
+  private func report(_ changed: [(String, String?)]) {
     for (key, value) in changed {
       if let definition = SettingDefinition.byName[key], definition.isReported {
         add(.parameterStatus(name: definition.name, value: value ?? definition.defaultValue))
@@ -135,6 +161,10 @@ package final class SessionState: Sendable {
       return values.effects
     }
   }
+
+  /// nil: there is no such cursor any more.
+  func setCursor(_ name: String, _ entry: CursorEntry?) { values.withLock { $0.cursors[Name(name)] = entry } }
+  var cursors: [CursorEntry] { values.withLock { $0.cursors.values.sorted { $0.name < $1.name } } }
 
   /// The snapshot of the running statement, for functions about tables.
   func setSnapshot(_ snapshot: (any ReadSnapshot)?) { values.withLock { $0.snapshot = snapshot } }
@@ -161,4 +191,6 @@ package enum SessionEffect: Sendable {
   /// DEALLOCATE of a statement that SQL's PREPARE did not make.
   case deallocate(String)
   case deallocateAll
+  case cursorOpened(String, columns: [ResultColumn])
+  case cursorClosed(String)
 }

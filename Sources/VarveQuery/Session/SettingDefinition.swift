@@ -57,6 +57,8 @@ struct SettingDefinition: Sendable {
     ),
     SettingDefinition(
       name: "max_identifier_length", kind: .fixed, defaultValue: "63", summary: "Longest name in bytes."),
+    SettingDefinition(
+      name: "max_index_keys", kind: .fixed, defaultValue: "32", summary: "Most columns of a key, for clients that ask."),
     SettingDefinition(name: "lc_collate", kind: .fixed, defaultValue: "C", summary: "Text is ordered by its bytes."),
     SettingDefinition(name: "lc_ctype", kind: .fixed, defaultValue: "C", summary: "Character classes."),
     SettingDefinition(
@@ -154,7 +156,8 @@ struct SettingDefinition: Sendable {
       if lower == "default" || lower == "local" { return defaultValue }
       return try zones.zone(named: value).name
     case .encoding:
-      guard ["utf8", "utf-8", "unicode"].contains(lower) else {
+      // By letters and digits alone, as PostgreSQL reads names of encodings: asyncpg sends them in quotes.
+      guard ["utf8", "unicode"].contains(lower.filter { $0.isLetter || $0.isNumber }) else {
         throw invalid("Text is UTF8 here; let the client encode it.")
       }
       return "UTF8"

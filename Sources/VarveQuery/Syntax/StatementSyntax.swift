@@ -94,6 +94,8 @@ struct OptionSyntax {
   var value: String?
   /// Names in parentheses.
   var list: [String]?
+  /// `*` in place of names.
+  var isStar = false
   var location = 0
 }
 
@@ -114,10 +116,30 @@ struct CopySyntax {
   var table = RelationSyntax()
   /// None: all.
   var columns: [String] = []
+  /// COPY (query) TO, in place of a table.
+  var query: SelectSyntax?
   var options: [OptionSyntax] = []
   var isFrom = false
-  /// What is not COPY table FROM STDIN: its name, where, and the nearest thing that works.
+  /// What is neither FROM STDIN nor TO STDOUT: its name, where, and the nearest thing that works.
   var unsupported: (what: String, location: Int, hint: String)?
+}
+
+struct DeclareSyntax {
+  var name = ""
+  var query: SelectSyntax?
+  var isNeverScrolled = false
+  /// An option that is refused, and the nearest thing that works.
+  var unsupported: (what: String, hint: String)?
+}
+
+/// FETCH and MOVE.
+struct FetchSyntax {
+  enum Direction { case forward, backward, absolute, relative }
+  var cursor = ""
+  var direction = Direction.forward
+  /// `Int.max`: all.
+  var count = 1
+  var isMove = false
 }
 
 struct SetSyntax {
@@ -131,6 +153,9 @@ struct SetSyntax {
 enum TransactionSyntax {
   case begin(options: [OptionSyntax])
   case commit, rollback
+  case savepoint(String)
+  case release(String)
+  case rollbackTo(String)
   case unsupported(String)
 }
 
@@ -155,6 +180,12 @@ indirect enum StatementSyntax {
   case prepare(name: String, types: [TypeSyntax], StatementSyntax)
   case execute(name: String, [ExpressionSyntax])
   case call(CallSyntax, location: Int)
+  case declare(DeclareSyntax)
+  case fetch(FetchSyntax)
+  /// nil: all.
+  case closeCursor(String?)
+  /// What has nothing to do here, and is done: its tag.
+  case nothing(String)
   /// What PostgreSQL parses and this does not do: its name as users write it, and a hint.
   case unsupported(String, hint: String?)
 }

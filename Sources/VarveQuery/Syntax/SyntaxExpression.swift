@@ -106,6 +106,8 @@ indirect enum ExpressionKind {
   case array([ExpressionSyntax])
   case row([ExpressionSyntax])
   case element(ExpressionSyntax, ExpressionSyntax)
+  /// `(row).name`.
+  case field(ExpressionSyntax, String)
   case sublink(SublinkKind, operator: String, operand: ExpressionSyntax?, SelectSyntax)
   /// GROUPING SETS and its kin, in GROUP BY.
   case groupingSet(GroupingSetKind, [ExpressionSyntax])
@@ -128,7 +130,7 @@ extension ExpressionSyntax {
     switch kind {
     case .infix(_, let left, _), .quantified(_, let left, _, _), .inList(let left, _, _),
       .between(let left, _, _, _, _), .isDistinct(let left, _, _), .isNull(let left, _), .booleanTest(let left, _),
-      .element(let left, _):
+      .element(let left, _), .field(let left, _):
       Self.first(left.start, location)
     case .cast(let operand, let type): Self.first(Self.first(operand.start, type.location), location)
     case .and(let parts), .or(let parts): parts.first.map { Self.first($0.start, location) } ?? location

@@ -342,8 +342,12 @@ extension TreeReader {
         try array {
           try object { node in
             guard node == "A_Indices" else {
-              operand = ExpressionSyntax(kind: .unsupported("selecting a field of a row"), location: operand.location)
-              return try json.skip()
+              guard node == "String" else {
+                operand = ExpressionSyntax(kind: .unsupported("all fields of a row"), location: operand.location)
+                return try json.skip()
+              }
+              operand = ExpressionSyntax(kind: .field(operand, try stringValue("sval")), location: operand.location)
+              return
             }
             var index: ExpressionSyntax?
             var isSlice = false

@@ -59,6 +59,15 @@ extension TreeReader {
     case "PrepareStmt": return try prepare()
     case "ExecuteStmt": return try execute()
     case "CallStmt": return try callStatement()
+    case "UnlistenStmt":
+      // Pools send it when a connection goes back; nothing can be listened to.
+      try json.skip()
+      return .nothing("UNLISTEN")
+    case "DeclareCursorStmt": return .declare(try declareCursor())
+    case "FetchStmt": return .fetch(try fetch())
+    case "ClosePortalStmt":
+      let name = try stringValue("portalname")
+      return .closeCursor(name.isEmpty ? nil : name)
     default:
       try json.skip()
       return TreeReader.refused(node)
@@ -77,12 +86,10 @@ extension TreeReader {
     case "IndexStmt":
       .unsupported("CREATE INDEX", hint: "Series are indexed by their tags, and rows by time, without it.")
     case "MergeStmt": .unsupported("MERGE", hint: "INSERT replaces fields of rows with the same tags and time.")
-    case "DeclareCursorStmt", "FetchStmt", "ClosePortalStmt":
-      .unsupported("SQL cursors", hint: "Use the protocol's portals: drivers fetch in parts by themselves.")
     case "VacuumStmt": .unsupported("VACUUM and ANALYZE", hint: "The store maintains itself.")
     case "CreatedbStmt", "DropdbStmt":
       .unsupported("CREATE and DROP DATABASE", hint: "Each data directory is one database.")
-    case "ListenStmt", "NotifyStmt", "UnlistenStmt": .unsupported("LISTEN and NOTIFY", hint: nil)
+    case "ListenStmt", "NotifyStmt": .unsupported("LISTEN and NOTIFY", hint: nil)
     case "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt", "GrantStmt", "GrantRoleStmt":
       .unsupported("managing roles and privileges", hint: nil)
     case "LockStmt": .unsupported("LOCK", hint: "Readers see a snapshot; no lock is needed.")
@@ -278,10 +285,12 @@ extension TreeReader {
     var kind = ""
     var transactionOptions: [OptionSyntax] = []
     var chain = false
+    var savepoint = ""
     try object { key in
       switch key {
       case "kind": kind = try json.string()
       case "options": transactionOptions = try options()
+      case "savepoint_name": savepoint = try json.string()
       case "chain": chain = try json.boolean()
       default: try json.skip()
       }
@@ -291,8 +300,9 @@ extension TreeReader {
     case "TRANS_STMT_BEGIN", "TRANS_STMT_START": return .transaction(.begin(options: transactionOptions))
     case "TRANS_STMT_COMMIT": return .transaction(.commit)
     case "TRANS_STMT_ROLLBACK": return .transaction(.rollback)
-    case "TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO":
-      return .transaction(.unsupported("SAVEPOINT"))
+    case "TRANS_STMT_SAVEPOINT": return .transaction(.savepoint(savepoint))
+    case "TRANS_STMT_RELEASE": return .transaction(.release(savepoint))
+    case "TRANS_STMT_ROLLBACK_TO": return .transaction(.rollbackTo(savepoint))
     default: return .transaction(.unsupported("two-phase commit"))
     }
   }

@@ -205,6 +205,9 @@ final class TreeReader {
             option.value = value ? "true" : "false"
           case "TypeName": option.value = try typeName().names.last
           case "A_Const": option.value = TreeReader.text(of: try constant())
+          case "A_Star":
+            option.isStar = true
+            try json.skip()
           case "List":
             try object { key in
               if key == "items" { option.list = try plainNames() } else { try json.skip() }

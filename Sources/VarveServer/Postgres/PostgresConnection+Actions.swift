@@ -220,6 +220,8 @@ extension PostgresConnection {
       case .parameterStatus(let name, let value): machine.parameterStatus(name, value)
       case .notice(let notice): machine.notice(notice)
       case .deallocateAll: machine.deallocateAll()
+      case .cursorOpened(let name, let columns): machine.openCursor(name, columns)
+      case .cursorClosed(let name): machine.closeCursor(name)
       case .deallocate(let name):
         guard machine.deallocate(name) else {
           throw PostgresError("26000", "prepared statement \"\(name)\" does not exist")

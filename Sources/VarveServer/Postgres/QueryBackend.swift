@@ -75,10 +75,23 @@ package protocol QueryPortal: AnyObject {
   func commandTag(rowCount: Int) -> String
   /// Asked once, instead of `nextBatch`, of a statement without rows. nil: it is no COPY … FROM STDIN.
   func beginCopy() throws -> (any CopyReceiver)?
+  /// Asked once, instead of `nextBatch`, of a statement without rows. nil: it is no COPY … TO STDOUT.
+  func beginCopyOut() throws -> (any CopySender)?
 }
 
 extension QueryPortal {
   package func beginCopy() throws -> (any CopyReceiver)? { nil }
+  package func beginCopyOut() throws -> (any CopySender)? { nil }
+}
+
+/// A COPY … TO STDOUT that has begun. Let go at its end, or when it fails.
+package protocol CopySender: AnyObject {
+  var format: FormatCode { get }
+  var columnCount: Int { get }
+  /// Rows given so far.
+  var rowCount: Int { get }
+  /// Appends the body of the next message: a row, or what stands around them. False: there is no more.
+  func appendNext(to out: Buffer<UInt8>) throws -> Bool
 }
 
 /// A COPY … FROM STDIN that has begun: takes the client's data, then ends with `finish` or, on any error, with `abandon`.
@@ -107,4 +120,7 @@ package enum SessionEffect: Sendable {
   /// DEALLOCATE name; an unknown one is an error.
   case deallocate(String)
   case deallocateAll
+  /// A cursor of SQL, which Describe finds among the portals.
+  case cursorOpened(String, columns: [ResultColumn])
+  case cursorClosed(String)
 }

@@ -40,6 +40,8 @@ final class StatementRun {
   private let portal: (any QueryPortal)?
   private var encoder: RowEncoder?
   private var isComplete = false
+  /// The COPY … TO STDOUT that the statement has come to, until its end.
+  private var sender: (any CopySender)?
   /// Rows since the last time that an Execute began.
   private var rowCount = 0
 
@@ -55,7 +57,7 @@ final class StatementRun {
     throws -> Outcome
   {
     guard let portal else { return .empty }
-    guard let columns else { return try runWithoutRows(portal) }
+    guard let columns else { return try runWithoutRows(portal, byteLimit: byteLimit, into: writer) }
     if encoder == nil { encoder = RowEncoder(columnCount: columns.count, formats: formats, context: context()) }
     while true {
       if let rowLimit, rowCount >= rowLimit {
@@ -76,12 +78,41 @@ final class StatementRun {
     }
   }
 
-  private func runWithoutRows(_ portal: any QueryPortal) throws -> Outcome {
+  private func runWithoutRows(_ portal: any QueryPortal, byteLimit: Int, into writer: BackendWriter) throws -> Outcome {
+    if let sender { return try send(sender, byteLimit: byteLimit, into: writer) }
     if isComplete { throw PostgresError("55000", "portal cannot be run again: its statement is complete") }
     isComplete = true
     if let copy = try portal.beginCopy() { return .copyIn(copy) }
+    if let sender = try portal.beginCopyOut() {
+      self.sender = sender
+      writer.copyOutResponse(format: sender.format, columnCount: sender.columnCount)
+      return try send(sender, byteLimit: byteLimit, into: writer)
+    }
     while try portal.nextBatch() != nil {}
     return .complete(tag: portal.commandTag(rowCount: 0))
+  }
+
+  /// Writes rows of a COPY … TO STDOUT, whatever row limit there is: it knows none.
+  private func send(_ sender: any CopySender, byteLimit: Int, into writer: BackendWriter) throws -> Outcome {
+    while writer.byteCount < byteLimit {
+      let message = writer.beginCopyData()
+      do {
+        if try sender.appendNext(to: writer.buffer) {
+          try writer.endDataRow(message)
+          continue
+        }
+      } catch {
+        self.sender = nil
+        // A row that is too large was taken back already.
+        if writer.byteCount >= message { writer.takeBack(message) }
+        throw error
+      }
+      writer.takeBack(message)
+      writer.copyDone()
+      self.sender = nil
+      return .complete(tag: "COPY \(sender.rowCount)")
+    }
+    return .outputFull
   }
 }
 

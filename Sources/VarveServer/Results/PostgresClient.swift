@@ -49,6 +49,9 @@ package final class PostgresClient: SQLConnection {
           failureOfSink = failureOfSink ?? error
           try stream.send(0x66, Array("\(error)".utf8) + [0])
         }
+      // What a COPY … TO STDOUT sends is no rows that a sink could show.
+      case "H": failureOfSink = failureOfSink ?? CopyInput.isOutput
+      case "d", "c": break
       default: throw PostgresStream.violation("message '\(message.type)'")
       }
     }

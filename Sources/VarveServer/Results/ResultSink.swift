@@ -48,6 +48,10 @@ enum CopyInput {
     .unsupported, "COPY … FROM STDIN has no data here",
     hint: "Give the query as an argument and the data on standard input: varve sql --connect URL 'COPY …' < FILE.")
 
+  static let isOutput = VarveError(
+    .unsupported, "COPY … TO STDOUT is not supported here",
+    hint: "varve sql --format csv 'SELECT …' writes rows as CSV; psql's \\copy saves a COPY.")
+
   /// Hands the file over piece by piece.
   static func forEachPiece(_ file: InputFile, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 1)

@@ -102,5 +102,10 @@ extension BackendWriter {
     end(start)
   }
 
+  /// Starts a row of a COPY; `endDataRow` ends it, `takeBack` leaves it out.
+  @inlinable package func beginCopyData() -> Int { begin("d") }
+
+  @inlinable package func takeBack(_ start: Int) { buffer.count = start - 1 }
+
   package func copyDone() { end(begin("c")) }
 }

@@ -77,6 +77,10 @@ extension PostgresStateMachine {
       describe(entry.columns, formats: [])
       return nil
     case .describePortal(let name):
+      if let columns = cursors[Name(name)] {
+        describe(columns, formats: [])
+        return nil
+      }
       let entry = try portal(name)
       describe(entry.columns, formats: entry.formats)
       return nil

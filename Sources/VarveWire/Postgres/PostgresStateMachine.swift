@@ -97,6 +97,8 @@ package struct PostgresStateMachine<Statement, Portal> {
   /// Under their names; the unnamed ones under "".
   var statements: [Name: PreparedEntry] = [:]
   var portals: [Name: PortalEntry] = [:]
+  /// Cursors of SQL, which Describe finds among the portals.
+  var cursors: [Name: [ResultColumn]] = [:]
 
   var inbound: [UInt8] = []
   /// `inbound` up to here is done with.
@@ -262,6 +264,9 @@ package struct PostgresStateMachine<Statement, Portal> {
   package mutating func deallocate(_ name: String) -> Bool { statements.removeValue(forKey: Name(name)) != nil }
   package mutating func deallocateAll() { statements.removeAll() }
 
+  package mutating func openCursor(_ name: String, _ columns: [ResultColumn]) { cursors[Name(name)] = columns }
+  package mutating func closeCursor(_ name: String) { cursors[Name(name)] = nil }
+
   // MARK: Shared by the phases
 
   mutating func close() {
@@ -273,6 +278,7 @@ package struct PostgresStateMachine<Statement, Portal> {
     copyDataPiece = 0..<0
     statements = [:]
     portals = [:]
+    cursors = [:]
   }
 
   private mutating func endStatement() {

@@ -19,6 +19,55 @@ import VarveWire
     }
   }
 
+  @Test func aCopySendsAMessageALine() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(startedOn: server)
+      let answer = try client.run(RawClient.query("send 3"))
+      #expect(types(answer) == "HdddcCZ")
+      #expect(answer[0].body == [0, 0, 1, 0, 0])
+      #expect(answer[1...3].map { String(decoding: $0.body, as: UTF8.self) } == ["0\n", "1\n", "2\n"])
+      #expect(answer[5].body == Array("COPY 3".utf8) + [0])
+      #expect(types(try client.run(RawClient.query("send 0; rows 1"))) == "HcCTDCZ")
+      // A row limit is for rows of results.
+      let extended = try client.run(
+        RawClient.parse("", "send 2") + RawClient.bind("", "") + RawClient.execute("", limit: 1) + RawClient.execute("")
+          + RawClient.sync)
+      #expect(types(extended) == "12HddcCEZ")
+    }
+  }
+
+  @Test func aLongCopyIsSentInPieces() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(startedOn: server)
+      let answer = try client.run(RawClient.query("send 100000"))
+      let lines = answer.filter { $0.type == "d" }
+      #expect(lines.count == 100_000)
+      #expect(lines.enumerated().allSatisfy { $1.body == Array("\($0)\n".utf8) })
+    }
+  }
+
+  @Test func aCopyThatFailsLeavesNoHalfLine() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(startedOn: server)
+      let answer = try client.run(RawClient.query("failing send 2"))
+      #expect(types(answer) == "HddEZ")
+      #expect(answer[3].field("C") == "22012")
+      #expect(types(try client.run(RawClient.query("send 1"))) == "HdcCZ")
+    }
+  }
+
+  @Test func describeFindsCursorsAmongThePortals() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(startedOn: server)
+      _ = try client.run(RawClient.query("begin"))
+      _ = try client.run(RawClient.query("cursor c"))
+      let answer = try client.run(RawClient.message("D", Array("Pc".utf8) + [0]) + RawClient.sync)
+      #expect(types(answer) == "TZ")
+      let unknown = try client.run(RawClient.message("D", Array("Pd".utf8) + [0]) + RawClient.sync)
+      #expect(types(unknown) == "EZ")
+    }
+  }
+
   @Test func binaryRowsAreByteExact() async throws {
     try await TestServer.with { server in
       let client = try RawClient(startedOn: server)

@@ -5,6 +5,9 @@
 //   insert N · begin · commit · rollback · set timezone NAME · notice TEXT · deallocate NAME
 //   fail N                a syntax error at character N
 //   slow                  runs until cancelled
+//   send N                a COPY TO of N lines
+//   failing send N        the same, and an error behind its last line, with bytes of the next one already there
+//   cursor NAME           opens a cursor of one column
 //   failing commit        its implicit transaction cannot commit
 
 import Synchronization
@@ -82,6 +85,7 @@ final class FakeStatement: QueryStatement, PreparedQuery {
     self.session = session
     let known = [
       "rows", "echo", "insert", "begin", "commit", "rollback", "set", "notice", "deallocate", "fail", "slow", "failing",
+      "send", "cursor",
     ]
     if let first = words.first, !known.contains(first) {
       throw VarveError(.syntax, "syntax error at or near \"\(first)\"", hint: "Say something else.", position: 1)
@@ -174,10 +178,18 @@ final class FakePortal: QueryPortal {
       session.add(.parameterStatus(name: "TimeZone", value: words[2]))
     case "notice": session.add(.notice(PostgresError(.notice, "00000", words[1])))
     case "deallocate": session.add(words[1] == "all" ? .deallocateAll : .deallocate(words[1]))
+    case "cursor":
+      session.add(
+        .cursorOpened(words[1], columns: [ResultColumn(name: "c", typeOID: SQLType.int8.oid, typeSize: 8)]))
     case "failing": session.commitFails = true
     default: break
     }
     return nil
+  }
+
+  func beginCopyOut() throws -> (any CopySender)? {
+    guard words.contains("send"), let count = Int(words[words.count - 1]) else { return nil }
+    return FakeSender(count, fails: words[0] == "failing")
   }
 
   /// Row n: n · n/4 · "s" + n · 2016-01-01 + n ms · whether n is even; f is NULL in each 5th, s in each 7th row.
@@ -212,5 +224,27 @@ final class FakePortal: QueryPortal {
     case "insert": "INSERT 0 \(words[1])"
     default: words[0].uppercased()
     }
+  }
+}
+
+/// Lines `0` to `N - 1`.
+final class FakeSender: CopySender {
+  let format = FormatCode.text
+  let columnCount = 1
+  private(set) var rowCount = 0
+  private let limit: Int
+  private let fails: Bool
+
+  init(_ limit: Int, fails: Bool) {
+    self.limit = limit
+    self.fails = fails
+  }
+
+  func appendNext(to out: Buffer<UInt8>) throws -> Bool {
+    if rowCount == limit, !fails { return false }
+    for byte in "\(rowCount)\n".utf8 { out.append(byte) }
+    if rowCount == limit { throw VarveError(.query, "no more", sqlState: "22012") }
+    rowCount += 1
+    return true
   }
 }

@@ -122,6 +122,18 @@ import Testing
     #expect(c.actions.last == "flush")
   }
 
+  @Test func describeFindsCursorsOfSQLUntilTheyAreClosed() {
+    var c = Conversation.started()
+    c.machine.openCursor("c", [Conversation.column])
+    c.send(Client.describe("P", "c") + Client.sync)
+    #expect(c.replyTypes == "TZ")
+    c.output = []
+    c.machine.closeCursor("c")
+    c.send(Client.describe("P", "c") + Client.sync)
+    #expect(c.replyTypes == "EZ")
+    #expect(c.lastError?.field("C") == "34000")
+  }
+
   @Test func namesAreUniqueAndUnknownOnesAreErrors() {
     func code(_ messages: [UInt8]...) -> String? {
       var c = Conversation.started()

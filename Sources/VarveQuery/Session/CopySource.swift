@@ -1,0 +1,233 @@
+// COPY … TO STDOUT: the rows of a query as PostgreSQL writes them (copyto.c), a piece at a time, so that no more of them
+// is in memory than the batch they stand in.
+
+import VarveCompute
+import VarveCore
+
+/// Used from one thread at a time, by the connection that its session belongs to.
+package final class CopySource {
+  private enum Place { case start, rows, end }
+
+  package let columnCount: Int
+  package let isBinary: Bool
+  package private(set) var rowCount = 0
+
+  private let plan: CopyOutPlan
+  private let result: QueryResult
+  private let context: ExecutionContext
+  private var place = Place.start
+  private var batch: ColumnBatch?
+  private var nextRow = 0
+  /// One a column of the batch.
+  private var writers: [ColumnTextWriter] = []
+  /// Whether the column's texts can go out as they are.
+  private var isPlain: [Bool] = []
+  private var text: CopyText
+
+  init(_ plan: CopyOutPlan, _ result: QueryResult, _ context: ExecutionContext) {
+    self.plan = plan
+    self.result = result
+    self.context = context
+    columnCount = plan.columns.count
+    isBinary = plan.shape.format == .binary
+    text = CopyText(plan.shape, isSingleColumn: plan.columns.count == 1)
+  }
+
+  /// Appends what the client gets as one message: the header, a row, or what stands behind the last one. False: all
+  /// has been given.
+  package func appendNext(to out: Buffer<UInt8>) throws -> Bool {
+    if place == .end { return false }
+    if place == .start {
+      place = .rows
+      if isBinary {
+        // In one message with what follows, as readers of rows expect it.
+        Self.signature.withUnsafeBufferPointer { out.append($0) }
+      } else if plan.shape.header != .none {
+        appendNames(to: out)
+        return true
+      }
+    }
+    while nextRow >= batch?.count ?? 0 {
+      try context.check()
+      guard let next = try result.next() else {
+        place = .end
+        batch = nil
+        if isBinary { out.append(repeating: 0xFF, count: 2) }
+        return isBinary
+      }
+      try start(next)
+    }
+    if let batch { isBinary ? try appendTuple(batch, to: out) : try appendLine(batch, to: out) }
+    nextRow += 1
+    rowCount += 1
+    return true
+  }
+
+  private func start(_ batch: ColumnBatch) throws {
+    self.batch = batch
+    nextRow = 0
+    if isBinary { return }
+    writers = try batch.columns.map { try ColumnTextWriter($0, context: context.evaluation) }
+    isPlain = batch.columns.indices.map { !plan.quoted[$0] && text.isPlain(batch.columns[$0]) }
+  }
+
+  private func appendLine(_ batch: ColumnBatch, to out: Buffer<UInt8>) throws {
+    for index in 0..<columnCount {
+      if index > 0 { out.append(plan.shape.delimiter) }
+      if batch.columns[index].isNull(at: nextRow) {
+        plan.shape.null.withUnsafeBufferPointer { out.append($0) }
+        continue
+      }
+      let start = out.count
+      try writers[index].append(nextRow, to: out)
+      if !isPlain[index] { text.finish(out, from: start, isQuoted: plan.quoted[index]) }
+    }
+    out.append(0x0A)
+  }
+
+  private func appendTuple(_ batch: ColumnBatch, to out: Buffer<UInt8>) throws {
+    out.append(UInt8(truncatingIfNeeded: columnCount >> 8))
+    out.append(UInt8(truncatingIfNeeded: columnCount))
+    for column in batch.columns {
+      let start = out.count
+      out.append(repeating: 0xFF, count: 4)
+      guard try TypeBinary.append(column, row: nextRow, to: out, context: context.evaluation) else { continue }
+      let length = UInt32(truncatingIfNeeded: out.count - start - 4)
+      UnsafeMutableRawPointer(out.base + start).storeBytes(of: length.bigEndian, as: UInt32.self)
+    }
+  }
+
+  private func appendNames(to out: Buffer<UInt8>) {
+    for (index, column) in plan.columns.enumerated() {
+      if index > 0 { out.append(plan.shape.delimiter) }
+      let start = out.count
+      var name = column.name
+      name.withUTF8 { out.append($0) }
+      text.finish(out, from: start, isQuoted: false)
+    }
+    out.append(0x0A)
+  }
+
+  /// The signature, no flags, and no further header.
+  private static let signature: [UInt8] =
+    Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00] + [UInt8](repeating: 0, count: 8)
+}
+
+/// How values stand in lines: with backslashes, or in quotes.
+private struct CopyText {
+  private let isCSV: Bool
+  private let delimiter: UInt8
+  private let quote: UInt8
+  private let escape: UInt8
+  private let null: [UInt8]
+  private let isSingleColumn: Bool
+  /// Digits, letters and what stands in times cannot be taken for anything else.
+  private let isOrdinary: Bool
+  private let scratch = Buffer<UInt8>()
+
+  init(_ shape: CopyShape, isSingleColumn: Bool) {
+    isCSV = shape.format == .csv
+    delimiter = shape.delimiter
+    quote = shape.quote
+    escape = shape.escape
+    null = shape.null
+    self.isSingleColumn = isSingleColumn
+    isOrdinary =
+      [0x09, 0x2C, 0x3B, 0x7C].contains(shape.delimiter)
+      && (!isCSV || (shape.quote == UInt8(ascii: "\"") && shape.null.isEmpty))
+  }
+
+  func isPlain(_ column: Column) -> Bool {
+    guard isOrdinary, case .words = column.storage else { return false }
+    return switch column.type {
+    case .bool, .int2, .int4, .int8, .float4, .float8, .oid, .date, .timestamp, .timestamptz: true
+    default: false
+    }
+  }
+
+  /// Makes the value that was written from `start` on what it has to be within a line.
+  func finish(_ out: Buffer<UInt8>, from start: Int, isQuoted: Bool) {
+    isCSV ? quoteValue(out, start, isQuoted: isQuoted) : escapeValue(out, start)
+  }
+
+  /// The letter behind the backslash; 0: the byte stands for itself.
+  @inline(__always)
+  private static func escaped(_ byte: UInt8, _ delimiter: UInt8) -> UInt8 {
+    if byte >= 0x20 { return byte == 0x5C || byte == delimiter ? byte : 0 }
+    switch byte {
+    case 0x08: return UInt8(ascii: "b")
+    case 0x09: return UInt8(ascii: "t")
+    case 0x0A: return UInt8(ascii: "n")
+    case 0x0B: return UInt8(ascii: "v")
+    case 0x0C: return UInt8(ascii: "f")
+    case 0x0D: return UInt8(ascii: "r")
+    default: return byte == delimiter ? byte : 0
+    }
+  }
+
+  private func escapeValue(_ out: Buffer<UInt8>, _ start: Int) {
+    var first = start
+    while first < out.count, Self.escaped(out.base[first], delimiter) == 0 { first += 1 }
+    if first == out.count { return }
+    takeBack(out, to: first)
+    for index in 0..<scratch.count {
+      let byte = scratch.base[index]
+      let letter = Self.escaped(byte, delimiter)
+      if letter != 0 { out.append(0x5C) }
+      out.append(letter != 0 ? letter : byte)
+    }
+  }
+
+  private func quoteValue(_ out: Buffer<UInt8>, _ start: Int, isQuoted: Bool) {
+    guard isQuoted || needsQuotes(UnsafeBufferPointer(rebasing: out.span[start...])) else { return }
+    takeBack(out, to: start)
+    out.append(quote)
+    for index in 0..<scratch.count {
+      let byte = scratch.base[index]
+      if byte == quote || byte == escape { out.append(escape) }
+      out.append(byte)
+    }
+    out.append(quote)
+  }
+
+  private func needsQuotes(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
+    if value.count == null.count, value.elementsEqual(null) { return true }
+    // The end of the data, where nothing stands beside it.
+    if isSingleColumn, value.count == 2, value[0] == 0x5C, value[1] == 0x2E { return true }
+    for byte in value where byte == delimiter || byte == quote || byte == 0x0A || byte == 0x0D { return true }
+    return false
+  }
+
+  /// Moves what stands behind `end` to the scratch.
+  private func takeBack(_ out: Buffer<UInt8>, to end: Int) {
+    scratch.count = 0
+    scratch.append(UnsafeBufferPointer(rebasing: out.span[end...]))
+    out.count = end
+  }
+}
+
+extension QuerySession {
+  /// Starts COPY … TO STDOUT; rows are computed as they are taken.
+  package func beginCopyOut(_ prepared: PreparedStatement) throws -> CopySource {
+    do {
+      try checkTransaction(prepared)
+      try settlePending(prepared)
+      let (statement, catalog) = try current(prepared)
+      guard case .copyOut(let plan) = statement.kind else { preconditionFailure("only a COPY … TO is begun") }
+      state.setSnapshot(catalog.snapshot)
+      let context = context(catalog, [])
+      let rows = try plan.rows.open(context)
+      return CopySource(
+        plan,
+        QueryResult(
+          columns: plan.columns, rows: rows, verb: "COPY",
+          failed: { [weak self] in
+            self?.fail(); return $0
+          }),
+        context)
+    } catch {
+      fail()
+      throw error
+    }
+  }
+}
