@@ -19,19 +19,19 @@ package enum JSONFunctions {
       }
       return make(name, types) { row, context in
         let pairs = try stride(from: 0, to: row.count, by: 2).map { index in
-          let key = try JSONText.key(row[index], types[index], context)
-          return "\(key) : \(try JSONText.string(row[index + 1], types[index + 1], context))"
+          let key = try JSONWriter.key(row[index], types[index], context)
+          return "\(key) : \(try JSONWriter.string(row[index + 1], types[index + 1], context))"
         }
         return "{" + pairs.joined(separator: ", ") + "}"
       }
     case "json_build_array":
       return make(name, types) { row, context in
-        let items = try zip(row, types).map { try JSONText.string($0, $1, context) }
+        let items = try zip(row, types).map { try JSONWriter.string($0, $1, context) }
         return "[" + items.joined(separator: ", ") + "]"
       }
     case "to_json" where types.count == 1, "array_to_json" where types.count == 1 && types[0].element != nil:
       return make(name, types) { row, context in
-        row[0].isNull ? nil : try JSONText.string(row[0], types[0], context)
+        row[0].isNull ? nil : try JSONWriter.string(row[0], types[0], context)
       }
     default: return nil
     }
@@ -57,7 +57,7 @@ package enum JSONFunctions {
 }
 
 /// Single values as JSON.
-package enum JSONText {
+package enum JSONWriter {
   package static func string(_ datum: Datum, _ type: SQLType, _ context: EvaluationContext) throws -> String {
     switch datum {
     case .null: return "null"

@@ -28,7 +28,7 @@ final class JSONArrayStates: GroupedAggregate {
       type: JSONFunctions.type,
       data: values.map { group in
         if group.isEmpty { return .null }
-        let items = try group.map { try JSONText.string($0, type, context) }
+        let items = try group.map { try JSONWriter.string($0, type, context) }
         return .text("[" + items.joined(separator: ", ") + "]")
       })
   }
