@@ -30,7 +30,9 @@ let package = Package(
     .target(name: "VarveFormat", dependencies: ["VarveCore", "CVarve", "CZstd", "CLZ4"]),
     .target(name: "VarveCompute", dependencies: ["VarveCore", "CVarve"]),
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
-    .target(name: "VarveQuery", dependencies: ["VarveCore", "VarveCompute", "VarveStorage", "CVarve", "CPgQuery"]),
+    .target(
+      name: "VarveQuery",
+      dependencies: ["VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "CVarve", "CPgQuery"]),
     .target(name: "Varve", dependencies: ["VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery"]),
     .target(name: "VarveWire", dependencies: ["VarveCore", "CVarve"]),
     .target(
@@ -82,7 +84,8 @@ let package = Package(
       name: "VarveStorageTests",
       dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "VarveSimulator"], exclude: ["Golden"]),
     .testTarget(
-      name: "VarveQueryTests", dependencies: ["VarveCore", "VarveCompute", "VarveStorage", "VarveQuery"],
+      name: "VarveQueryTests",
+      dependencies: ["VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "VarveQuery"],
       exclude: ["Scripts"]),
     .testTarget(
       name: "VarveTests",

@@ -28,6 +28,18 @@ extension Database: StoreAccess {
     return batches.isEmpty ? [] : results
   }
 
+  package func write(_ transaction: TransactionWrites) throws {
+    _ = try writer().write(.transaction(transaction), byteCount: transaction.byteCount, from: IngestWriter(.sql))
+  }
+
+  package func whileWaiting<T>(_ body: () throws -> T) rethrows -> T { try workers.standingIn(body) }
+
+  package func createDimension(_ definition: DimensionDefinition) throws {
+    _ = try writer().write(.createDimension(definition))
+  }
+  package func alterTable(named name: String, _ alterations: [TableAlteration]) throws {
+    _ = try writer().write(.alterTable(name, alterations))
+  }
   package func createTable(_ definition: TableDefinition) throws { _ = try writer().write(.createTable(definition)) }
   package func dropTable(named name: String) throws { _ = try writer().write(.dropTable(name)) }
 

@@ -73,6 +73,8 @@ public final class Database: Sendable {
   package let workers: BlockingWorkers
   /// A query runs on the thread that asks, and on these.
   let helpers = HelperThreads(threadCount: min(8, ProcessLimits.processorCount) - 1)
+  /// Who writes dimension tables.
+  package let dimensionLocks = DimensionLocks()
   let subscriptions: CommitSubscriptions
   package let memoryBudgetByteCount: Int
   private let closing = Gate(Closing.notBegun)
@@ -230,6 +232,7 @@ extension StoreOptions {
     // a compaction what is said here; the rest is for queries and queues.
     sealByteCount = max(4 << 20, min(options.sealByteCount, budget / 4))
     seriesByteCount = budget / 4
+    dimensionByteCount = min(dimensionByteCount, budget / 8)
     pageCacheByteCount = max(0, min(options.pageCacheByteCount ?? budget / 8, budget / 4))
     chunkIndexByteCount = budget / 32
     tailByteCount = budget / 64

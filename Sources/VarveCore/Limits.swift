@@ -37,6 +37,10 @@ package enum Limits {
   /// Tables that /metrics shows apart: those that came first.
   package static let measuredTables = 1_000
 
+  // Dimension tables
+  /// A row as it is stored.
+  package static let dimensionRowByteCount = 4 * 1024 * 1024
+
   // Deletes
   /// Of one table, until compaction makes them real.
   package static let tombstonesPerTable = 1_000

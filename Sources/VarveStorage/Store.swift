@@ -20,6 +20,9 @@ package final class Store: @unchecked Sendable {
     var chunks: ChunkSet
     /// What deletes cover of chunks and of the sealing head.
     var tombstones: TombstoneSet
+    var dimensions: DimensionTables
+    /// Bytes of changes of dimension tables that the log holds since the last freeze.
+    var dimensionLogByteCount = 0
     /// Rows being written to chunks, of commits up to `sealingSequence`.
     var sealing: Head?
     var sealingSequence = Sequence.zero

@@ -53,6 +53,8 @@ package struct StoreOptions: Sendable {
   package var maxSeriesPerTable = 10_000_000
   /// Bytes that the series indexes may take together; likewise.
   package var seriesByteCount = 4 << 30
+  /// Bytes that the rows of dimension tables may take together: they are kept in memory.
+  package var dimensionByteCount = 256 << 20
   /// Bytes that pages of chunks may take that are kept for the next read; 0 keeps none.
   package var pageCacheByteCount = 256 << 20
   /// Bytes that indexes of chunks may take that are kept; the one that was read last is kept whatever its size.

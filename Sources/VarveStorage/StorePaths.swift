@@ -12,12 +12,15 @@ package struct StorePaths: Sendable {
   package var chunks: String { root + "/chunks" }
   package var manifests: String { root + "/manifest" }
   package var series: String { root + "/series" }
+  package var dimensions: String { root + "/dimensions" }
   package var quarantine: String { root + "/quarantine" }
 
   package func segment(_ id: FileID) -> String { "\(log)/\(Self.name(id, "wal"))" }
   package func chunk(_ id: FileID) -> String { "\(chunks)/\(Self.name(id, "chunk"))" }
   package func manifest(_ id: FileID) -> String { "\(manifests)/\(Self.name(id, "manifest"))" }
   package func seriesFile(_ id: FileID) -> String { "\(series)/\(Self.name(id, "series"))" }
+
+  package func dimension(_ id: FileID) -> String { "\(dimensions)/\(Self.name(id, "dimension"))" }
 
   /// Twelve digits, so that names sort as ids do.
   package static func name(_ id: FileID, _ suffix: String) -> String {

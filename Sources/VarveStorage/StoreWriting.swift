@@ -1,6 +1,7 @@
 // What the layers above ask of the store beyond reading: the seam that the façade and SQL's INSERT and DDL use.
 
 import VarveCore
+import VarveFormat
 import VarveIO
 
 /// What became of a batch once it was durable.
@@ -47,6 +48,48 @@ package struct TableDefinition: Sendable {
   }
 }
 
+/// A dimension table to be created by name.
+package struct DimensionDefinition: Sendable {
+  package var name: String
+  /// With ids from 0.
+  package var columns: [DimensionColumn]
+  /// In the key's order; not null, and of types that can stand in a key.
+  package var key: [ColumnID]
+  package init(name: String, columns: [DimensionColumn], key: [ColumnID]) {
+    self.name = name
+    self.columns = columns
+    self.key = key
+  }
+}
+
+/// One change of a table's columns or name.
+package enum TableAlteration: Sendable {
+  case addField(String, FieldType)
+  /// Of a dimension table; its id is given.
+  case addColumn(DimensionColumn)
+  /// A field, or a column of a dimension table that is not of its key.
+  case dropColumn(String)
+  /// Not a tag.
+  case renameColumn(String, to: String)
+  case renameTable(to: String)
+}
+
+/// What a transaction writes: in one commit rows go, then rows come, and dimension tables change.
+package struct TransactionWrites: Sendable {
+  package var deletions: [DeleteRequest]
+  package var batches: [PointBatch]
+  package var dimensions: [DimensionWrite]
+  package init(deletions: [DeleteRequest] = [], batches: [PointBatch] = [], dimensions: [DimensionWrite] = []) {
+    self.deletions = deletions
+    self.batches = batches
+    self.dimensions = dimensions
+  }
+
+  package var byteCount: Int {
+    batches.reduce(0) { $0 + $1.byteCount } + dimensions.reduce(0) { $0 + $1.byteCount }
+  }
+}
+
 /// What a compaction made of a table's chunks.
 package struct CompactionReport: Sendable, Equatable {
   package var table: String
@@ -75,6 +118,17 @@ package protocol StoreAccess: AnyObject, Sendable {
   var latestTime: Int64 { get }
   /// In one commit: rows go, then rows come. Throws `.notFound` if a table to delete from is gone.
   func write(deleting deletions: [DeleteRequest], _ batches: [PointBatch]) throws -> [WriteResult]
+  /// All of it or nothing. Throws `.notFound` if a table to delete from is gone, and SQLSTATE 40001 if a dimension table
+  /// is not what it was.
+  func write(_ transaction: TransactionWrites) throws
+  /// Who may write dimension tables now.
+  var dimensionLocks: DimensionLocks { get }
+  /// Runs `body`, which may wait for other sessions.
+  func whileWaiting<T>(_ body: () throws -> T) rethrows -> T
+  /// Throws `.alreadyExists`.
+  func createDimension(_ definition: DimensionDefinition) throws
+  /// Throws `.notFound` and `.alreadyExists`.
+  func alterTable(named name: String, _ alterations: [TableAlteration]) throws
   /// Throws `.alreadyExists`.
   func createTable(_ definition: TableDefinition) throws
   /// Throws `.notFound`.

@@ -93,3 +93,29 @@ def nulls_over_values(connection, remainder):
     rows = f"FROM inserted WHERE i % 5 = {remainder}"
     connection.execute(f"INSERT INTO inserted (time, host, v, s) SELECT time, host, NULL, NULL {rows}")
     connection.execute(f"INSERT INTO inserted (time, host, at, s) SELECT time, host, time, 'written over' {rows}")
+
+
+# Dimension tables: every type, keys of several columns, rows and columns that come and go.
+DIMENSIONS = [
+    "CREATE TABLE devices (id text PRIMARY KEY, b boolean, s smallint, i integer DEFAULT 7, n bigint, r real,"
+    " d double precision, at timestamptz DEFAULT now(), day date, exact numeric, money numeric(12,2), gone text)",
+    "CREATE TABLE places (x double precision, ok boolean, n bigint, PRIMARY KEY (n, x, ok))",
+    "CREATE TABLE dropped_dimension (id text PRIMARY KEY)",
+    "INSERT INTO devices SELECT 'device ' || n, n % 2 = 0, n, n * 1000, n * 10000000000, n / 4.0, n / 3.0,"
+    " timestamptz '2024-01-01Z' + n * interval '1 hour', date '2024-02-29', n / 7.0, n / 100.0, 'x'"
+    " FROM generate_series(-3000, 3000) AS n",
+    "INSERT INTO devices (id) VALUES (''), ('\u00e9'), ('a''b')",
+    "INSERT INTO places VALUES ('-Infinity', true, 1), ('NaN', false, 1), (-1.5, true, -9223372036854775808), (0, true, 1)",
+    "INSERT INTO dropped_dimension VALUES ('a')",
+]
+DIMENSIONS_LATER = [
+    "DELETE FROM devices WHERE n < -20000000000000",
+    "ALTER TABLE devices ADD COLUMN more text DEFAULT 'older'",
+    "ALTER TABLE devices DROP COLUMN gone",
+    "ALTER TABLE devices RENAME COLUMN s TO small",
+    "UPDATE devices SET more = NULL, exact = exact * 1.50 WHERE n % 1000 = 0",
+    "INSERT INTO devices (id, more) VALUES ('late', 'own')",
+    "UPDATE places SET x = x + 1 WHERE x < 0",
+    "ALTER TABLE places RENAME TO spots",
+    "DROP TABLE dropped_dimension",
+]

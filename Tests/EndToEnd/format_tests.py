@@ -1,6 +1,7 @@
 """FORMAT.md is enough to read the files: a reader written from that page alone (formatreader) finds in them what SQL
 finds, bit for bit, and the two agree on what is damaged."""
 
+import datetime
 import os
 import random
 import re
@@ -50,14 +51,14 @@ def test_a_file_of_a_newer_version_is_refused_by_name(context):
     data = write_example(context.path("example"))
     for path, content in examples().items():
         header = bytearray(content[:80 if path.startswith("chunks") else 64])
-        header[8:12] = struct.pack("<I", 3)
+        header[8:12] = struct.pack("<I", 4)
         file_id = int(os.path.basename(path).split(".")[0])
         front = header[0:12] if path.startswith("chunks") else header[8:12]
         header[12:16] = struct.pack("<I", formatreader.salted_crc(file_id, 0, front, header[16:]))
         patch(os.path.join(data, path), 0, header)
         expect_refusal(data, NewerVersion)
         _, error = context.run("sql", "--data", data, "--read-only", ALL_OF_EXAMPLE, code=1)
-        assert path in error and "version 3" in error, error
+        assert path in error and "version 4" in error, error
         patch(os.path.join(data, path), 0, content[:80])
 
 
@@ -101,6 +102,8 @@ def fill_and_compare(context, chance):
     send(server, [f"thinned,host=h{number % 5} v={number}i {number * 10**9}\n" for number in range(50)])
     with connect(server) as connection:
         format_data.nulls_by_insert(connection)
+        for statement in format_data.DIMENSIONS:
+            connection.execute(statement)
         connection.execute("DROP TABLE dropped_at_once")
     server.stop()
     context.run("flush", "--data", server.data)
@@ -116,6 +119,8 @@ def fill_and_compare(context, chance):
         connection.execute("DELETE FROM thinned WHERE host IN ('h1', 'h2', 'h4')")
         connection.execute("DELETE FROM thinned WHERE time < '1970-01-01T00:00:10Z'")
         send(server, ["thinned,host=h1 v=-1i 1000000000\n"])
+        for statement in format_data.DIMENSIONS_LATER:
+            connection.execute(statement)
     server.kill()
 
     # A recovery; chunks that the server seals by itself, over the first ones; and a log over those.
@@ -147,9 +152,12 @@ def compare_all(server):
     with connect(server) as connection:
         names = {name for name, in connection.execute(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")}
-        assert names == set(directory.tables), (names, set(directory.tables))
-        for name in sorted(names):
+        known = set(directory.tables) | set(directory.dimensions)
+        assert names == known, (names, known)
+        for name in sorted(directory.tables):
             compare_table(connection, directory, name)
+        for name in sorted(directory.dimensions):
+            compare_dimension(connection, directory.dimensions[name], name)
     server.kill()
     return directory.met
 
@@ -169,6 +177,24 @@ def compare_table(connection, directory, name):
     assert len(found) == len(expected), f"{name}: {len(found)} rows read, {len(expected)} by SQL"
     for one, other in zip(found, expected):
         assert one == other, f"{name}: read\n{one}\nSQL\n{other}"
+
+
+def compare_dimension(connection, rows, name):
+    """Times are compared in nanoseconds, and rows in the order in which they come."""
+    columns = connection.execute(
+        "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position",
+        [name]).fetchall()
+    selected = ", ".join(
+        f'to_ns("{column}")' if type_.startswith("timestamp") else f'"{column}"' for column, type_ in columns)
+    with connection.cursor(binary=True) as cursor:
+        answers = cursor.execute(f'SELECT {selected} FROM "{name}"').fetchall()
+    expected = [repr(answer) for answer in answers]
+    found = [repr(tuple(from_dimension(row[column], type_) for column, type_ in columns)) for row in rows]
+    assert found == expected, f"{name}: read\n{found}\nSQL\n{expected}"
+
+
+def from_dimension(cell, type_):
+    return cell if cell is None or type_ != "date" else datetime.date(1970, 1, 1) + datetime.timedelta(days=cell)
 
 
 def from_sql(cell):
@@ -200,6 +226,7 @@ def expect_all_forms_met(met):
         "vector residuals, zigzag": [False, True], "vector exceptions": [False, True], "manifest frame": [1, 2, 3],
         "log frame": [1, 2, 3], "log compression": [0, 1], "log presence": [0, 1], "log times": [0, 1],
         "deletion": ["some series", "all series"], "log word width": [0, 1, 2, 4, 8], "log segment": ["the first", "a further one"],
+        "dimension change": ["row", "key"], "dimension frame": [1, 2],
     }
     missing = [(what, form) for what, known in forms.items() for form in known if not met[what, form]]
     assert not missing, f"not met: {missing}"

@@ -10,7 +10,7 @@ private let ladder: [String: Set<String>] = [
   "VarveFormat": ["VarveCore", "CVarve", "CZstd", "CLZ4"],
   "VarveCompute": ["VarveCore", "CVarve"],
   "VarveStorage": ["VarveCore", "VarveIO", "VarveFormat", "CVarve"],
-  "VarveQuery": ["VarveCore", "VarveCompute", "VarveStorage", "CVarve", "CPgQuery"],
+  "VarveQuery": ["VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "CVarve", "CPgQuery"],
   "Varve": ["VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery"],
   "VarveWire": ["VarveCore", "CVarve"],
   "VarveServer": [

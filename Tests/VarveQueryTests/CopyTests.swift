@@ -178,6 +178,13 @@ private final class RefusingStore: StoreAccess {
   func write(deleting deletions: [DeleteRequest], _ batches: [PointBatch]) throws -> [WriteResult] {
     try store.write(deleting: deletions, batches)
   }
+  func write(_ transaction: TransactionWrites) throws { try store.write(transaction) }
+  var dimensionLocks: DimensionLocks { store.dimensionLocks }
+  func whileWaiting<T>(_ body: () throws -> T) rethrows -> T { try body() }
+  func createDimension(_ definition: DimensionDefinition) throws { try store.createDimension(definition) }
+  func alterTable(named name: String, _ alterations: [TableAlteration]) throws {
+    try store.alterTable(named: name, alterations)
+  }
   func createTable(_ definition: TableDefinition) throws { try store.createTable(definition) }
   func dropTable(named name: String) throws { try store.dropTable(named: name) }
   func flushBlocking() throws -> Sequence { try store.flushBlocking() }

@@ -3,6 +3,7 @@
 
 import Synchronization
 import VarveCore
+import VarveFormat
 
 @testable import VarveQuery
 @testable import VarveStorage
@@ -30,13 +31,51 @@ final class MemorySnapshot: ReadSnapshot {
   let sequence: Sequence
   let contents: [Name: MemoryTable]
   let order: [String]
+  let dimensionTables: Dimensions
   let batchRowCount: Int
 
-  init(sequence: Sequence, contents: [Name: MemoryTable], order: [String], batchRowCount: Int) {
+  /// Dimension tables, as the store has them.
+  struct Dimensions: Sendable {
+    var catalog = Catalog()
+    var rows: [TableID: DimensionRows] = [:]
+  }
+
+  init(
+    sequence: Sequence, contents: [Name: MemoryTable], order: [String], dimensions: Dimensions, batchRowCount: Int
+  ) {
     self.sequence = sequence
     self.contents = contents
     self.order = order
+    dimensionTables = dimensions
     self.batchRowCount = batchRowCount
+  }
+
+  func dimensions() -> [DimensionSchema] { dimensionTables.catalog.dimensionsInOrder }
+  func dimension(named name: String) -> DimensionSchema? { dimensionTables.catalog.dimension(named: name) }
+  func rows(of table: DimensionSchema) -> DimensionRows { dimensionTables.rows[table.id] ?? DimensionRows() }
+
+  func overlaid(with writes: TransactionWrites) throws -> any ReadSnapshot {
+    let store = MemoryStore(self)
+    try store.write(writes)
+    let made = try store.snapshot()
+    guard let made = made as? MemorySnapshot else { preconditionFailure("a memory store has such snapshots") }
+    return MemorySnapshot(
+      sequence: sequence, contents: made.contents, order: order, dimensions: made.dimensionTables,
+      batchRowCount: batchRowCount)
+  }
+
+  func split(_ delete: DeleteRequest, _ batches: [PointBatch]) -> (published: DeleteRequest?, left: [PointBatch]) {
+    let table = table(delete.table)
+    let wanted: Set<UInt32>? = if case .some(let ids) = delete.series { Set(ids.map(\.rawValue)) } else { nil }
+    let left = batches.compactMap { batch -> PointBatch? in
+      guard Name(batch.table) == Name(table.schema.name) else { return batch }
+      let rows = (0..<batch.rowCount).filter { row in
+        let series = table.series.firstIndex(of: batch.series[Int(batch.rowSeries[row])]).map { UInt32($0) }
+        return !(delete.time.contains(batch.times[row]) && (wanted.map { series.map($0.contains) ?? false } ?? true))
+      }
+      return rows.isEmpty ? nil : batch.gathered(rows)
+    }
+    return (delete, left)
   }
 
   func tables() -> [TableSchema] { order.compactMap { contents[Name($0)]?.schema } }
@@ -181,21 +220,141 @@ final class MemoryStore: StoreAccess {
     var contents: [Name: MemoryTable] = [:]
     var order: [String] = []
     var nextTable: UInt32 = 0
+    var dimensions = MemorySnapshot.Dimensions()
   }
-  private let state = Mutex(State())
+  private let state: Mutex<State>
   let batchRowCount: Int
+  let dimensionLocks = DimensionLocks()
 
-  init(batchRowCount: Int = 7) { self.batchRowCount = batchRowCount }
+  init(batchRowCount: Int = 7) {
+    self.batchRowCount = batchRowCount
+    state = Mutex(State())
+  }
+
+  init(_ snapshot: MemorySnapshot) {
+    batchRowCount = snapshot.batchRowCount
+    state = Mutex(
+      State(
+        sequence: snapshot.sequence, contents: snapshot.contents, order: snapshot.order,
+        dimensions: snapshot.dimensionTables))
+  }
 
   func snapshot() throws -> any ReadSnapshot {
     state.withLock {
-      MemorySnapshot(sequence: $0.sequence, contents: $0.contents, order: $0.order, batchRowCount: batchRowCount)
+      MemorySnapshot(
+        sequence: $0.sequence, contents: $0.contents, order: $0.order, dimensions: $0.dimensions,
+        batchRowCount: batchRowCount)
     }
+  }
+
+  func whileWaiting<T>(_ body: () throws -> T) rethrows -> T { try body() }
+
+  func write(_ transaction: TransactionWrites) throws {
+    if !transaction.deletions.isEmpty { _ = try write(deleting: transaction.deletions, []) }
+    if !transaction.batches.isEmpty { _ = try write(transaction.batches) }
+    try state.withLock { state in
+      for write in transaction.dimensions {
+        guard state.dimensions.catalog.dimensions[write.schema.id] == write.schema else {
+          throw VarveError(.query, "the table was changed", sqlState: "40001")
+        }
+        state.dimensions.rows[write.schema.id] = write.applied(
+          to: state.dimensions.rows[write.schema.id] ?? DimensionRows())
+      }
+      state.sequence = state.sequence.next
+    }
+  }
+
+  func createDimension(_ definition: DimensionDefinition) throws {
+    try state.withLock { state in
+      if state.contents[Name(definition.name)] != nil || state.dimensions.catalog.id(named: definition.name) != nil {
+        throw VarveError(.alreadyExists, "table \(definition.name) already exists")
+      }
+      try state.dimensions.catalog.apply(
+        .createDimension(
+          TableID(rawValue: state.nextTable), name: definition.name, columns: definition.columns, key: definition.key))
+      state.nextTable += 1
+    }
+  }
+
+  func alterTable(named name: String, _ alterations: [TableAlteration]) throws {
+    try state.withLock { state in
+      for alteration in alterations {
+        if let table = state.dimensions.catalog.dimension(named: name) {
+          try Self.alter(table, alteration, &state.dimensions.catalog)
+        } else {
+          var table = state.contents[Name(name)]
+          if let schema = table?.schema { table?.schema = try Self.altered(schema, alteration) }
+          state.contents[Name(name)] = table
+          if case .renameTable(let new) = alteration {
+            state.contents[Name(name)] = nil
+            state.contents[Name(new)] = table
+            state.order = state.order.map { Name($0) == Name(name) ? new : $0 }
+          }
+        }
+      }
+    }
+  }
+
+  private static func alter(_ table: DimensionSchema, _ alteration: TableAlteration, _ catalog: inout Catalog) throws {
+    func id(_ column: String) throws -> ColumnID {
+      guard let found = table.column(named: column) else {
+        throw VarveError(.notFound, "no column \(column)", sqlState: "42703")
+      }
+      return found.id
+    }
+    func checkNew(_ column: String) throws {
+      if table.column(named: column) != nil {
+        throw VarveError(.alreadyExists, "column \(column) already exists", sqlState: "42701")
+      }
+    }
+    switch alteration {
+    case .addColumn(let column):
+      try checkNew(column.name)
+      try catalog.apply(
+        .addDimensionColumn(
+          table.id,
+          DimensionColumn(
+            id: ColumnID(rawValue: UInt16(table.nextColumn)), name: column.name, type: column.type,
+            isNotNull: column.isNotNull, default: column.default, older: column.older)))
+    case .dropColumn(let column): try catalog.apply(.dropColumn(table.id, try id(column)))
+    case .renameColumn(let column, let new):
+      let found = try id(column)
+      try checkNew(new)
+      try catalog.apply(.renameColumns(table.id, [ColumnName(id: found, name: new)]))
+    case .renameTable(let new): try catalog.apply(.renameTables([TableName(id: table.id, name: new)]))
+    case .addField: preconditionFailure("a field of a dimension table")
+    }
+  }
+
+  private static func altered(_ schema: TableSchema, _ alteration: TableAlteration) throws -> TableSchema {
+    var schema = schema
+    func id(_ column: String) throws -> ColumnID {
+      guard let found = schema.column(named: column) else {
+        throw VarveError(.notFound, "no column \(column)", sqlState: "42703")
+      }
+      return found.id
+    }
+    switch alteration {
+    case .addField(let name, let type):
+      if schema.column(named: name) != nil {
+        throw VarveError(.alreadyExists, "column \(name) already exists", sqlState: "42701")
+      }
+      schema.append(ColumnSchema(id: ColumnID(rawValue: UInt16(schema.nextColumn)), name: name, kind: .field(type)))
+    case .dropColumn(let column): _ = schema.drop(try id(column))
+    case .renameColumn(let column, let new):
+      let found = try id(column)
+      if !schema.rename([ColumnName(id: found, name: new)]) {
+        throw VarveError(.alreadyExists, "column \(new) already exists", sqlState: "42701")
+      }
+    case .renameTable(let new): schema.rename(to: new)
+    case .addColumn: preconditionFailure("a dimension table's column of a series table")
+    }
+    return schema
   }
 
   func createTable(_ definition: TableDefinition) throws {
     try state.withLock { state in
-      if state.contents[Name(definition.name)] != nil {
+      if state.contents[Name(definition.name)] != nil || state.dimensions.catalog.id(named: definition.name) != nil {
         throw VarveError(.alreadyExists, "table \(definition.name) already exists")
       }
       var columns: [ColumnSchema] = []
@@ -258,6 +417,10 @@ final class MemoryStore: StoreAccess {
 
   func dropTable(named name: String) throws {
     try state.withLock { state in
+      if let table = state.dimensions.catalog.dimension(named: name) {
+        state.dimensions.rows[table.id] = nil
+        return try state.dimensions.catalog.apply(.dropTable(table.id))
+      }
       guard state.contents.removeValue(forKey: Name(name)) != nil else {
         throw VarveError(.notFound, "no table \(name)")
       }
@@ -275,7 +438,7 @@ final class MemoryStore: StoreAccess {
         guard var table = state.contents[Name(batch.table)] else { preconditionFailure("just created") }
         func column(_ name: String, _ kind: ColumnSchema.Kind) -> ColumnID {
           if let known = table.schema.column(named: name) { return known.id }
-          let id = ColumnID(rawValue: UInt16(table.schema.columns.count))
+          let id = ColumnID(rawValue: UInt16(table.schema.nextColumn))
           table.schema.append(ColumnSchema(id: id, name: name, kind: kind))
           return id
         }

@@ -156,7 +156,7 @@ import VarveSimulator
     let store = try Store.open(options)
     try seal([row(0, 1, ["v": .integer(1)])], store)
     _ = try store.commit([.write(batches([row(1, 5, ["v": .integer(1)])]))])[0].get()
-    let delete = Request.delete(ModelDelete(table: "t", host: "h0", time: .all), then: []).forStore(store)
+    let delete = try Request.delete(ModelDelete(table: "t", host: "h0", time: .all), then: []).forStore(store)
     _ = try store.commit([delete])[0].get()
     let expected = try Model.reading(store)
     let task = try #require(store.pickCompaction())

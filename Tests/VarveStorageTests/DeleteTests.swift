@@ -74,7 +74,7 @@ import VarveStorage
     var store = try Store.open(options)
     func commit(_ rows: [ModelRow]) throws {
       _ = try store.commit([.write(batches(rows))])[0].get()
-      let delete = Request.delete(ModelDelete(table: "t", host: nil, time: .all), then: []).forStore(store)
+      let delete = try Request.delete(ModelDelete(table: "t", host: nil, time: .all), then: []).forStore(store)
       _ = try store.commit([delete])[0].get()
     }
     try commit([row(0, 1)])
@@ -161,7 +161,7 @@ import VarveStorage
   /// Writes that came to the store before a delete, as one group with it, are covered.
   @Test func inAGroupTheOrderOfRequestsCounts() throws {
     try write([row(0, 1)])
-    let delete = Request.delete(ModelDelete(table: "t", host: nil, time: .all), then: []).forStore(store)
+    let delete = try Request.delete(ModelDelete(table: "t", host: nil, time: .all), then: []).forStore(store)
     for outcome in store.commit([.write(batches([row(0, 2)])), delete, .write(batches([row(0, 3)]))]) {
       _ = try outcome.get()
     }
@@ -199,13 +199,13 @@ import VarveStorage
     #expect(try times(0) == [0, 2, 3])
     // Where there are only rows in memory nothing is kept.
     try write([ModelRow(table: "u", identity: Identity(tags: [:], time: 1), fields: ["v": .integer(1)])])
-    let other = Request.delete(ModelDelete(table: "u", host: nil, time: .all), then: []).forStore(store)
+    let other = try Request.delete(ModelDelete(table: "u", host: nil, time: .all), then: []).forStore(store)
     for _ in 0..<(Limits.tombstonesPerTable + 10) { _ = try store.commit([other])[0].get() }
   }
 
   @Test func aDeleteFromATableThatIsGoneIsRefused() throws {
     try write([row(0, 1)])
-    let delete = Request.delete(ModelDelete(table: "t", host: nil, time: .all), then: []).forStore(store)
+    let delete = try Request.delete(ModelDelete(table: "t", host: nil, time: .all), then: []).forStore(store)
     _ = try store.commit([.dropTable("t")])[0].get()
     let error = #expect(throws: VarveError.self) { try store.commit([delete])[0].get() }
     #expect(error?.code == .notFound)

@@ -110,6 +110,12 @@ enum GoldenText {
       }
       lines += rows.sorted()
     }
+    for (name, table) in model.dimensions.sorted(by: { $0.key < $1.key }) {
+      lines.append("dimension \(name) columns \(table.columns.joined(separator: ","))")
+      lines += table.rows.sorted { $0.key < $1.key }.map { key, cells in
+        "\(name) \(key) \(cells.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))"
+      }
+    }
     return lines
   }
 

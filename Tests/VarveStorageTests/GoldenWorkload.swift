@@ -11,7 +11,11 @@ enum GoldenWorkload {
     var schema = TableDefinition(name: "made", tags: ["host"], fields: [("at", .timestamp), ("u", .uint64)])
     schema.partitionNanoseconds = day / 24
     _ = try store.commit([.createTable(schema)])[0].get()
+    for name in ["devices", "left"] {
+      _ = try store.commit([.createDimension(ModelDimension.definition(name))])[0].get()
+    }
     for turn in 0..<7 {
+      for request in dimensions(turn: turn) { _ = try store.commit([try request.forStore(store)])[0].get() }
       for rows in rows(turn: turn) where !rows.isEmpty { _ = try store.commit([.write(batches(rows))])[0].get() }
       for delete in deletes(turn: turn) {
         _ = try store.commit([.delete([delete.forStore(store.snapshot())], then: [])])[0].get()
@@ -27,6 +31,25 @@ enum GoldenWorkload {
   private static func compact(_ table: String, _ store: Store) throws {
     guard let id = store.snapshot().table(named: table)?.id else { preconditionFailure("every turn writes the table") }
     try store.compactAll(table: id)
+  }
+
+  /// Rows that come, change and go, and columns likewise; a table that only its file has, since no later commit is
+  /// about it.
+  static func dimensions(turn: Int) -> [Request] {
+    var changes = ModelChanges(table: "devices")
+    for number in 0..<(turn == 0 ? 300 : 40) {
+      let key = "device \((number * 7 + turn * 13) % 400)"
+      changes.rows[key] = .some(number % 5 == 4 ? nil : ["n": Int64(number - turn * 1000), "site": Int64(turn)])
+    }
+    var requests: [Request] = [.transaction([row("sensors", ["site": "north"], Int64(turn), [:])], [changes])]
+    if turn == 0 {
+      requests.append(.transaction([], [ModelChanges(table: "left", rows: ["a\u{0}b": ["n": 1], "": ["n": -1]])]))
+    }
+    if turn == 2 { requests.append(.alter("devices", .add("site", older: 5))) }
+    if turn == 3 { requests.append(.alter("devices", .add("gone", older: nil))) }
+    if turn == 4 { requests += [.alter("devices", .drop("gone")), .alter("devices", .rename("n", to: "number"))] }
+    if turn == 5 { requests.append(.alter("devices", .rename("number", to: "n"))) }
+    return requests
   }
 
   /// Of rows in chunks and in the head, of all series and of few; one is the last commit before the process ends.

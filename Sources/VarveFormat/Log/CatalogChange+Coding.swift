@@ -1,6 +1,13 @@
-// varint count, then for each: u8 tag (1 create table, 2 add column, 3 drop table), varint table id, and
-//   1: name (prefixed), varint partition width in ns
-//   2: varint column id, u8 field type (0: tag), name (prefixed)
+// varint count, then for each: u8 tag, and
+//   1 create table         varint table id, name (prefixed), varint partition width in ns
+//   2 add column           varint table id, varint column id, u8 field type (0: tag), name (prefixed)
+//   3 drop table           varint table id
+//   4 create dimension     varint table id, name (prefixed), varint count of columns, columns, varint count of the key's
+//                          columns, their ids
+//   5 add its column       varint table id, column
+//   6 drop column          varint table id, varint column id
+//   7 rename columns       varint table id, varint count, for each: varint column id, name (prefixed)
+//   8 rename tables        varint count, for each: varint table id, name (prefixed)
 
 import VarveCore
 
@@ -23,16 +30,58 @@ extension CatalogChange {
       case .dropTable(let table):
         out.append(byte: 3)
         out.append(varint: UInt64(table.rawValue))
+      case .createDimension(let table, let name, let columns, let key):
+        out.append(byte: 4)
+        out.append(varint: UInt64(table.rawValue))
+        out.append(prefixed: Array(name.utf8))
+        out.append(varint: UInt64(columns.count))
+        for column in columns { column.append(to: &out) }
+        out.append(varint: UInt64(key.count))
+        for id in key { out.append(varint: UInt64(id.rawValue)) }
+      case .addDimensionColumn(let table, let column):
+        out.append(byte: 5)
+        out.append(varint: UInt64(table.rawValue))
+        column.append(to: &out)
+      case .dropColumn(let table, let column):
+        out.append(byte: 6)
+        out.append(varint: UInt64(table.rawValue))
+        out.append(varint: UInt64(column.rawValue))
+      case .renameColumns(let table, let names):
+        out.append(byte: 7)
+        out.append(varint: UInt64(table.rawValue))
+        out.append(varint: UInt64(names.count))
+        for name in names {
+          out.append(varint: UInt64(name.id.rawValue))
+          out.append(prefixed: Array(name.name.utf8))
+        }
+      case .renameTables(let names):
+        out.append(byte: 8)
+        out.append(varint: UInt64(names.count))
+        for name in names {
+          out.append(varint: UInt64(name.id.rawValue))
+          out.append(prefixed: Array(name.name.utf8))
+        }
       }
     }
   }
 
-  static func read(from reader: inout ByteReader) throws -> [CatalogChange] {
+  /// `version` is that of the file.
+  static func read(from reader: inout ByteReader, version: UInt32) throws -> [CatalogChange] {
     var changes: [CatalogChange] = []
     for _ in 0..<(try reader.readCount(minimumByteCount: 2)) {
       let tag = try reader.readByte()
+      if version >= 3, tag == 8 {
+        changes.append(
+          .renameTables(
+            try (0..<reader.readCount(minimumByteCount: 3)).map { _ in
+              let id = TableID(rawValue: try reader.readUInt32Varint())
+              return TableName(id: id, name: try readName(from: &reader))
+            }))
+        continue
+      }
       let table = TableID(rawValue: try reader.readUInt32Varint())
       switch tag {
+      case 4...7 where version >= 3: changes.append(try readDimensionChange(tag, table, from: &reader))
       case 1:
         let name = try readName(from: &reader)
         guard let width = Int64(exactly: try reader.readVarint()), width > 0 else {
@@ -54,7 +103,30 @@ extension CatalogChange {
     return changes
   }
 
-  private static func readName(from reader: inout ByteReader) throws -> String {
+  private static func readDimensionChange(_ tag: UInt8, _ table: TableID, from reader: inout ByteReader) throws
+    -> CatalogChange
+  {
+    switch tag {
+    case 4:
+      let name = try readName(from: &reader)
+      let columns = try (0..<reader.readCount(minimumByteCount: 5)).map { _ in try DimensionColumn.read(from: &reader) }
+      let key = try (0..<reader.readCount(minimumByteCount: 1)).map { _ in
+        ColumnID(rawValue: try reader.readUInt16Varint())
+      }
+      return .createDimension(table, name: name, columns: columns, key: key)
+    case 5: return .addDimensionColumn(table, try DimensionColumn.read(from: &reader))
+    case 6: return .dropColumn(table, ColumnID(rawValue: try reader.readUInt16Varint()))
+    default:
+      return .renameColumns(
+        table,
+        try (0..<reader.readCount(minimumByteCount: 3)).map { _ in
+          let id = ColumnID(rawValue: try reader.readUInt16Varint())
+          return ColumnName(id: id, name: try readName(from: &reader))
+        })
+    }
+  }
+
+  static func readName(from reader: inout ByteReader) throws -> String {
     let bytes = try reader.readPrefixed()
     guard bytes.count <= Limits.nameByteCount, let name = String(validating: bytes, as: UTF8.self), !name.isEmpty else {
       throw VarveError(.corruption, "a name is empty, too long or not UTF-8")

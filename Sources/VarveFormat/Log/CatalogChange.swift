@@ -14,8 +14,34 @@ package struct ColumnDefinition: Sendable, Hashable {
   }
 }
 
+package struct ColumnName: Sendable, Hashable {
+  package let id: ColumnID
+  package let name: String
+  package init(id: ColumnID, name: String) {
+    self.id = id
+    self.name = name
+  }
+}
+
+package struct TableName: Sendable, Hashable {
+  package let id: TableID
+  package let name: String
+  package init(id: TableID, name: String) {
+    self.id = id
+    self.name = name
+  }
+}
+
 package enum CatalogChange: Sendable, Hashable {
   case createTable(TableID, name: String, partitionNanoseconds: Int64)
   case addColumn(TableID, ColumnDefinition)
   case dropTable(TableID)
+  /// The key's columns are in the key's order.
+  case createDimension(TableID, name: String, columns: [DimensionColumn], key: [ColumnID])
+  case addDimensionColumn(TableID, DimensionColumn)
+  /// Its id is not given again.
+  case dropColumn(TableID, ColumnID)
+  /// All at once, so that names can change places.
+  case renameColumns(TableID, [ColumnName])
+  case renameTables([TableName])
 }

@@ -1,7 +1,8 @@
 // The payload of a commit: what became true in it. FORMAT.md, "Commit record".
 //
 // New tables and columns come first, then new series, then rows: replay in file order never meets a name it does
-// not know. Deletions stand last and come true before the rows. Rows are columns, narrowed to the bytes their range needs (`LogColumn`), and the whole body is LZ4.
+// not know. Deletions stand behind the rows and come true before them; changes of dimension tables stand last. Rows are
+// columns, narrowed to the bytes their range needs (`LogColumn`), and the whole body is LZ4.
 
 import VarveCore
 
@@ -28,15 +29,18 @@ package struct CommitRecord: Sendable {
   package var rows: [RowsRecord]
   /// Come true before the rows do: they cover nothing of their own record.
   package var deletions: [Deletion]
+  /// One table may stand in it more than once: in order.
+  package var dimensions: [DimensionChanges]
   package init(
     wallNanoseconds: Int64, changes: [CatalogChange] = [], series: [SeriesRecord] = [], rows: [RowsRecord] = [],
-    deletions: [Deletion] = []
+    deletions: [Deletion] = [], dimensions: [DimensionChanges] = []
   ) {
     self.wallNanoseconds = wallNanoseconds
     self.changes = changes
     self.series = series
     self.rows = rows
     self.deletions = deletions
+    self.dimensions = dimensions
   }
 
   /// The frame's bytes: room for the frame header, then the payload. `RecordFrame.seal` completes it.
@@ -48,9 +52,13 @@ package struct CommitRecord: Sendable {
     for each in series { each.append(to: &body) }
     body.append(varint: UInt64(rows.count))
     for each in rows { each.append(to: &body) }
-    if !deletions.isEmpty {
+    if !deletions.isEmpty || !dimensions.isEmpty {
       body.append(varint: UInt64(deletions.count))
       for each in deletions { each.append(to: &body) }
+    }
+    if !dimensions.isEmpty {
+      body.append(varint: UInt64(dimensions.count))
+      for each in dimensions { each.append(to: &body) }
     }
     return LogBody.frame(body)
   }
@@ -62,15 +70,22 @@ package struct CommitRecord: Sendable {
     let bytes = try LogBody.unpack(payload)
     var reader = ByteReader(bytes)
     var record = CommitRecord(wallNanoseconds: try reader.readZigzag())
-    record.changes = try CatalogChange.read(from: &reader)
+    record.changes = try CatalogChange.read(from: &reader, version: version)
     for _ in 0..<(try reader.readCount(minimumByteCount: 3)) {
       record.series.append(try SeriesRecord.read(from: &reader))
     }
     for _ in 0..<(try reader.readCount(minimumByteCount: 4)) { record.rows.append(try RowsRecord.read(from: &reader)) }
     if version >= 2, !reader.isAtEnd {
       let count = try reader.readCount(minimumByteCount: 4)
-      guard count > 0 else { throw VarveError(.corruption, "a record ends with a count of no deletions") }
       for _ in 0..<count { record.deletions.append(try Deletion.read(from: &reader)) }
+      guard count > 0 || (version >= 3 && !reader.isAtEnd) else {
+        throw VarveError(.corruption, "a record ends with a count of no deletions")
+      }
+    }
+    if version >= 3, !reader.isAtEnd {
+      let count = try reader.readCount(minimumByteCount: 3)
+      guard count > 0 else { throw VarveError(.corruption, "a record ends with a count of no changed tables") }
+      for _ in 0..<count { record.dimensions.append(try DimensionChanges.read(from: &reader)) }
     }
     try reader.expectEnd()
     return record

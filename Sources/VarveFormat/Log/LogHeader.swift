@@ -1,6 +1,6 @@
-// The first 64 bytes of a log segment, a manifest or a series file. FORMAT.md, "Log header".
+// The first 64 bytes of a log segment, a manifest, a series file or a dimension file. FORMAT.md, "Log header".
 //
-//    0  u64  magic: "VARVEWAL", "VARVEMAN" or "VARVESER"
+//    0  u64  magic: "VARVEWAL", "VARVEMAN", "VARVESER" or "VARVEDIM"
 //    8  u32  format version
 //   12  u32  CRC-32C, salted with file id and offset 0: over the version (bytes 8..<12), then bytes 16..<64
 //   16  u64  file id
@@ -8,7 +8,7 @@
 //   32  u64  wall time of creation, ns since 1970
 //   40  u64×3 zero
 //
-// Written once, before the file gets its name, and never again.
+// Written once, before the file gets its name or anything names the file, and never again.
 
 import CVarve
 import VarveCore
@@ -18,19 +18,21 @@ package struct LogHeader: Sendable, Equatable {
     case segment = 0x4C41_5745_5652_4156  // "VARVEWAL"
     case manifest = 0x4E41_4D45_5652_4156  // "VARVEMAN"
     case series = 0x5245_5345_5652_4156  // "VARVESER"
+    case dimension = 0x4D49_4445_5652_4156  // "VARVEDIM"
 
     package var label: String {
       switch self {
       case .segment: "log segment"
       case .manifest: "manifest"
       case .series: "series file"
+      case .dimension: "dimension file"
       }
     }
   }
 
   package static let byteCount = 64
   /// What is written; from 1 on all are read.
-  package static let version: UInt32 = 2
+  package static let version: UInt32 = 3
 
   package let kind: Kind
   package let version: UInt32

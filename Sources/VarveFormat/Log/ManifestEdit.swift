@@ -63,6 +63,10 @@ package struct ManifestEdit: Sendable, Hashable {
   package var addedTombstones: [Tombstone] = []
   /// All that these commits made.
   package var removedTombstones: [TombstoneKey] = []
+  /// Each in place of the one that its table had.
+  package var dimensionFiles: [DimensionFileMetadata] = []
+  /// Tables whose file is given up, with its rows.
+  package var removedDimensionFiles: [TableID] = []
   /// Every row of commits up to here is in chunks.
   package var flushed: Sequence
   /// Where replay begins.
@@ -109,6 +113,10 @@ package struct ManifestEdit: Sendable, Hashable {
     }
     body.append(varint: UInt64(addedTombstones.count))
     for tombstone in addedTombstones { tombstone.append(to: &body) }
+    body.append(varint: UInt64(removedDimensionFiles.count))
+    for table in removedDimensionFiles { body.append(varint: UInt64(table.rawValue)) }
+    body.append(varint: UInt64(dimensionFiles.count))
+    for file in dimensionFiles { file.append(to: &body) }
     return LogBody.frame(body)
   }
 
@@ -126,7 +134,7 @@ package struct ManifestEdit: Sendable, Hashable {
     guard edit.flushed <= .greatest, edit.nextFile.rawValue <= 1 << 32 else {
       throw VarveError(.corruption, "the manifest counts commits or files beyond all that can be")
     }
-    edit.changes = try CatalogChange.read(from: &reader)
+    edit.changes = try CatalogChange.read(from: &reader, version: version)
     for _ in 0..<(try reader.readCount(minimumByteCount: 1)) {
       edit.removedChunks.append(FileID(rawValue: try reader.readVarint()))
     }
@@ -134,6 +142,14 @@ package struct ManifestEdit: Sendable, Hashable {
       edit.addedChunks.append(try ChunkMetadata.read(from: &reader, version: version))
     }
     if version >= 2 { try edit.readTombstones(from: &reader) }
+    if version >= 3 {
+      for _ in 0..<(try reader.readCount(minimumByteCount: 1)) {
+        edit.removedDimensionFiles.append(TableID(rawValue: try reader.readUInt32Varint()))
+      }
+      for _ in 0..<(try reader.readCount(minimumByteCount: 5)) {
+        edit.dimensionFiles.append(try DimensionFileMetadata.read(from: &reader))
+      }
+    }
     try reader.expectEnd()
     return edit
   }
@@ -150,6 +166,27 @@ extension ManifestEdit {
     for _ in 0..<(try reader.readCount(minimumByteCount: 5)) {
       addedTombstones.append(try Tombstone.read(from: &reader))
     }
+  }
+}
+
+extension DimensionFileMetadata {
+  func append(to body: inout ByteWriter) {
+    body.append(varint: file.rawValue)
+    body.append(varint: UInt64(table.rawValue))
+    body.append(varint: UInt64(byteCount))
+    body.append(varint: UInt64(rowCount))
+    body.append(varint: sequence.rawValue)
+  }
+
+  static func read(from reader: inout ByteReader) throws -> DimensionFileMetadata {
+    let metadata = DimensionFileMetadata(
+      file: FileID(rawValue: try reader.readVarint()), table: TableID(rawValue: try reader.readUInt32Varint()),
+      byteCount: try reader.readLength(), rowCount: try reader.readLength(),
+      sequence: Sequence(rawValue: try reader.readVarint()))
+    guard metadata.file.rawValue < 1 << 32, metadata.byteCount <= 1 << 44, metadata.rowCount <= 1 << 44,
+      metadata.sequence <= .greatest
+    else { throw VarveError(.corruption, "the manifest describes dimension file \(metadata.file.rawValue) impossibly") }
+    return metadata
   }
 }
 

@@ -8,7 +8,11 @@ extension Binder {
   func bindCopy(_ copy: CopySyntax) throws -> CopyPlan {
     let location = copy.table.location
     let options = try copyOptions(copy, at: location)
-    let table = try writableTable(copy.table)
+    guard case .series(let table) = try writableRelation(copy.table).source else {
+      throw source.unsupported(
+        "COPY of a dimension table", at: location, hint: "INSERT … VALUES takes many rows at once.")
+    }
+    dependencies.append(table)
     let columns =
       copy.columns.isEmpty ? table.sqlColumns : try writtenColumns(copy.columns.map { ($0, location) }, of: table)
     guard columns.contains(where: { $0.column == .time }) else {

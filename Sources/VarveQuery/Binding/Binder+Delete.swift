@@ -5,16 +5,16 @@ import VarveCore
 import VarveStorage
 
 extension Binder {
-  func bindDelete(_ delete: DeleteSyntax) throws -> DeletePlan {
-    if let (what, place) = delete.unsupported {
+  /// From a series table.
+  func bindDelete(_ delete: DeleteSyntax, from table: TableSchema) throws -> DeletePlan {
+    if !delete.using.isEmpty {
       throw source.unsupported(
-        what, at: place < 0 ? delete.table.location : place,
+        "DELETE … USING of a series table", at: delete.table.location,
         hint: "DELETE takes conditions on the table's own tags and time.")
     }
     if let target = delete.returning.first {
       throw source.unsupported("RETURNING", at: target.location, hint: "SELECT the rows before they are deleted.")
     }
-    let table = try deletedTable(delete.table)
     let level = QueryLevel(parent: nil)
     let plan = try bindFrom([.table(delete.table, delete.alias)], level)
     guard case .series(var scan) = plan else { preconditionFailure("a series table is scanned as one") }
@@ -25,23 +25,29 @@ extension Binder {
     return try deletePlan(scan, table, at: delete.filter?.location ?? delete.table.location)
   }
 
-  func bindTruncate(_ tables: [RelationSyntax]) throws -> [DeletePlan] {
-    try tables.map { relation in
-      let table = try deletedTable(relation)
-      dependencies.append(table)
-      reads.insert(table.id)
-      return DeletePlan(scan: Self.scan(SeriesScan(table: table, columns: [])), gates: [], isCounted: false)
+  func bindTruncate(_ tables: [RelationSyntax]) throws -> TruncatePlan {
+    var plan = TruncatePlan()
+    for relation in tables {
+      switch try writableRelation(relation).source {
+      case .series(let table):
+        dependencies.append(table)
+        reads.insert(table.id)
+        plan.series.append(
+          DeletePlan(scan: Self.scan(SeriesScan(table: table, columns: [])), gates: [], isCounted: false))
+      case .dimension(let table):
+        dimensions.append(table)
+        plan.dimensions.append(table)
+      case .virtual: preconditionFailure("catalogs were refused")
+      }
     }
+    return plan
   }
 
-  private func deletedTable(_ relation: RelationSyntax) throws -> TableSchema {
-    guard let found = catalog.relation(schema: relation.schema, name: relation.name) else {
-      throw missingTable(relation)
-    }
-    guard case .series(let table) = found.source else {
-      throw error("42501", "permission denied for table \(found.name): it is a catalog", at: relation.location)
-    }
-    return table
+  /// What UPDATE and DELETE with a WITH say.
+  func refuseWith(_ delete: DeleteSyntax) throws {
+    guard let (what, place) = delete.unsupported else { return }
+    throw source.unsupported(
+      what, at: place < 0 ? delete.table.location : place, hint: "Use a subquery in WHERE.")
   }
 
   private static func scan(_ scan: SeriesScan) -> SeriesScanNode {

@@ -127,6 +127,10 @@ extension Binder {
       if !dependencies.contains(where: { $0.id == table.id }) { dependencies.append(table) }
       reads.insert(table.id)
       return .series(SeriesScan(table: table, columns: table.sqlColumns.map(\.column)))
+    case .dimension(let table):
+      if !dimensions.contains(where: { $0.id == table.id }) { dimensions.append(table) }
+      reads.insert(table.id)
+      return .dimension(table, columns: Array(table.columns.indices), key: nil)
     case .virtual(let table): return .virtual(table, columns: Array(table.columns.indices))
     }
   }
@@ -145,7 +149,7 @@ extension Binder {
   func missingTable(_ relation: RelationSyntax) -> VarveError {
     let name = relation.schema.map { "\($0).\(relation.name)" } ?? relation.name
     var hint: String?
-    let tables = catalog.snapshot.tables().map(\.name)
+    let tables = catalog.userRelations().map(\.name)
     if let same = tables.first(where: {
       !$0.isSameName(as: relation.name) && $0.lowercased() == relation.name.lowercased()
     })

@@ -5,14 +5,30 @@ import VarveCore
 import VarveStorage
 
 extension Binder {
-  func bindInsert(_ insert: InsertSyntax) throws -> InsertPlan {
+  /// Into a series table.
+  func bindInsert(_ insert: InsertSyntax, into table: TableSchema) throws -> (InsertPlan, [ResultColumn]?) {
     let location = insert.table.location
-    if let (what, place) = insert.unsupported {
+    if let conflict = insert.conflict {
       throw source.unsupported(
-        what, at: place, hint: "INSERT replaces the fields it names of a row with the same tags and time.")
+        "ON CONFLICT of a series table", at: conflict.location,
+        hint: "INSERT replaces the fields it names of a row with the same tags and time.")
     }
-    if let target = insert.returning.first { throw source.unsupported("RETURNING", at: target.location) }
-    let table = try writableTable(insert.table)
+    dependencies.append(table)
+    let name = insert.alias?.name ?? table.name
+    let level = QueryLevel(parent: nil)
+    level.columns = table.sqlColumns.enumerated().map { index, column in
+      ScopeColumn(
+        name: column.name, type: column.column.type, relation: name, tableOID: CatalogView.oid(table.id),
+        attributeNumber: Int16(truncatingIfNeeded: index + 1))
+    }
+    let returning = try bindReturning(insert.returning, level)
+    return (try insertPlan(insert, table, returning?.expressions), returning?.columns)
+  }
+
+  private func insertPlan(_ insert: InsertSyntax, _ table: TableSchema, _ returning: [BoundExpression]?) throws
+    -> InsertPlan
+  {
+    let location = insert.table.location
     let columns = table.sqlColumns
     if let part = insert.columns.first(where: \.hasIndirection) {
       throw source.unsupported("assigning to a part of a column", at: part.location)
@@ -25,7 +41,7 @@ extension Binder {
     if case .values(let rows) = query.body, query.orderBy.isEmpty, query.limit == nil, query.offset == nil,
       query.commonTables.isEmpty
     {
-      return try bindRows(rows, names, table, isExplicit: !insert.columns.isEmpty, at: location)
+      return try bindRows(rows, names, table, returning, isExplicit: !insert.columns.isEmpty, at: location)
     }
     let level = QueryLevel(parent: nil)
     level.keepsUnknown = true
@@ -38,16 +54,17 @@ extension Binder {
         to: used[index], at: query.targets.indices.contains(index) ? query.targets[index].location : location)
     }
     return InsertPlan(
-      table: table, source: try Planner.plan(.project(bound.plan, values)), targets: try used.map { try target($0) })
+      table: table, source: try Planner.plan(.project(bound.plan, values)), targets: try used.map { try target($0) },
+      returning: returning)
   }
 
-  func writableTable(_ name: RelationSyntax) throws -> TableSchema {
+  /// What INSERT and COPY may name.
+  func writableRelation(_ name: RelationSyntax) throws -> Relation {
     guard let relation = catalog.relation(schema: name.schema, name: name.name) else { throw missingTable(name) }
-    guard case .series(let table) = relation.source else {
+    guard !relation.isSystem else {
       throw error("42501", "permission denied for table \(relation.name): it is a catalog", at: name.location)
     }
-    dependencies.append(table)
-    return table
+    return relation
   }
 
   /// Columns by name, each once.
@@ -85,7 +102,7 @@ extension Binder {
 
   private func bindRows(
     _ rows: [[ExpressionSyntax]], _ names: [(name: String, column: SeriesColumn)], _ table: TableSchema,
-    isExplicit: Bool, at location: Int
+    _ returning: [BoundExpression]?, isExplicit: Bool, at location: Int
   ) throws -> InsertPlan {
     let width = rows.first?.count ?? 0
     let used = try fitting(names, width, isExplicit: isExplicit, at: rows.first?.first?.location ?? location)
@@ -116,7 +133,8 @@ extension Binder {
     let types = kept.map { used[$0].column.type }
     let plan = LogicalPlan.values(bound.map { row in kept.map { row[$0] } }, types)
     return InsertPlan(
-      table: table, source: try Planner.plan(plan), targets: try kept.map { try target(used[$0]) })
+      table: table, source: try Planner.plan(plan), targets: try kept.map { try target(used[$0]) },
+      returning: returning)
   }
 
   private func target(_ column: (name: String, column: SeriesColumn)) throws -> InsertPlan.Target {
@@ -145,10 +163,14 @@ extension Binder {
   func bindCreateTable(_ create: CreateTableSyntax) throws -> TableDefinition {
     let location = create.table.location
     if let (what, place) = create.unsupported { throw source.unsupported(what, at: place) }
-    if let schema = create.table.schema, schema != "public" {
-      throw error("42501", "permission denied for schema \(schema)", at: location, hint: "Tables live in public.")
+    if let constraint = create.constraints.first {
+      throw source.unsupported(
+        "a constraint of a series table", at: constraint.location,
+        hint:
+          "Its rows are unique by tags and time. Without a column time, and with a PRIMARY KEY, it is a dimension table."
+      )
     }
-    try checkName(create.table.name, at: location)
+    try checkNewTable(create.table)
     var tagNames: [String]?
     var partition = TableSchema.defaultPartitionNanoseconds
     for option in create.options {
@@ -200,7 +222,7 @@ extension Binder {
     guard hasTime else {
       throw error(
         "0A000", "a table without a column time timestamptz is not supported", at: location,
-        hint: "Add: time timestamptz.")
+        hint: "Add: time timestamptz; or a PRIMARY KEY, for a dimension table.")
     }
     for tag in tags where !seen.contains(Name(tag)) || tag == "time" {
       throw error(
@@ -214,7 +236,7 @@ extension Binder {
       partitionNanoseconds: partition)
   }
 
-  private func checkName(_ name: String, at location: Int) throws {
+  func checkName(_ name: String, at location: Int) throws {
     guard !name.isEmpty, name.utf8.count <= Limits.nameByteCount else {
       throw error("42622", "name \"\(name)\" is longer than \(Limits.nameByteCount) bytes or empty", at: location)
     }
@@ -241,7 +263,7 @@ extension Binder {
     return width
   }
 
-  private func fieldType(_ type: SQLType, _ column: ColumnDefinitionSyntax) throws -> FieldType {
+  func fieldType(_ type: SQLType, _ column: ColumnDefinitionSyntax) throws -> FieldType {
     switch type {
     case .float8, .float4: return .float64
     case .int8, .int4, .int2: return .int64

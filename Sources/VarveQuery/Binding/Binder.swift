@@ -15,6 +15,8 @@ final class Binder {
   var parameterTypes: [SQLType?]
   /// Series tables the plan was made for.
   var dependencies: [TableSchema] = []
+  /// Dimension tables likewise.
+  var dimensions: [DimensionSchema] = []
   /// Those of them that are read.
   var reads: Set<TableID> = []
   var commonTableUses = 0

@@ -8,6 +8,7 @@ import VarveStorage
 struct Relation: Sendable {
   enum Source: Sendable {
     case series(TableSchema)
+    case dimension(DimensionSchema)
     case virtual(VirtualTable)
   }
   let oid: UInt32
@@ -54,7 +55,8 @@ final class CatalogView: Sendable {
       return relation(table)
     }
     switch schema {
-    case nil, "public": return snapshot.table(named: name).map(relation)
+    case nil, "public":
+      return snapshot.table(named: name).map(relation) ?? snapshot.dimension(named: name).map(relation)
     case let schema?: return VirtualTable.find(schema, name).map(relation)
     }
   }
@@ -64,6 +66,11 @@ final class CatalogView: Sendable {
       oid: Self.oid(table.id), schema: "public", name: table.name,
       columns: table.sqlColumns.map { ($0.name, $0.column.type) }, source: .series(table))
   }
+  func relation(_ table: DimensionSchema) -> Relation {
+    Relation(
+      oid: Self.oid(table.id), schema: "public", name: table.name, columns: table.sqlColumns,
+      source: .dimension(table))
+  }
   func relation(_ table: VirtualTable) -> Relation {
     Relation(
       oid: table.oid, schema: table.schema, name: table.name, columns: table.columns.map { ($0.name, $0.type) },
@@ -72,12 +79,16 @@ final class CatalogView: Sendable {
 
   /// Every relation, the snapshot's tables last.
   func relations() -> [Relation] {
-    VirtualTable.all.map(relation) + snapshot.tables().map(relation)
+    VirtualTable.all.map(relation) + userRelations()
+  }
+
+  func userRelations() -> [Relation] {
+    (snapshot.tables().map(relation) + snapshot.dimensions().map(relation)).sorted { $0.oid < $1.oid }
   }
 
   func relation(oid: Int64) -> Relation? {
     if oid >= Int64(Self.firstTableOID) {
-      return snapshot.tables().first { Int64(Self.oid($0.id)) == oid }.map(relation)
+      return userRelations().first { Int64($0.oid) == oid }
     }
     return VirtualTable.all.first { Int64($0.oid) == oid }.map(relation)
   }

@@ -18,7 +18,6 @@ enum EmptyCatalogs {
       oid oid amprocfamily oid amproclefttype oid amprocrighttype oid amprocnum int2 amproc regproc
       """
     ),
-    ("pg_attrdef", 2604, "oid oid adrelid oid adnum int2 adbin text"),
     ("pg_auth_members", 1261, "roleid oid member oid grantor oid admin_option bool"),
     (
       "pg_available_extension_versions", 0,
@@ -28,15 +27,6 @@ enum EmptyCatalogs {
       """
     ),
     ("pg_available_extensions", 0, "name name default_version text installed_version text comment text"),
-    (
-      "pg_constraint", 2606,
-      """
-      oid oid conname name connamespace oid contype char condeferrable bool condeferred bool convalidated bool \
-      conrelid oid contypid oid conindid oid conparentid oid confrelid oid confupdtype char confdeltype char \
-      confmatchtype char conislocal bool coninhcount int4 connoinherit bool conkey int2[] confkey int2[] conpfeqop \
-      oid[] conppeqop oid[] conffeqop oid[] confdelsetcols int2[] conexclop oid[] conbin text
-      """
-    ),
     (
       "pg_conversion", 2607,
       """
@@ -81,16 +71,6 @@ enum EmptyCatalogs {
     ),
     ("pg_foreign_table", 3118, "ftrelid oid ftserver oid ftoptions text[]"),
     ("pg_group", 0, "groname name grosysid oid grolist oid[]"),
-    (
-      "pg_index", 2610,
-      """
-      indexrelid oid indrelid oid indnatts int2 indnkeyatts int2 indisunique bool indnullsnotdistinct bool \
-      indisprimary bool indisexclusion bool indimmediate bool indisclustered bool indisvalid bool indcheckxmin bool \
-      indisready bool indislive bool indisreplident bool indkey int2vector indcollation oidvector indclass oidvector \
-      indoption int2vector indexprs text indpred text
-      """
-    ),
-    ("pg_indexes", 0, "schemaname name tablename name indexname name tablespace name indexdef text"),
     ("pg_inherits", 2611, "inhrelid oid inhparent oid inhseqno int4 inhdetachpending bool"),
     ("pg_init_privs", 3394, "objoid oid classoid oid objsubid int4 privtype char initprivs text[]"),
     ("pg_largeobject_metadata", 2995, "oid oid lomowner oid lomacl text[]"),

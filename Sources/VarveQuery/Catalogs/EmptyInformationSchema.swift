@@ -118,13 +118,6 @@ enum EmptyInformationSchema {
       """
     ),
     (
-      "key_column_usage",
-      """
-      constraint_catalog name constraint_schema name constraint_name name table_catalog name table_schema name \
-      table_name name column_name name ordinal_position int4 position_in_unique_constraint int4
-      """
-    ),
-    (
       "parameters",
       """
       specific_catalog name specific_schema name specific_name name ordinal_position int4 parameter_mode text \
@@ -170,14 +163,6 @@ enum EmptyInformationSchema {
       sequence_catalog name sequence_schema name sequence_name name data_type text numeric_precision int4 \
       numeric_precision_radix int4 numeric_scale int4 start_value text minimum_value text maximum_value text \
       increment text cycle_option text
-      """
-    ),
-    (
-      "table_constraints",
-      """
-      constraint_catalog name constraint_schema name constraint_name name table_catalog name table_schema name \
-      table_name name constraint_type text is_deferrable text initially_deferred text enforced text nulls_distinct \
-      text
       """
     ),
     (

@@ -176,7 +176,8 @@ enum InformationSchema {
     var row = place(relation, view)
     row["column_name"] = .text(column.name)
     row["ordinal_position"] = Cell.int(index + 1)
-    row["is_nullable"] = .text(!relation.isSystem && index == 0 ? "NO" : "YES")
+    row["is_nullable"] = .text(relation.isNotNull(index) ? "NO" : "YES")
+    row["column_default"] = Cell.text(relation.dimensionColumn(index).flatMap(DimensionCatalog.defaultText))
     row["data_type"] = .text(isArray ? "ARRAY" : type.base.name)
     if type.category == "S" { row["character_octet_length"] = .int(1_073_741_824) }
     switch type {

@@ -71,7 +71,7 @@ enum PgCatalog {
       view.relations().filter(\.isView).map { [.text($0.schema), .text($0.name), .text(view.session.user), .null] }
     },
     VirtualTable("pg_catalog", "pg_am", oid: 2601, "oid oid amname name amhandler regproc amtype char") { _ in
-      [[.int(2), .text("heap"), .int(3), .text("t")]]
+      [[.int(2), .text("heap"), .int(3), .text("t")], [.int(403), .text("btree"), .int(330), .text("i")]]
     },
     VirtualTable(
       "pg_catalog", "pg_collation", oid: 3456,
@@ -147,40 +147,58 @@ enum PgCatalog {
   }
 
   @Sendable private static func classes(_ view: CatalogView) -> [VirtualTable.Row] {
-    view.relations().map { relation in
-      var options = Datum.null
-      var rows = -1.0
-      var kind = "v"
-      if case .series(let table) = relation.source {
-        kind = "r"
-        rows = Double(view.snapshot.statistics(of: table.id).rows)
-        options = .array([
-          .text("varve.tags=" + table.tags.map(\.name).joined(separator: ",")),
-          .text("varve.partition=\(table.partitionNanoseconds / 1_000_000_000) seconds"),
-        ])
-      } else if !relation.isView {
-        kind = "r"
-      }
-      return [
-        Cell.oid(relation.oid), .text(relation.name), Cell.oid(Namespace.oid(relation.schema)), .int(0), .int(0),
-        Cell.oid(CatalogView.ownerOID), .int(kind == "r" ? 2 : 0), Cell.oid(relation.oid), .int(0), .int(0),
-        .float(rows), .int(0), .int(0), Cell.no, Cell.no, .text("p"), .text(kind),
-        Cell.int(relation.columns.count), .int(0), Cell.no, Cell.no, Cell.no, Cell.no, Cell.no, Cell.yes,
-        .text(kind == "r" ? "d" : "n"), Cell.no, .int(0), .int(0), .int(0), .null, options, .null,
-      ]
+    let keys = view.snapshot.dimensions().map { table in
+      classRow(
+        oid: DimensionCatalog.keyOID(table), name: table.keyName, schema: "public", kind: "i",
+        rows: Double(view.snapshot.rows(of: table).rowCount), columnCount: table.key.count)
     }
+    return keys + view.relations().map { classRow($0, view) }
+  }
+
+  private static func classRow(_ relation: Relation, _ view: CatalogView) -> VirtualTable.Row {
+    var options = Datum.null
+    var rows = -1.0
+    var hasIndex = false
+    switch relation.source {
+    case .series(let table):
+      rows = Double(view.snapshot.statistics(of: table.id).rows)
+      options = .array([
+        .text("varve.tags=" + table.tags.map(\.name).joined(separator: ",")),
+        .text("varve.partition=\(table.partitionNanoseconds / 1_000_000_000) seconds"),
+      ])
+    case .dimension(let table):
+      rows = Double(view.snapshot.rows(of: table).rowCount)
+      hasIndex = true
+    case .virtual: break
+    }
+    return classRow(
+      oid: relation.oid, name: relation.name, schema: relation.schema, kind: relation.isView ? "v" : "r", rows: rows,
+      columnCount: relation.columns.count, hasIndex: hasIndex, options: options)
+  }
+
+  private static func classRow(
+    oid: UInt32, name: String, schema: String, kind: String, rows: Double, columnCount: Int, hasIndex: Bool = false,
+    options: Datum = .null
+  ) -> VirtualTable.Row {
+    [
+      Cell.oid(oid), .text(name), Cell.oid(Namespace.oid(schema)), .int(0), .int(0), Cell.oid(CatalogView.ownerOID),
+      .int(kind == "r" ? 2 : kind == "i" ? 403 : 0), Cell.oid(oid), .int(0), .int(0), .float(rows), .int(0), .int(0),
+      .bool(hasIndex), Cell.no, .text("p"), .text(kind), Cell.int(columnCount), .int(0), Cell.no, Cell.no, Cell.no,
+      Cell.no, Cell.no, Cell.yes, .text(kind == "r" ? "d" : "n"), Cell.no, .int(0), .int(0), .int(0), .null, options,
+      .null,
+    ]
   }
 
   @Sendable private static func attributes(_ view: CatalogView) -> [VirtualTable.Row] {
     view.relations().flatMap { relation in
       relation.columns.enumerated().map { index, column -> VirtualTable.Row in
         let type = column.type
-        let isUserTime = !relation.isSystem && index == 0
         return [
           Cell.oid(relation.oid), .text(column.name), Cell.oid(type.oid), .int(-1), .int(Int64(type.typlen)),
           Cell.int(index + 1), .int(type.element == nil ? 0 : 1), .int(-1), .int(Int64(type.typmod)),
           .bool(isByValue(type)), .text(alignment(type)), .text(type.typlen > 0 ? "p" : "x"), .text(""),
-          .bool(isUserTime), Cell.no, Cell.no, .text(""), .text(""), Cell.no, Cell.yes, .int(0),
+          .bool(relation.isNotNull(index)), .bool(relation.dimensionColumn(index)?.default != nil), Cell.no, .text(""),
+          .text(""), Cell.no, Cell.yes, .int(0),
           .int(collation(type)), .null, .null, .null, .null,
         ]
       }

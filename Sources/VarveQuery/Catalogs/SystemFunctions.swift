@@ -2,6 +2,7 @@
 
 import VarveCompute
 import VarveCore
+import VarveStorage
 
 enum SystemFunctions {
   struct Signature: Sendable {
@@ -112,10 +113,22 @@ enum SystemFunctions {
     make("obj_description", [.oid, .name], .text) { _, _, _ in .null },
     make("shobj_description", [.oid, .name], .text) { _, _, _ in .null },
     make("col_description", [.oid, .int4], .text) { _, _, _ in .null },
-    make("pg_get_constraintdef", [.oid], .text) { _, _, _ in .null },
-    make("pg_get_constraintdef", [.oid, .bool], .text) { _, _, _ in .null },
-    make("pg_get_indexdef", [.oid], .text) { _, _, _ in .null },
-    make("pg_get_indexdef", [.oid, .int4, .bool], .text) { _, _, _ in .null },
+    make("pg_get_constraintdef", [.oid], .text) { arguments, session, _ in
+      Cell.text(session.table(ofKey: int(arguments[0])).map(DimensionCatalog.constraintDefinition))
+    },
+    make("pg_get_constraintdef", [.oid, .bool], .text) { arguments, session, _ in
+      Cell.text(session.table(ofKey: int(arguments[0])).map(DimensionCatalog.constraintDefinition))
+    },
+    make("pg_get_indexdef", [.oid], .text) { arguments, session, _ in
+      Cell.text(session.table(ofKey: int(arguments[0])).map(DimensionCatalog.indexDefinition))
+    },
+    make("pg_get_indexdef", [.oid, .int4, .bool], .text) { arguments, session, _ in
+      guard let table = session.table(ofKey: int(arguments[0])) else { return .null }
+      let column = Int(int(arguments[1]))
+      if column == 0 { return .text(DimensionCatalog.indexDefinition(table)) }
+      guard table.key.indices.contains(column - 1) else { return .null }
+      return Cell.text(table.column(table.key[column - 1]).map { Binder.quoteIfNeeded($0.name) })
+    },
     make("pg_get_viewdef", [.oid], .text) { _, _, _ in .null },
     make("pg_get_viewdef", [.oid, .bool], .text) { _, _, _ in .null },
     make("pg_get_ruledef", [.oid], .text) { _, _, _ in .null },

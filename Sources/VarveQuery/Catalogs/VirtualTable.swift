@@ -61,7 +61,8 @@ struct VirtualTable: Sendable {
   static let all: [VirtualTable] = {
     var next = firstFreeOID
     return
-      (PgCatalog.tables + FunctionCatalogs.tables + StatisticsCatalogs.tables + EmptyCatalogs.tables
+      (PgCatalog.tables + DimensionCatalog.tables + FunctionCatalogs.tables + StatisticsCatalogs.tables
+      + EmptyCatalogs.tables
       + InformationSchema.tables + EmptyInformationSchema.tables + VarveSchema.tables + IngestViews.tables)
       .map { table in
         if table.oid != 0 { return table }
@@ -79,6 +80,7 @@ struct VirtualTable: Sendable {
 /// Short for rows of catalogs.
 enum Cell {
   static func text(_ value: String) -> Datum { .text(value) }
+  static func text(_ value: String?) -> Datum { value.map { .text($0) } ?? .null }
   static func oid(_ value: UInt32) -> Datum { .int(Int64(value)) }
   static func int(_ value: Int) -> Datum { .int(Int64(value)) }
   static let yes = Datum.bool(true)

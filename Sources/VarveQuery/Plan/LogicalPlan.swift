@@ -68,6 +68,8 @@ enum JoinKind: Sendable { case inner, left, full }
 indirect enum LogicalPlan: Sendable {
   case series(SeriesScan)
   case virtual(VirtualTable, columns: [Int])
+  /// Places in the table's columns; a value for each column of the key where only one row is wanted.
+  case dimension(DimensionSchema, columns: [Int], key: [BoundExpression]?)
   /// One row without columns: SELECT without FROM.
   case oneRow
   case values([[BoundExpression]], [SQLType])
@@ -93,6 +95,7 @@ indirect enum LogicalPlan: Sendable {
     switch self {
     case .series(let scan): scan.columns.prefix(scan.width).map(\.type)
     case .virtual(let table, let columns): columns.map { table.columns[$0].type }
+    case .dimension(let table, let columns, _): columns.map { table.columns[$0].type.sqlType }
     case .oneRow: []
     case .values(_, let types): types
     case .function(let function, _): function.types

@@ -29,6 +29,7 @@ enum Planner {
     switch logical {
     case .series(let scan): return ScanPlanning.plan(scan)
     case .virtual(let table, let columns): return VirtualScanNode(table, columns)
+    case .dimension(let table, let columns, let key): return DimensionScanNode(table, columns, key: key)
     case .oneRow: return ValuesNode([[]], [])
     case .values(let rows, let types): return ValuesNode(rows, types)
     case .function(let function, let arguments): return FunctionNode(function, arguments)

@@ -22,6 +22,9 @@ enum Pruning {
     case .virtual(let table, let columns):
       let order = needed.sorted()
       return (.virtual(table, columns: order.map { columns[$0] }), numbered(order))
+    case .dimension(let table, let columns, let key):
+      let order = needed.sorted()
+      return (.dimension(table, columns: order.map { columns[$0] }, key: key), numbered(order))
     case .oneRow, .function: return (plan, identity(plan.types.count))
     case .values(let rows, let types):
       let order = needed.sorted()

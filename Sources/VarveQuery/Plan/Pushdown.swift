@@ -2,6 +2,7 @@
 
 import VarveCompute
 import VarveCore
+import VarveStorage
 
 enum Pushdown {
   /// The plan with `conditions` (over its columns) applied as far down as they can go.
@@ -61,8 +62,37 @@ enum Pushdown {
       return filtered(.limit(push(input, []), limit: limit, offset: offset), conditions)
     case .setOperation(let operation, let isAll, let left, let right):
       return .setOperation(operation, isAll: isAll, push(left, conditions), push(right, conditions))
+    case .dimension(let table, let columns, _):
+      return filtered(.dimension(table, columns: columns, key: key(of: table, columns, conditions)), conditions)
     case .virtual, .oneRow, .values, .function: return filtered(plan, conditions)
     }
+  }
+
+  /// What the conditions say the whole key is.
+  private static func key(of table: DimensionSchema, _ columns: [Int], _ conditions: [BoundExpression])
+    -> [BoundExpression]?
+  {
+    var values: [BoundExpression] = []
+    for id in table.key {
+      guard let place = columns.firstIndex(where: { table.columns[$0].id == id }) else { return nil }
+      let type = table.columns[columns[place]].type.sqlType
+      let found = conditions.lazy.compactMap { condition -> BoundExpression? in
+        guard case .call(let function, let sides) = condition, function.name == "=", sides.count == 2,
+          function.argumentTypes == [type, type]
+        else { return nil }
+        for (column, value) in [(sides[0], sides[1]), (sides[1], sides[0])] {
+          if case .column(let reference) = column, reference.index == place, value.columns.isEmpty, !value.isVolatile,
+            !value.hasSubquery
+          {
+            return value
+          }
+        }
+        return nil
+      }.first
+      guard let found else { return nil }
+      values.append(found)
+    }
+    return values
   }
 
   private static func filtered(_ plan: LogicalPlan, _ conditions: [BoundExpression]) -> LogicalPlan {

@@ -211,7 +211,6 @@ extension QuerySession {
   package func beginCopyOut(_ prepared: PreparedStatement) throws -> CopySource {
     do {
       try checkTransaction(prepared)
-      try settlePending(prepared)
       let (statement, catalog) = try current(prepared)
       guard case .copyOut(let plan) = statement.kind else { preconditionFailure("only a COPY … TO is begun") }
       state.setSnapshot(catalog.snapshot)

@@ -142,10 +142,9 @@ extension QuerySession {
 
   /// Rows for the commit of the transaction block.
   func keep(_ batch: PointBatch) throws {
-    pendingByteCount += batch.byteCount
-    pending.append(batch)
-    guard pendingByteCount <= state.queryMemoryByteCount else {
-      discardPending()
+    pending.add(batch)
+    guard pending.byteCount <= state.queryMemoryByteCount else {
+      forgetPending()
       throw VarveError(
         .limitExceeded, "the transaction has inserted more than varve.query_memory_limit allows",
         hint: "COPY outside of a transaction block: then rows are written as they come. Or raise the limit.",

@@ -29,6 +29,12 @@ struct DeletePlan: Sendable {
   }
 }
 
+/// TRUNCATE.
+struct TruncatePlan: Sendable {
+  var series: [DeletePlan] = []
+  var dimensions: [DimensionSchema] = []
+}
+
 /// A delete on its way to its commit.
 struct PendingDelete: Sendable {
   let table: String

@@ -1,7 +1,8 @@
 // INSERT into a series table: rows of a query become a batch of points.
 //
 // A row without a time is of now; an explicit NULL in a field hides what the row had there; a field that is not
-// named keeps it. A tag that is NULL or empty is a tag the series does not have.
+// named keeps it. A tag that is NULL or empty is a tag the series does not have. RETURNING gives rows as they were
+// inserted: what an earlier write left in fields that are not named is not in them.
 
 import VarveCompute
 import VarveCore
@@ -17,11 +18,14 @@ struct InsertPlan: Sendable {
   let source: any PlanNode
   /// One a column of the source, which has the target's type.
   let targets: [Target]
+  /// Over the table's columns; nil without RETURNING.
+  let returning: [BoundExpression]?
 
-  /// Pulls the source and makes batches, each small enough for the store.
-  func batches(_ context: ExecutionContext) throws -> [PointBatch] {
+  /// Pulls the source and makes batches, each small enough for the store, and the rows of RETURNING.
+  func run(_ context: ExecutionContext) throws -> (batches: [PointBatch], returned: [QueryBatch]) {
     let input = try context.open(source)
     var result: [PointBatch] = []
+    var returned: [QueryBatch] = []
     while let rows = try input.next() {
       try context.check()
       for start in stride(from: 0, to: rows.count, by: Limits.batchRowCount) {
@@ -29,9 +33,32 @@ struct InsertPlan: Sendable {
         let batch = try points(part, context)
         try context.memory.charge(part.byteCount * 2)
         result.append(batch)
+        if let returning {
+          let rows = wholeRows(part, context)
+          returned.append(
+            QueryBatch(count: rows.count, columns: try returning.map { try context.evaluate($0, rows) }))
+        }
       }
     }
-    return result
+    return (result, returned)
+  }
+
+  /// All columns of the table, in SQL's order.
+  private func wholeRows(_ rows: QueryBatch, _ context: ExecutionContext) -> QueryBatch {
+    let columns = table.sqlColumns.map { name, column -> Column in
+      let place = targets.firstIndex { target in
+        switch target {
+        case .time: column == .time
+        case .tag(let own), .field(let own, _): own.isSameName(as: name)
+        }
+      }
+      if let place { return rows.columns[place] }
+      if column == .time {
+        return .constant(.timestamp(context.evaluation.now), type: .timestamptz, count: rows.count)
+      }
+      return .null(column.type, count: rows.count)
+    }
+    return QueryBatch(count: rows.count, columns: columns)
   }
 
   private func points(_ rows: QueryBatch, _ context: ExecutionContext) throws -> PointBatch {

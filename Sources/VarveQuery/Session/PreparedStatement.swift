@@ -11,8 +11,10 @@ package final class PreparedStatement: Sendable {
     case insert(InsertPlan)
     case copy(CopyPlan)
     case copyOut(CopyOutPlan)
-    /// One a table, and what the statement is called.
-    case delete([DeletePlan], verb: String)
+    case delete(DeletePlan)
+    case truncate(TruncatePlan)
+    /// A write to a dimension table.
+    case dimension(any DimensionPlan)
     case declare(CursorPlan)
     case explain(ExplainPlan)
     /// What needs no plan.
@@ -28,6 +30,7 @@ package final class PreparedStatement: Sendable {
   package let columns: [ResultColumn]?
   /// The series tables it was planned for.
   let dependencies: [TableSchema]
+  let dimensions: [DimensionSchema]
   /// Those of them that are read.
   let reads: Set<TableID>
   let timeZone: String
@@ -36,7 +39,8 @@ package final class PreparedStatement: Sendable {
 
   init(
     parsed: ParsedStatement, kind: Kind, declaredTypes: [SQLType?], parameterTypes: [SQLType],
-    columns: [ResultColumn]?, dependencies: [TableSchema], reads: Set<TableID>, timeZone: String, isOnceOnly: Bool
+    columns: [ResultColumn]?, dependencies: [TableSchema], dimensions: [DimensionSchema] = [], reads: Set<TableID>,
+    timeZone: String, isOnceOnly: Bool
   ) {
     self.parsed = parsed
     self.kind = kind
@@ -44,6 +48,7 @@ package final class PreparedStatement: Sendable {
     self.parameterTypes = parameterTypes
     self.columns = columns
     self.dependencies = dependencies
+    self.dimensions = dimensions
     self.reads = reads
     self.timeZone = timeZone
     self.isOnceOnly = isOnceOnly
@@ -64,6 +69,7 @@ package final class PreparedStatement: Sendable {
   func isCurrent(_ snapshot: any ReadSnapshot, timeZone: String) -> Bool {
     guard self.timeZone == timeZone else { return false }
     for table in dependencies where snapshot.table(named: table.name) != table { return false }
+    for table in dimensions where snapshot.dimension(named: table.name) != table { return false }
     return true
   }
 

@@ -49,6 +49,7 @@ extension QuerySession {
     case .prepare(let name, let types, let inner): return try prepareNamed(name, types, inner, statement.parsed)
     case .execute(let name, let arguments): return try executeNamed(name, arguments, statement.parsed)
     case .createTable(let create): return try createTable(create, statement.parsed.source)
+    case .alterTable(let alter): return try alterTable(alter, statement.parsed.source)
     case .dropTable(let drop): return try dropTables(drop, statement.parsed.source)
     case .nothing(let verb): return done(verb)
     case .fetch(let fetch): return try self.fetch(fetch, statement)
@@ -57,7 +58,8 @@ extension QuerySession {
     case .unsupported(let what, let hint):
       // The statement's first word: a statement begins behind blanks.
       throw statement.parsed.source.unsupported(what, at: statement.parsed.firstWord, hint: hint)
-    case .select, .insert, .delete, .truncate, .copy, .explain, .declare: preconditionFailure("these have a plan")
+    case .select, .insert, .update, .delete, .truncate, .copy, .explain, .declare:
+      preconditionFailure("these have a plan")
     }
   }
 
@@ -157,18 +159,23 @@ extension QuerySession {
     let catalog = CatalogView(snapshot: try snapshot(), session: state)
     let binder = Binder(
       source: source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: [])
-    let definition = try binder.bindCreateTable(create)
+    try checkWritable("CREATE TABLE")
+    let name = create.table.name
     do {
-      try store.createTable(definition)
+      if create.isDimension {
+        try store.createDimension(try binder.bindCreateDimension(create))
+      } else {
+        try store.createTable(try binder.bindCreateTable(create))
+      }
     } catch let error as VarveError where error.code == .alreadyExists {
       guard create.ifNotExists else {
         throw source.error(
-          "42P07", "relation \"\(definition.name)\" already exists", at: create.table.location,
+          "42P07", "relation \"\(name)\" already exists", at: create.table.location,
           hint: "CREATE TABLE IF NOT EXISTS leaves it as it is.")
       }
       state.add(
         .notice(
-          severity: "NOTICE", sqlState: "42P07", message: "relation \"\(definition.name)\" already exists, skipping"))
+          severity: "NOTICE", sqlState: "42P07", message: "relation \"\(name)\" already exists, skipping"))
       return QueryResult(columns: nil, rows: nil, verb: "CREATE TABLE")
     }
     if transactionStatus != .idle {
@@ -183,12 +190,17 @@ extension QuerySession {
 
   func dropTables(_ drop: DropTableSyntax, _ source: SourceText) throws -> QueryResult {
     let view = CatalogView(snapshot: try snapshot(), session: state)
+    try checkWritable("DROP TABLE")
     var names: [String] = []
+    var dimensions: [TableID] = []
     for parts in drop.tables {
       let name = parts.last ?? ""
       let schema = parts.count > 1 ? parts[parts.count - 2] : nil
       switch view.relation(schema: schema, name: name)?.source {
       case .series: if !names.contains(where: { $0.isSameName(as: name) }) { names.append(name) }
+      case .dimension(let table):
+        if !names.contains(where: { $0.isSameName(as: name) }) { names.append(name) }
+        dimensions.append(table.id)
       case .virtual:
         throw SQLError.make("42501", "permission denied: \"\(name)\" is a system catalog")
       case nil:
@@ -201,8 +213,41 @@ extension QuerySession {
     }
     if !names.isEmpty, transactionStatus != .idle { throw inBlock("DROP TABLE") }
     try writePending()
+    defer { unlockTables() }
+    for table in dimensions { try lock(table) }
     for name in names { try store.dropTable(named: name) }
     return QueryResult(columns: nil, rows: nil, verb: "DROP TABLE")
+  }
+
+  func alterTable(_ alter: AlterTableSyntax, _ source: SourceText) throws -> QueryResult {
+    try checkWritable("ALTER TABLE")
+    let done = QueryResult(columns: nil, rows: nil, verb: "ALTER TABLE")
+    func bind() throws -> (table: Relation, changes: [TableAlteration], notices: [String])? {
+      let catalog = CatalogView(snapshot: try snapshot(), session: state)
+      if alter.ifExists, catalog.relation(schema: alter.table.schema, name: alter.table.name) == nil {
+        state.add(
+          .notice(
+            severity: "NOTICE", sqlState: "00000",
+            message: "relation \"\(alter.table.name)\" does not exist, skipping"))
+        return nil
+      }
+      let binder = Binder(
+        source: source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: [])
+      return try binder.bindAlter(alter)
+    }
+    guard var bound = try bind() else { return done }
+    if transactionStatus != .idle { throw inBlock("ALTER TABLE") }
+    try writePending()
+    defer { unlockTables() }
+    if case .dimension(let table) = bound.table.source {
+      // What was bound may depend on rows that another session is changing.
+      try lock(table.id)
+      guard let again = try bind() else { return done }
+      bound = again
+    }
+    for notice in bound.notices { state.add(.notice(severity: "NOTICE", sqlState: "42701", message: notice)) }
+    if !bound.changes.isEmpty { try store.alterTable(named: bound.table.name, bound.changes) }
+    return done
   }
 }
 

@@ -16,7 +16,7 @@ extension QuerySession {
   func plan(_ parsed: ParsedStatement, _ types: [SQLType?]) throws -> PreparedStatement {
     let isCommand =
       switch parsed.syntax {
-      case .select, .insert, .delete, .truncate, .copy, .explain, .execute, .declare: false
+      case .select, .insert, .update, .delete, .truncate, .copy, .explain, .execute, .declare: false
       default: true
       }
     if transactionStatus == .failed, !isCommand {
@@ -37,9 +37,8 @@ extension QuerySession {
     var columns: [ResultColumn]?
     switch parsed.syntax {
     case .select(let select): (kind, columns) = try planQuery(select, binder)
-    case .insert(let insert): kind = .insert(try binder.bindInsert(insert))
-    case .delete(let delete): kind = .delete([try binder.bindDelete(delete)], verb: "DELETE")
-    case .truncate(let tables): kind = .delete(try binder.bindTruncate(tables), verb: "TRUNCATE TABLE")
+    case .insert, .update, .delete: (kind, columns) = try planWrite(parsed.syntax, binder)
+    case .truncate(let tables): kind = .truncate(try binder.bindTruncate(tables))
     case .copy(let copy):
       kind = try copy.isFrom ? .copy(binder.bindCopy(copy)) : .copyOut(binder.bindCopyOut(copy))
     case .declare(let declare): kind = .declare(try planCursor(declare, parsed, binder))
@@ -57,7 +56,42 @@ extension QuerySession {
     }
     return PreparedStatement(
       parsed: parsed, kind: kind, declaredTypes: types, parameterTypes: parameters, columns: columns,
-      dependencies: binder.dependencies, reads: binder.reads, timeZone: state.timeZone, isOnceOnly: binder.isOnceOnly)
+      dependencies: binder.dependencies, dimensions: binder.dimensions, reads: binder.reads, timeZone: state.timeZone,
+      isOnceOnly: binder.isOnceOnly)
+  }
+
+  /// INSERT, UPDATE and DELETE: of a series table, or of a dimension table.
+  private func planWrite(_ syntax: StatementSyntax, _ binder: Binder) throws -> (
+    PreparedStatement.Kind, [ResultColumn]?
+  ) {
+    func dimension(_ plan: any DimensionPlan, _ columns: [ResultColumn]?) -> (PreparedStatement.Kind, [ResultColumn]?) {
+      (.dimension(plan), columns)
+    }
+    switch syntax {
+    case .insert(let insert):
+      switch try binder.writableRelation(insert.table).source {
+      case .series(let table):
+        let (plan, columns) = try binder.bindInsert(insert, into: table)
+        return (.insert(plan), columns)
+      case .dimension(let table):
+        let (plan, columns) = try binder.bindInsert(insert, into: table)
+        return dimension(plan, columns)
+      case .virtual: preconditionFailure("catalogs were refused")
+      }
+    case .update(let update):
+      let (plan, columns) = try binder.bindUpdate(update)
+      return dimension(plan, columns)
+    case .delete(let delete):
+      try binder.refuseWith(delete)
+      switch try binder.writableRelation(delete.table).source {
+      case .series(let table): return (.delete(try binder.bindDelete(delete, from: table)), nil)
+      case .dimension(let table):
+        let (plan, columns) = try binder.bindDelete(delete, from: table)
+        return dimension(plan, columns)
+      case .virtual: preconditionFailure("catalogs were refused")
+      }
+    default: preconditionFailure("a statement that writes rows")
+    }
   }
 
   func planQuery(_ select: SelectSyntax, _ binder: Binder) throws -> (PreparedStatement.Kind, [ResultColumn]) {
@@ -72,17 +106,19 @@ extension QuerySession {
     case .select(let select):
       let bound = try binder.bindSelect(select, QueryLevel(parent: nil))
       explain.node = try Planner.plan(bound.plan)
-    case .insert(let insert):
-      let plan = try binder.bindInsert(insert)
-      if explain.isAnalyze { throw SQLError.make("0A000", "EXPLAIN ANALYZE of an INSERT is not supported") }
-      explain.node = plan.source
-      explain.title = "Insert on \(plan.table.name)"
-    case .delete(let delete):
-      let plan = try binder.bindDelete(delete)
-      if explain.isAnalyze { throw SQLError.make("0A000", "EXPLAIN ANALYZE of a DELETE is not supported") }
-      explain.node = plan.scan
-      explain.title = "Delete on \(plan.table.name)"
-    default: throw SQLError.make("0A000", "EXPLAIN takes SELECT, INSERT and DELETE")
+    case .insert, .update, .delete:
+      let (kind, _) = try planWrite(inner, binder)
+      switch kind {
+      case .insert(let plan): (explain.node, explain.title) = (plan.source, "Insert on \(plan.table.name)")
+      case .delete(let plan): (explain.node, explain.title) = (plan.scan, "Delete on \(plan.table.name)")
+      case .dimension(let plan):
+        (explain.node, explain.title) = (plan.source, "\(plan.verb.capitalizedWord) on \(plan.table.name)")
+      default: preconditionFailure("a statement that writes rows")
+      }
+      if explain.isAnalyze {
+        throw SQLError.make("0A000", "EXPLAIN ANALYZE of a statement that writes rows is not supported")
+      }
+    default: throw SQLError.make("0A000", "EXPLAIN takes SELECT, INSERT, UPDATE and DELETE")
     }
     return explain
   }
@@ -101,7 +137,8 @@ extension QuerySession {
     }
     return PreparedStatement(
       parsed: parsed, kind: .utility, declaredTypes: [], parameterTypes: [], columns: inner.columns,
-      dependencies: inner.dependencies, reads: inner.reads, timeZone: state.timeZone, isOnceOnly: true)
+      dependencies: inner.dependencies, dimensions: inner.dimensions, reads: inner.reads, timeZone: state.timeZone,
+      isOnceOnly: true)
   }
 
   func commandColumns(_ syntax: StatementSyntax) -> [ResultColumn]? {
@@ -132,20 +169,25 @@ extension QuerySession {
         "bind message supplies \(parameters.count) parameters, but the statement requires \(statement.parameterTypes.count)"
       )
     }
-    try settlePending(statement)
+    if case .dimension = statement.kind { return try write(statement, parameters) }
     let (statement, catalog) = try current(statement)
     state.setSnapshot(catalog.snapshot)
     switch statement.kind {
     case .query(let node):
       let context = context(catalog, parameters)
       return QueryResult(
-        columns: statement.columns, rows: try node.open(context), verb: "SELECT",
+        columns: statement.columns, rows: watched(try node.open(context)), verb: "SELECT",
         failed: { [weak self] error in
           self?.fail()
           return error
         })
-    case .insert(let plan): return try insert(plan, catalog, parameters)
-    case .delete(let plans, let verb): return try delete(plans, verb, catalog, parameters)
+    case .insert(let plan): return try insert(plan, statement.columns, catalog, parameters)
+    case .delete(let plan):
+      try checkWritable("DELETE")
+      let count = try delete(plan, catalog, parameters)
+      return QueryResult(columns: nil, rows: nil, verb: "DELETE", affected: count)
+    case .truncate(let plan): return try truncate(plan, catalog, parameters)
+    case .dimension: preconditionFailure("run on its own")
     case .explain(let plan):
       let context = context(catalog, parameters, profile: plan.isAnalyze ? Profile() : nil)
       return QueryResult(columns: statement.columns, rows: RowsOperator(try plan.run(context)), verb: "EXPLAIN")
@@ -164,7 +206,7 @@ extension QuerySession {
 
   /// The plan as it is for the tables of now.
   func current(_ statement: PreparedStatement) throws -> (PreparedStatement, CatalogView) {
-    let catalog = CatalogView(snapshot: try snapshot(), session: state)
+    let catalog = CatalogView(snapshot: try statementSnapshot(), session: state)
     if statement.isCurrent(catalog.snapshot, timeZone: state.timeZone) { return (statement, catalog) }
     let renewed = try plan(statement.parsed, statement.declaredTypes)
     guard renewed.columns?.map(\.type) == statement.columns?.map(\.type),
@@ -175,24 +217,7 @@ extension QuerySession {
         "0A000", "cached plan must not change result type",
         hint: "Prepare the statement again: its table has changed.")
     }
-    return (renewed, CatalogView(snapshot: try snapshot(), session: state))
-  }
-
-  func settlePending(_ statement: PreparedStatement) throws {
-    guard hasPending, !statement.reads.isEmpty else { return }
-    let tables = statement.dependencies.filter { statement.reads.contains($0.id) }
-    if transactionStatus == .idle {
-      try writePending()
-    } else if let table = tables.first(where: isChanged) {
-      throw SQLError.make(
-        "0A000", "reading \"\(table.name)\" in the transaction that has written to it is not supported",
-        hint: "COMMIT first, or use autocommit.")
-    }
-  }
-
-  /// Whether the transaction has written to the table, or deleted from it.
-  private func isChanged(_ table: TableSchema) -> Bool {
-    pendingDeletes.contains { $0.scan.table == table.id } || pending.contains { $0.table.isSameName(as: table.name) }
+    return (renewed, CatalogView(snapshot: try statementSnapshot(), session: state))
   }
 
   func checkWritable(_ verb: String) throws {
@@ -201,32 +226,43 @@ extension QuerySession {
     }
   }
 
-  /// What rows there are is what the statement's snapshot says; they go when the transaction commits.
-  func delete(_ plans: [DeletePlan], _ verb: String, _ catalog: CatalogView, _ parameters: [Datum]) throws
-    -> QueryResult
-  {
-    try checkWritable(verb)
+  /// What rows there are is what the statement's snapshot says; they go when the transaction commits, but for those that
+  /// the transaction itself has written, which go at once. Gives the number of rows.
+  func delete(_ plan: DeletePlan, _ catalog: CatalogView, _ parameters: [Datum]) throws -> Int {
     let context = context(catalog, parameters)
-    let found = try plans.compactMap { try $0.resolve(context, isInBlock: transactionStatus != .idle) }
-    pendingDeletes += found
-    let count = found.reduce(0) { $0 + $1.rowCount }
-    return QueryResult(columns: nil, rows: nil, verb: verb, affected: verb == "DELETE" ? count : nil)
+    guard let found = try plan.resolve(context, isInBlock: transactionStatus != .idle) else { return 0 }
+    if pending.isEmpty {
+      pending.add(found, leaving: [])
+      return found.rowCount
+    }
+    // Of the rows without the transaction's own: that is what its commit will find.
+    let parts = catalog.snapshot.split(found.request, pending.batches)
+    var published: PendingDelete?
+    if let request = parts.published {
+      var scan = found.scan
+      scan.series = request.series
+      var delete = PendingDelete(table: found.table, scan: scan, rowCount: 0)
+      delete.rowCount = try delete.count(try snapshot()) { try context.check() }
+      if delete.rowCount > 0 || !plan.isCounted { published = delete }
+    }
+    pending.add(published, leaving: parts.left)
+    return found.rowCount
   }
 
-  func insert(_ plan: InsertPlan, _ catalog: CatalogView, _ parameters: [Datum]) throws -> QueryResult {
+  func insert(_ plan: InsertPlan, _ columns: [ResultColumn]?, _ catalog: CatalogView, _ parameters: [Datum]) throws
+    -> QueryResult
+  {
     try checkWritable("INSERT")
-    let batches = try plan.batches(context(catalog, parameters))
+    let (batches, returned) = try plan.run(context(catalog, parameters))
     let rows = batches.reduce(0) { $0 + $1.rowCount }
-    for batch in batches {
-      pendingByteCount += batch.times.byteCount + batch.fields.reduce(0) { $0 + $1.column.byteCount }
-    }
-    pending += batches
-    guard pendingByteCount <= state.queryMemoryByteCount else {
-      discardPending()
-      throw VarveError(
-        .limitExceeded, "the transaction has inserted more than varve.query_memory_limit allows",
-        hint: "Commit in smaller parts, or raise the limit.", sqlState: "53200")
-    }
-    return QueryResult(columns: nil, rows: nil, verb: "INSERT", affected: rows)
+    for batch in batches { pending.add(batch) }
+    try checkPendingSize()
+    let result = columns.map { columns in RowsOperator(.concat(returned, types: columns.map(\.type))) }
+    return QueryResult(columns: columns, rows: result, verb: "INSERT", affected: rows)
   }
+}
+
+extension String {
+  /// INSERT as Insert.
+  fileprivate var capitalizedWord: String { prefix(1).uppercased() + dropFirst().lowercased() }
 }

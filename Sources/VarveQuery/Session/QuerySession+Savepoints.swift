@@ -7,13 +7,8 @@ import VarveStorage
 
 /// What ROLLBACK TO brings back.
 struct Savepoint {
-  struct Writes {
-    let batches: [PointBatch]
-    let byteCount: Int
-    let deletes: [PendingDelete]
-  }
   let name: String
-  let writes: Writes
+  let writes: PendingWrites
   let settings: SessionState.SettingsMark
   let isReadOnly: Bool
   /// Cursors that were open then; those that were opened since are closed.
@@ -25,7 +20,7 @@ extension QuerySession {
     try checkInBlock("SAVEPOINT")
     savepoints.append(
       Savepoint(
-        name: name, writes: writes, settings: state.mark(), isReadOnly: isReadOnly, cursors: Set(cursors.keys)))
+        name: name, writes: pending, settings: state.mark(), isReadOnly: isReadOnly, cursors: Set(cursors.keys)))
   }
 
   /// Forgets the savepoint and those set since; what was written stays.
@@ -40,16 +35,11 @@ extension QuerySession {
     let place = try place(ofSavepoint: name)
     let savepoint = savepoints[place]
     savepoints.removeSubrange((place + 1)...)
-    writes = savepoint.writes
+    pending.goBack(to: savepoint.writes)
     isReadOnly = savepoint.isReadOnly
     for cursor in cursors.values where !savepoint.cursors.contains(Name(cursor.plan.name)) { close(cursor) }
     state.rollback(to: savepoint.settings)
     transactionStatus = .inBlock
-  }
-
-  private var writes: Savepoint.Writes {
-    get { Savepoint.Writes(batches: pending, byteCount: pendingByteCount, deletes: pendingDeletes) }
-    set { (pending, pendingByteCount, pendingDeletes) = (newValue.batches, newValue.byteCount, newValue.deletes) }
   }
 
   /// The latest of that name.

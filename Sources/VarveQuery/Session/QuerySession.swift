@@ -1,11 +1,9 @@
 // One client's conversation with the store: settings, the transaction, prepared plans. Used from one thread at a
 // time; only `cancel` comes from others.
 //
-// A transaction's INSERTs and DELETEs are kept until it commits and then written together, the deletes first, so others
-// never see a part of them.
-// The block itself may not read a table it has written to before it commits: that is refused, never answered
-// without its own rows. Without BEGIN, what `endImplicitTransaction` closes is one transaction: a pipeline or a
-// string of statements; there a statement that reads first writes what is waiting.
+// What a transaction writes is kept until it commits (`PendingWrites`) and then written as one commit, so others never
+// see a part of it; its own statements read it over their snapshot. Without BEGIN, what `endImplicitTransaction` closes is
+// one transaction: a pipeline or a string of statements.
 
 import VarveCompute
 import VarveCore
@@ -29,12 +27,15 @@ package final class QuerySession {
   var transactionSnapshot: (any ReadSnapshot)?
   var isRepeatableRead = false
   var isReadOnly = false
-  /// Rows inserted and not yet written.
-  var pending: [PointBatch] = []
-  var pendingByteCount = 0
-  /// What is deleted before they are written.
-  var pendingDeletes: [PendingDelete] = []
-  var hasPending: Bool { !pending.isEmpty || !pendingDeletes.isEmpty }
+  /// What was written and is not committed yet.
+  var pending = PendingWrites()
+  /// What the latest statement read of it, so that the next need not put it together again.
+  var overlay: (base: Sequence, version: Int, snapshot: any ReadSnapshot)?
+  lazy var lockOwner = store.dimensionLocks.makeOwner()
+  /// Dimension tables that no other session may write now.
+  var lockedTables = Set<TableID>()
+  /// Monotonic time since when a block waits for its next statement.
+  var idleSince: Int64?
   private var cache = PlanCache()
   var namedStatements: [Name: (statement: ParsedStatement, types: [SQLType?])] = [:]
   /// Of the transaction.
@@ -75,12 +76,15 @@ package final class QuerySession {
     }
   }
 
+  deinit { unlockTables() }
+
   /// Forgets what was not committed.
   package func close() {
     discardPending()
     transactionSnapshot = nil
     cursors = [:]
     savepoints = []
+    idleSince = nil
     state.setSnapshot(nil)
   }
 
@@ -141,6 +145,8 @@ package final class QuerySession {
 
   /// Starts a statement. INSERT and commands have done their work when this returns; rows come as they are pulled.
   package func execute(_ prepared: PreparedStatement, parameters: [Datum] = []) throws -> QueryResult {
+    if let error = expireIdleTransaction() { throw error }
+    defer { noteIdle() }
     do {
       return try run(prepared, parameters)
     } catch {
@@ -155,33 +161,9 @@ package final class QuerySession {
 
   func fail() {
     if transactionStatus == .inBlock { transactionStatus = .failed }
-    if transactionStatus == .failed { discardPending() }
-  }
-
-  func discardPending() {
-    pending = []
-    pendingByteCount = 0
-    pendingDeletes = []
-  }
-
-  private func checkPendingDeletes() throws {
-    if pendingDeletes.isEmpty { return }
-    let latest = try store.snapshot()
-    let context = context(CatalogView(snapshot: latest, session: state), [])
-    for delete in pendingDeletes { try delete.checkUnchanged(latest) { try context.check() } }
-  }
-
-  func writePending() throws {
-    if !hasPending { return }
-    let (batches, deletes) = (pending, pendingDeletes.map(\.request))
-    discardPending()
-    for result in try deletes.isEmpty ? store.write(batches) : store.write(deleting: deletes, batches) {
-      if let rejection = result.rejections.first {
-        let more = result.rejections.count > 1 ? " (and \(result.rejections.count - 1) more)" : ""
-        throw VarveError(
-          rejection.code, "a row was not taken: \(rejection.message)\(more)", hint: "The other rows are stored.")
-      }
-    }
+    guard transactionStatus == .failed else { return }
+    // A savepoint keeps what was written before it, and so the tables must stay this session's.
+    if savepoints.isEmpty { discardPending() } else { forgetPending() }
   }
 
   func snapshot() throws -> any ReadSnapshot {
@@ -231,6 +213,7 @@ package final class QuerySession {
   func end(committed: Bool) {
     transactionStatus = .idle
     transactionSnapshot = nil
+    idleSince = nil
     isRepeatableRead = false
     isReadOnly = false
     closeCursors()
@@ -251,7 +234,7 @@ package final class QuerySession {
     case .inBlock:
       do {
         try checkPendingDeletes()
-        try writePending()
+        try writePending(isBlock: true)
       } catch {
         discardPending()
         end(committed: false)

@@ -91,10 +91,13 @@ package final class SessionState: Sendable {
   }
 
   var timeZone: String { setting("timezone") ?? "UTC" }
-  var statementTimeoutNanoseconds: Int64 {
-    (Int64(setting("statement_timeout") ?? "0").map { $0.multipliedReportingOverflow(by: 1_000_000) }).map {
-      $0.overflow ? 0 : $0.partialValue
-    } ?? 0
+  var statementTimeoutNanoseconds: Int64 { nanoseconds("statement_timeout") }
+  var idleTimeoutNanoseconds: Int64 { nanoseconds("idle_in_transaction_session_timeout") }
+  var lockTimeoutNanoseconds: Int64 { nanoseconds("lock_timeout") }
+  /// Of a setting in milliseconds; 0: no limit.
+  private func nanoseconds(_ name: String) -> Int64 {
+    let product = (Int64(setting(name) ?? "0") ?? 0).multipliedReportingOverflow(by: 1_000_000)
+    return product.overflow ? 0 : product.partialValue
   }
   var usesSummaries: Bool { setting("varve.use_summaries") != "off" }
   var usesPageAggregates: Bool { setting("varve.use_page_aggregates") != "off" }
@@ -168,6 +171,11 @@ package final class SessionState: Sendable {
 
   /// The snapshot of the running statement, for functions about tables.
   func setSnapshot(_ snapshot: (any ReadSnapshot)?) { values.withLock { $0.snapshot = snapshot } }
+
+  /// A dimension table by the object id of its primary key.
+  func table(ofKey oid: Int64) -> DimensionSchema? {
+    values.withLock { $0.snapshot }.flatMap { DimensionCatalog.table(ofKey: oid, $0) }
+  }
 
   func tableSize(_ oid: Int64) -> Datum {
     guard let snapshot = values.withLock({ $0.snapshot }),

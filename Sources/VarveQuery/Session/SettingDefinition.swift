@@ -65,9 +65,11 @@ struct SettingDefinition: Sendable {
       name: "statement_timeout", kind: .milliseconds, defaultValue: "0",
       summary: "Longest run of a statement in ms; 0: no limit."),
     SettingDefinition(
-      name: "lock_timeout", kind: .milliseconds, defaultValue: "0", summary: "Accepted; there are no locks."),
+      name: "lock_timeout", kind: .milliseconds, defaultValue: "0",
+      summary: "Longest wait for another session's writes to a dimension table in ms; 0: no limit."),
     SettingDefinition(
-      name: "idle_in_transaction_session_timeout", kind: .milliseconds, defaultValue: "0", summary: "Accepted."),
+      name: "idle_in_transaction_session_timeout", kind: .milliseconds, defaultValue: "600000",
+      summary: "Longest wait of a transaction block for its next statement in ms; 0: no limit."),
     SettingDefinition(name: "idle_session_timeout", kind: .milliseconds, defaultValue: "0", summary: "Accepted."),
     SettingDefinition(
       name: "search_path", kind: .text, defaultValue: "\"$user\", public",

@@ -65,8 +65,31 @@ indirect enum FromSyntax {
 struct InsertSyntax {
   var table = RelationSyntax()
   var columns: [TargetSyntax] = []
+  var alias: AliasSyntax?
   /// nil: DEFAULT VALUES.
   var query: SelectSyntax?
+  var conflict: ConflictSyntax?
+  var returning: [TargetSyntax] = []
+}
+
+/// ON CONFLICT.
+struct ConflictSyntax {
+  /// Columns in parentheses; none: no target, or a constraint's name.
+  var columns: [String] = []
+  var constraint: String?
+  /// nil: DO NOTHING.
+  var assignments: [TargetSyntax]?
+  var filter: ExpressionSyntax?
+  var unsupported: String?
+  var location = -1
+}
+
+struct UpdateSyntax {
+  var table = RelationSyntax()
+  var alias: AliasSyntax?
+  var assignments: [TargetSyntax] = []
+  var from: [FromSyntax] = []
+  var filter: ExpressionSyntax?
   var returning: [TargetSyntax] = []
   var unsupported: (what: String, location: Int)?
 }
@@ -74,16 +97,25 @@ struct InsertSyntax {
 struct DeleteSyntax {
   var table = RelationSyntax()
   var alias: AliasSyntax?
+  var using: [FromSyntax] = []
   var filter: ExpressionSyntax?
   var returning: [TargetSyntax] = []
   var unsupported: (what: String, location: Int)?
 }
 
+/// A constraint of a column or of a table.
+struct ConstraintSyntax {
+  /// PostgreSQL's name: CONSTR_NOTNULL, CONSTR_PRIMARY, CONSTR_DEFAULT, …
+  var kind = ""
+  var expression: ExpressionSyntax?
+  var columns: [String] = []
+  var location = 0
+}
+
 struct ColumnDefinitionSyntax {
   var name = ""
   var type = TypeSyntax()
-  /// PostgreSQL's names of constraints: CONSTR_NOTNULL, CONSTR_PRIMARY, …
-  var constraints: [(kind: String, location: Int)] = []
+  var constraints: [ConstraintSyntax] = []
   var location = 0
 }
 
@@ -102,9 +134,23 @@ struct OptionSyntax {
 struct CreateTableSyntax {
   var table = RelationSyntax()
   var columns: [ColumnDefinitionSyntax] = []
+  var constraints: [ConstraintSyntax] = []
   var options: [OptionSyntax] = []
   var ifNotExists = false
   var unsupported: (what: String, location: Int)?
+}
+
+struct AlterTableSyntax {
+  enum Change {
+    case addColumn(ColumnDefinitionSyntax, ifNotExists: Bool)
+    case dropColumn(String, ifExists: Bool)
+    case renameColumn(String, to: String)
+    case rename(to: String)
+    case unsupported(String)
+  }
+  var table = RelationSyntax()
+  var ifExists = false
+  var changes: [Change] = []
 }
 
 struct DropTableSyntax {
@@ -163,10 +209,12 @@ indirect enum StatementSyntax {
   case empty
   case select(SelectSyntax)
   case insert(InsertSyntax)
+  case update(UpdateSyntax)
   case delete(DeleteSyntax)
   case truncate([RelationSyntax])
   case copy(CopySyntax)
   case createTable(CreateTableSyntax)
+  case alterTable(AlterTableSyntax)
   case dropTable(DropTableSyntax)
   case explain(StatementSyntax, options: [OptionSyntax])
   case set(SetSyntax)

@@ -135,7 +135,7 @@ extension TreeReader {
     }
   }
 
-  private func fromNode() throws -> FromSyntax {
+  func fromNode() throws -> FromSyntax {
     var result = FromSyntax.unsupported("this FROM item", location: -1)
     try object { node in result = try from(node: node) }
     return result

@@ -41,10 +41,13 @@ extension TreeReader {
     switch node {
     case "SelectStmt": return .select(try select())
     case "InsertStmt": return .insert(try insert())
+    case "UpdateStmt": return .update(try update())
     case "DeleteStmt": return .delete(try delete())
     case "TruncateStmt": return .truncate(try truncate())
     case "CopyStmt": return .copy(try copy())
     case "CreateStmt": return .createTable(try createTable())
+    case "AlterTableStmt": return try alterTable()
+    case "RenameStmt": return try rename()
     case "DropStmt": return try drop()
     case "ExplainStmt": return try explain()
     case "VariableSetStmt": return try set()
@@ -77,10 +80,6 @@ extension TreeReader {
   /// What PostgreSQL has and this has not: its name, and the nearest thing that works.
   private static func refused(_ node: String) -> StatementSyntax {
     switch node {
-    case "UpdateStmt":
-      .unsupported("UPDATE", hint: "INSERT a row with the same tags and time: it replaces the fields it names.")
-    case "AlterTableStmt", "RenameStmt":
-      .unsupported("ALTER", hint: "Columns appear by themselves when line protocol writes them.")
     case "ViewStmt": .unsupported("CREATE VIEW", hint: "Use a subquery or WITH.")
     case "CreateTableAsStmt": .unsupported("CREATE TABLE AS", hint: "CREATE TABLE, then INSERT … SELECT.")
     case "IndexStmt":
@@ -101,42 +100,6 @@ extension TreeReader {
     }
   }
 
-  private func insert() throws -> InsertSyntax {
-    var insert = InsertSyntax()
-    try object { key in
-      switch key {
-      case "relation": insert.table = try relation()
-      case "cols": insert.columns = try targets()
-      case "selectStmt": insert.query = try selectNode()
-      case "returningList": insert.returning = try targets()
-      case "onConflictClause":
-        insert.unsupported = ("ON CONFLICT", -1)
-        try json.skip()
-      case "withClause":
-        let tables = try commonTables()
-        insert.query?.commonTables = tables + (insert.query?.commonTables ?? [])
-      default: try json.skip()
-      }
-    }
-    return insert
-  }
-
-  private func delete() throws -> DeleteSyntax {
-    var delete = DeleteSyntax()
-    try object { key in
-      switch key {
-      case "relation": (delete.table, delete.alias) = try relationAndAlias()
-      case "whereClause": delete.filter = try expression()
-      case "returningList": delete.returning = try targets()
-      case "usingClause", "withClause":
-        delete.unsupported = (key == "usingClause" ? "DELETE … USING" : "WITH … DELETE", -1)
-        try json.skip()
-      default: try json.skip()
-      }
-    }
-    return delete
-  }
-
   private func truncate() throws -> [RelationSyntax] {
     var tables: [RelationSyntax] = []
     try object { key in
@@ -145,61 +108,6 @@ extension TreeReader {
       try array { try object { _ in tables.append(try relation()) } }
     }
     return tables
-  }
-
-  private func createTable() throws -> CreateTableSyntax {
-    var create = CreateTableSyntax()
-    try object { key in
-      switch key {
-      case "relation": create.table = try relation()
-      case "tableElts":
-        try array {
-          try object { node in
-            if node == "ColumnDef" {
-              create.columns.append(try columnDefinition())
-            } else {
-              create.unsupported = (node == "Constraint" ? "a table constraint" : "LIKE", create.table.location)
-              try json.skip()
-            }
-          }
-        }
-      case "options": create.options = try options()
-      case "if_not_exists": create.ifNotExists = try json.boolean()
-      case "inhRelations", "partspec", "partbound", "ofTypename":
-        create.unsupported = ("inheritance and partitioning by hand", create.table.location)
-        try json.skip()
-      default: try json.skip()
-      }
-    }
-    return create
-  }
-
-  private func columnDefinition() throws -> ColumnDefinitionSyntax {
-    var column = ColumnDefinitionSyntax()
-    try object { key in
-      switch key {
-      case "colname": column.name = try json.string()
-      case "typeName": column.type = try typeName()
-      case "location": column.location = try json.integer()
-      case "constraints":
-        try array {
-          try object { _ in
-            var kind = ""
-            var location = 0
-            try object { key in
-              switch key {
-              case "contype": kind = try json.string()
-              case "location": location = try json.integer()
-              default: try json.skip()
-              }
-            }
-            column.constraints.append((kind, location))
-          }
-        }
-      default: try json.skip()
-      }
-    }
-    return column
   }
 
   private func drop() throws -> StatementSyntax {

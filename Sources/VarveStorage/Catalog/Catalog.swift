@@ -6,41 +6,94 @@ import VarveFormat
 
 package struct Catalog: Sendable {
   package private(set) var tables: [TableID: TableSchema] = [:]
+  package private(set) var dimensions: [TableID: DimensionSchema] = [:]
   /// By the name's bytes: Swift's String equality would take canonically equivalent names for one.
   private var idsByName: [[UInt8]: TableID] = [:]
   package private(set) var nextTable = TableID(rawValue: 1)
 
   package init() {}
 
+  /// The series table of the name.
   package func table(named name: String) -> TableSchema? { idsByName[Array(name.utf8)].flatMap { tables[$0] } }
+  package func dimension(named name: String) -> DimensionSchema? {
+    idsByName[Array(name.utf8)].flatMap { dimensions[$0] }
+  }
+  /// Of a table of either kind.
+  package func id(named name: String) -> TableID? { idsByName[Array(name.utf8)] }
+  package var tableCount: Int { tables.count + dimensions.count }
 
   /// In order of creation.
   package var inOrder: [TableSchema] { tables.values.sorted { $0.id < $1.id } }
+  package var dimensionsInOrder: [DimensionSchema] { dimensions.values.sorted { $0.id < $1.id } }
 
   package mutating func apply(_ change: CatalogChange) throws {
     switch change {
     case .createTable(let id, let name, let width):
-      guard tables[id] == nil, idsByName[Array(name.utf8)] == nil, width > 0, id.rawValue < UInt32.max else {
-        throw VarveError(
-          .corruption,
-          "table \(id.rawValue) (\"\(name)\") is created twice, without a partition width or beyond all ids")
-      }
+      guard width > 0 else { throw VarveError(.corruption, "table \(id.rawValue) has no partition width") }
+      try add(id, name)
       tables[id] = TableSchema(id: id, name: name, partitionNanoseconds: width)
-      idsByName[Array(name.utf8)] = id
-      reserve(upTo: id)
     case .addColumn(let table, let column):
-      guard var schema = tables[table], Int(column.id.rawValue) == schema.columns.count,
-        schema.columns.count < Limits.columnsPerTable, schema.column(named: column.name) == nil
+      guard var schema = tables[table], Int(column.id.rawValue) == schema.nextColumn,
+        schema.nextColumn < Limits.columnsPerTable, schema.column(named: column.name) == nil
       else {
         throw VarveError(.corruption, "the log adds column \"\(column.name)\" out of order to table \(table.rawValue)")
       }
       schema.append(ColumnSchema(column))
       tables[table] = schema
     case .dropTable(let id):
-      guard let schema = tables.removeValue(forKey: id) else {
+      guard let name = tables.removeValue(forKey: id)?.name ?? dimensions.removeValue(forKey: id)?.name else {
         throw VarveError(.corruption, "the log drops table \(id.rawValue), which does not exist")
       }
-      idsByName[Array(schema.name.utf8)] = nil
+      idsByName[Array(name.utf8)] = nil
+    case .createDimension(let id, let name, let columns, let key):
+      try add(id, name)
+      dimensions[id] = try DimensionSchema(id: id, name: name, columns: columns, key: key)
+    case .addDimensionColumn(let table, let column):
+      try changeDimension(table) { try $0.append(column) }
+    case .dropColumn(let table, let column):
+      if dimensions[table] != nil { return try changeDimension(table) { try $0.drop(column) } }
+      guard tables[table]?.drop(column) ?? false else {
+        throw VarveError(
+          .corruption, "the log drops column \(column.rawValue) of table \(table.rawValue), which is no field")
+      }
+    case .renameColumns(let table, let names):
+      if dimensions[table] != nil { return try changeDimension(table) { try $0.rename(names) } }
+      guard tables[table]?.rename(names) ?? false else {
+        throw VarveError(.corruption, "the log renames columns of table \(table.rawValue) impossibly")
+      }
+    case .renameTables(let names): try rename(names)
+    }
+  }
+
+  private mutating func add(_ id: TableID, _ name: String) throws {
+    guard tables[id] == nil, dimensions[id] == nil, idsByName[Array(name.utf8)] == nil, id.rawValue < UInt32.max else {
+      throw VarveError(.corruption, "table \(id.rawValue) (\"\(name)\") is created twice or beyond all ids")
+    }
+    idsByName[Array(name.utf8)] = id
+    reserve(upTo: id)
+  }
+
+  private mutating func changeDimension(_ table: TableID, _ body: (inout DimensionSchema) throws -> Void) throws {
+    guard var schema = dimensions[table] else {
+      throw VarveError(.corruption, "the log changes dimension table \(table.rawValue), which does not exist")
+    }
+    try body(&schema)
+    dimensions[table] = schema
+  }
+
+  private mutating func rename(_ names: [TableName]) throws {
+    for name in names {
+      guard let old = tables[name.id]?.name ?? dimensions[name.id]?.name else {
+        throw VarveError(.corruption, "the log renames table \(name.id.rawValue), which does not exist")
+      }
+      idsByName[Array(old.utf8)] = nil
+    }
+    for name in names {
+      guard idsByName.updateValue(name.id, forKey: Array(name.name.utf8)) == nil else {
+        throw VarveError(.corruption, "the log gives two tables the name \"\(name.name)\"")
+      }
+      tables[name.id]?.rename(to: name.name)
+      dimensions[name.id]?.rename(to: name.name)
     }
   }
 

@@ -20,7 +20,7 @@ final class SeriesKeyWriter {
 
   init(_ table: TableSchema) {
     self.table = table.id
-    places = Array(repeating: -1, count: table.columns.count)
+    places = Array(repeating: -1, count: table.nextColumn)
     let named = table.columns.filter(\.isTag).map { (id: $0.id, name: Array($0.name.utf8)) }
       .sorted { $0.name.lexicographicallyPrecedes($1.name) }
     for (place, column) in named.enumerated() {

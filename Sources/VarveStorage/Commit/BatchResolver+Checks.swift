@@ -109,7 +109,7 @@ extension BatchResolver {
   mutating func checkLimits(
     _ batch: PointBatch, _ rows: [Int], _ newKeys: [Int], _ table: TableSchema?, _ rejected: inout RowRejections
   ) {
-    if table == nil, catalog.tables.count >= Limits.tables {
+    if table == nil, catalog.tableCount >= Limits.tables {
       rejected.reject(rows, column: 1, .limitExceeded, "a database holds at most \(Limits.tables) tables")
       return
     }
@@ -120,7 +120,7 @@ extension BatchResolver {
   private func checkColumnLimit(
     _ batch: PointBatch, _ rows: [Int], _ newKeys: [Int], _ table: TableSchema?, _ rejected: inout RowRejections
   ) {
-    let room = Limits.columnsPerTable - (table?.columns.count ?? 0)
+    let room = Limits.columnsPerTable - (table?.nextColumn ?? 0)
     let newFields = batch.fields.filter { table?.column(named: $0.name) == nil }
     var newTags: [UInt32: [[UInt8]]] = [:]
     var names = Set(newFields.map { Array($0.name.utf8) })

@@ -6,7 +6,7 @@ import VarveFormat
 extension BatchResolver {
   mutating func tableID(_ name: String) throws -> TableID {
     if let table = catalog.table(named: name) { return table.id }
-    precondition(catalog.tables.count < Limits.tables, "rows beyond the limit were rejected")
+    precondition(catalog.tableCount < Limits.tables, "rows beyond the limit were rejected")
     let id = catalog.nextTable
     try apply(.createTable(id, name: name, partitionNanoseconds: TableSchema.defaultPartitionNanoseconds))
     return id
@@ -15,8 +15,8 @@ extension BatchResolver {
   mutating func columnID(_ table: TableID, _ name: String, _ type: FieldType?) throws -> ColumnID {
     guard let schema = catalog.tables[table] else { preconditionFailure("columns are added to tables that exist") }
     if let column = schema.column(named: name) { return column.id }
-    precondition(schema.columns.count < Limits.columnsPerTable, "rows beyond the limit were rejected")
-    let id = ColumnID(rawValue: UInt16(schema.columns.count))
+    precondition(schema.nextColumn < Limits.columnsPerTable, "rows beyond the limit were rejected")
+    let id = ColumnID(rawValue: UInt16(schema.nextColumn))
     try apply(.addColumn(table, ColumnDefinition(id: id, name: name, fieldType: type)))
     return id
   }

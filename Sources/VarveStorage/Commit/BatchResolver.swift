@@ -55,6 +55,14 @@ package struct BatchResolver {
   /// A batch that may bring new names, or break rules.
   private mutating func resolveNew(_ batch: PointBatch) throws -> ResolvedBatch {
     var result = ResolvedBatch()
+    if catalog.dimension(named: batch.table) != nil {
+      var rejected = RowRejections(batch: batch)
+      rejected.reject(
+        Array(0..<batch.rowCount), column: 1, .nameConflict,
+        "\"\(batch.table)\" is a dimension table: its rows come by SQL")
+      result.rejections = rejected.rejections
+      return result
+    }
     var rest = Array(0..<batch.rowCount)[...]
     var contest = ContestedNames(batch, catalog.table(named: batch.table))
     while !contest.isEmpty, let contested = rest.firstIndex(where: { contest.touches($0) }) {

@@ -16,16 +16,27 @@ struct ResolvedGroup {
   private(set) var rows: [ResolvedRows] = []
   /// Come true before the rows.
   private(set) var deletions: [Deletion] = []
+  /// What the record says of dimension tables, and what they become.
+  private(set) var dimensionChanges: [DimensionChanges] = []
+  private(set) var dimensions: DimensionTables
+  private(set) var dimensionByteCount = 0
+  private let dimensionByteLimit: Int
   private var entries: [Entry] = []
   private let tombstones: TombstoneSet
 
-  /// `tombstones` are those that are kept already.
-  init(tombstones: TombstoneSet) { self.tombstones = tombstones }
+  /// `tombstones` and `dimensions` are those of now.
+  init(tombstones: TombstoneSet, dimensions: DimensionTables, dimensionByteLimit: Int) {
+    self.tombstones = tombstones
+    self.dimensions = dimensions
+    self.dimensionByteLimit = dimensionByteLimit
+  }
 
   /// Of the rows in memory; their record takes less.
-  var byteCount: Int { rows.reduce(0) { $0 + $1.block.byteCount } }
+  var byteCount: Int { rows.reduce(dimensionByteCount) { $0 + $1.block.byteCount } }
 
-  var hasEffect: Bool { !rows.isEmpty || !deletions.isEmpty || !changes.isEmpty || !series.isEmpty }
+  var hasEffect: Bool {
+    !rows.isEmpty || !deletions.isEmpty || !changes.isEmpty || !series.isEmpty || !dimensionChanges.isEmpty
+  }
 
   mutating func add(_ request: CommitRequest, _ resolver: inout BatchResolver) {
     do {
@@ -40,8 +51,15 @@ struct ResolvedGroup {
         deletions += found
         for batch in resolved { rows += batch.rows }
         entries.append(.deletion(resolved))
+      case .transaction(let writes): try add(writes, &resolver)
       case .createTable(let definition):
         try TableDDL.create(definition, &resolver)
+        entries.append(.definition)
+      case .createDimension(let definition):
+        try TableDDL.create(definition, &resolver)
+        entries.append(.definition)
+      case .alterTable(let name, let alterations):
+        try TableDDL.alter(name, alterations, &resolver)
         entries.append(.definition)
       case .dropTable(let name):
         let table = try TableDDL.drop(name, &resolver)
@@ -52,6 +70,44 @@ struct ResolvedGroup {
     } catch {
       entries.append(.failed(asVarveError(error)))
     }
+  }
+
+  /// All of it or nothing: a row that is not taken takes the rest with it.
+  private mutating func add(_ writes: TransactionWrites, _ resolver: inout BatchResolver) throws {
+    let found = try resolve(writes.deletions, resolver.catalog)
+    var tables = dimensions
+    for write in writes.dimensions { try apply(write, to: &tables, resolver.catalog) }
+    // Last, since it makes names that the rows bring.
+    let resolved = try writes.batches.map { try resolver.resolve($0) }
+    for batch in resolved {
+      guard let rejection = batch.rejections.first else { continue }
+      throw VarveError(rejection.code, "a row was not taken: \(rejection.message)", hint: "Nothing was written.")
+    }
+    dimensions = tables
+    dimensionChanges += writes.dimensions.map(\.record)
+    dimensionByteCount += writes.dimensions.reduce(0) { $0 + $1.byteCount }
+    deletions += found
+    for batch in resolved { rows += batch.rows }
+    entries.append(.deletion(resolved))
+  }
+
+  private func apply(_ write: DimensionWrite, to tables: inout DimensionTables, _ catalog: Catalog) throws {
+    guard catalog.dimensions[write.schema.id] == write.schema else {
+      throw VarveError(
+        .query, "could not serialize access: table \"\(write.schema.name)\" was changed meanwhile",
+        hint: "Try the statement again.", sqlState: "40001")
+    }
+    let before = tables[write.schema.id].rows
+    let after = write.applied(to: before)
+    guard
+      after.byteCount <= before.byteCount || tables.byteCount - before.byteCount + after.byteCount <= dimensionByteLimit
+    else {
+      throw VarveError(
+        .limitExceeded,
+        "the rows of all dimension tables would take more than \(dimensionByteLimit >> 20) MiB of memory",
+        hint: "Delete rows, or make the table a series table: one with a column time timestamptz.", sqlState: "53200")
+    }
+    tables.set(after, of: write.schema.id, changed: .zero)
   }
 
   /// Deletions of no series are left out.
@@ -100,63 +156,6 @@ struct ResolvedGroup {
   private static func results(_ batches: [ResolvedBatch], _ sequence: Sequence) -> [WriteResult] {
     batches.map {
       WriteResult(sequence: $0.rowCount > 0 ? sequence : .zero, rowsWritten: $0.rowCount, rejections: $0.rejections)
-    }
-  }
-}
-
-/// CREATE TABLE and DROP TABLE as catalog changes.
-enum TableDDL {
-  static func create(_ definition: TableDefinition, _ resolver: inout BatchResolver) throws {
-    try check(definition)
-    guard resolver.catalog.table(named: definition.name) == nil else {
-      throw VarveError(.alreadyExists, "relation \"\(definition.name)\" already exists", sqlState: "42P07")
-    }
-    guard resolver.catalog.tables.count < Limits.tables else {
-      throw VarveError(.limitExceeded, "a database holds at most \(Limits.tables) tables")
-    }
-    let id = resolver.catalog.nextTable
-    try resolver.apply(.createTable(id, name: definition.name, partitionNanoseconds: definition.partitionNanoseconds))
-    var columns: [ColumnDefinition] = []
-    for tag in definition.tags {
-      columns.append(ColumnDefinition(id: ColumnID(rawValue: UInt16(columns.count)), name: tag, fieldType: nil))
-    }
-    for field in definition.fields {
-      columns.append(
-        ColumnDefinition(id: ColumnID(rawValue: UInt16(columns.count)), name: field.name, fieldType: field.type))
-    }
-    for column in columns { try resolver.apply(.addColumn(id, column)) }
-  }
-
-  static func drop(_ name: String, _ resolver: inout BatchResolver) throws -> TableID {
-    guard let table = resolver.catalog.table(named: name) else {
-      throw VarveError(.notFound, "table \"\(name)\" does not exist", sqlState: "42P01")
-    }
-    try resolver.apply(.dropTable(table.id))
-    return table.id
-  }
-
-  private static func check(_ definition: TableDefinition) throws {
-    if let problem = NameRule.problem(definition.name, of: "table") {
-      throw VarveError(.invalidArgument, problem, sqlState: "42602")
-    }
-    guard definition.partitionNanoseconds >= 60_000_000_000 else {
-      throw VarveError(.invalidArgument, "varve.partition must be at least one minute", sqlState: "22023")
-    }
-    let names = definition.tags + definition.fields.map(\.name)
-    guard names.count <= Limits.columnsPerTable else {
-      throw VarveError(.limitExceeded, "a table holds at most \(Limits.columnsPerTable) columns", sqlState: "54011")
-    }
-    var seen = Set<[UInt8]>()
-    for name in names {
-      if let problem = NameRule.problem(name, of: "column") {
-        throw VarveError(.invalidArgument, problem, sqlState: "42602")
-      }
-      guard name != "time" else {
-        throw VarveError(.reservedName, "\"time\" is the time stamp's column", sqlState: "42701")
-      }
-      guard seen.insert(Array(name.utf8)).inserted else {
-        throw VarveError(.invalidArgument, "column \"\(name)\" specified more than once", sqlState: "42701")
-      }
     }
   }
 }

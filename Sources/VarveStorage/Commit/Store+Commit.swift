@@ -13,28 +13,38 @@ package enum CommitRequest: Sendable {
   /// Rows go, then rows come: what the request itself writes stays. The results are those of the batches; without any,
   /// one without rows.
   case delete([DeleteRequest], then: [PointBatch])
+  case transaction(TransactionWrites)
   case createTable(TableDefinition)
+  case createDimension(DimensionDefinition)
+  case alterTable(String, [TableAlteration])
   case dropTable(String)
 }
 
 extension CommitRequest {
-  /// CREATE TABLE or DROP TABLE.
+  /// CREATE, ALTER or DROP TABLE.
   package var isDefinition: Bool {
     switch self {
-    case .createTable, .dropTable: true
-    case .write, .delete: false
+    case .createTable, .createDimension, .alterTable, .dropTable: true
+    case .write, .delete, .transaction: false
     }
   }
 
   /// Whether it must have a record of its own: a definition, so that it can be taken back whole; a delete, since what
   /// its record says goes before the rows that others in the group bring, whatever came first.
-  package var standsAlone: Bool { if case .write = self { false } else { true } }
+  package var standsAlone: Bool {
+    switch self {
+    case .write: false
+    case .transaction(let writes): !writes.deletions.isEmpty
+    default: true
+    }
+  }
 
   /// The rows it brings.
   var batches: [PointBatch] {
     switch self {
     case .write(let batches), .delete(_, then: let batches): batches
-    case .createTable, .dropTable: []
+    case .transaction(let writes): writes.batches
+    case .createTable, .createDimension, .alterTable, .dropTable: []
     }
   }
 
@@ -43,7 +53,8 @@ extension CommitRequest {
     switch self {
     case .write: false
     case .delete(_, then: let batches): batches.isEmpty
-    case .createTable, .dropTable: true
+    case .transaction(let writes): writes.batches.isEmpty
+    case .createTable, .createDimension, .alterTable, .dropTable: true
     }
   }
 }
@@ -115,7 +126,9 @@ extension Store {
     var resolver = BatchResolver(
       catalog: workingCatalog, seriesOf: { self.series[$0] }, seriesRoom: { self.seriesRoom },
       latestTime: latestTime)
-    var group = ResolvedGroup(tombstones: published.withLock { $0.tombstones })
+    let (tombstones, dimensions) = published.withLock { ($0.tombstones, $0.dimensions) }
+    var group = ResolvedGroup(
+      tombstones: tombstones, dimensions: dimensions, dimensionByteLimit: options.dimensionByteCount)
     for request in requests { group.add(request, &resolver) }
     workingCatalog = resolver.catalog
     unloggedChanges += resolver.changes
@@ -146,7 +159,7 @@ extension Store {
       rows: group.rows.map {
         RowsRecord(table: $0.partition.table, series: $0.block.series, times: $0.block.times, fields: $0.block.fields)
       },
-      deletions: group.deletions
+      deletions: group.deletions, dimensions: group.dimensionChanges
     ).encodedFrame()
     do {
       try log.append(.commit, sequence: sequence, frame: &frame)
@@ -185,6 +198,11 @@ extension Store {
         state.chunks.remove(table: table)
         state.tombstones.remove(table: table)
       }
+      for change in group.dimensionChanges {
+        state.dimensions.set(group.dimensions[change.table].rows, of: change.table, changed: sequence)
+      }
+      state.dimensionLogByteCount += group.dimensionByteCount
+      for table in dropped { state.dimensions.remove(table) }
       state.activeSince = state.activeSince ?? now
       state.sequence = sequence
     }

@@ -150,17 +150,17 @@ extension Store {
     return try writer.write(rows, partition: task.partition, table: task.table, progress: pace)
   }
 
-  /// The fields that any of the inputs has, by id.
+  /// The fields that any of the inputs has, by id; dropped ones are left behind.
   private static func fields(of task: CompactionTask) throws -> [(id: ColumnID, type: FieldType)] {
     var types: [ColumnID: FieldType] = [:]
     for input in task.inputs {
       for column in try input.contents().index.columns {
-        guard task.table.column(column.id)?.kind == .field(column.type) else {
+        guard task.table.everHad(column.id)?.kind == .field(column.type) else {
           throw VarveError(
             .corruption, "column \(column.id.rawValue) is not what table \"\(task.table.name)\" says",
             place: input.path)
         }
-        types[column.id] = column.type
+        if task.table.column(column.id) != nil { types[column.id] = column.type }
       }
     }
     return types.sorted { $0.key < $1.key }.map { (id: $0.key, type: $0.value) }

@@ -1,7 +1,8 @@
 // Sealing: the head becomes chunks, and the log before it is let go.
 //
 //   freeze   (committing thread)  active head → sealing head; the log goes on in another segment
-//   write    (any other thread)   each partition → a chunk file, synced; then their directory
+//   write    (any other thread)   each partition → a chunk file, synced; each changed dimension table → a file,
+//                                 synced; then their directories
 //   install  (committing thread)  series file, manifest edit, publish; then segments and dropped tables' files go
 //
 // A crash before the manifest edit leaves files that nothing names, and the log that still holds their rows.
@@ -18,11 +19,14 @@ struct FrozenState {
   let series: [TableID: Int]
   /// Held here, because a drop takes them out of the store's.
   let indexes: [TableID: SeriesIndex]
+  /// Dimension tables whose rows no file has.
+  let dimensions: [(table: TableID, rows: DimensionRows)]
 }
 
 /// Chunks that are written and durable, and that nothing names yet.
 package struct SealedChunks: Sendable {
   let chunks: [ChunkMetadata]
+  let dimensions: [DimensionFileMetadata]
   var rowCount: Int { chunks.reduce(0) { $0 + $1.rowCount } }
 }
 
@@ -32,7 +36,7 @@ extension Store {
     let now = options.clock.monotonicNanoseconds()
     return published.withLock { state in
       guard state.sealing == nil, state.failure == nil, let since = state.activeSince else { return false }
-      return state.active.byteCount >= options.sealByteCount
+      return state.active.byteCount + state.dimensionLogByteCount >= options.sealByteCount
         || now - since >= Int64(options.sealAgeMilliseconds) * 1_000_000
         || idleSeal.isDue(at: now, since: since, byteCount: state.active.byteCount)
     }
@@ -52,8 +56,10 @@ extension Store {
       state.sealingSequence = state.sequence
       state.active = Head()
       state.activeSince = nil
+      state.dimensionLogByteCount = 0
       return FrozenState(
-        catalog: state.catalog, sequence: state.sequence, logStart: log.end, series: loggedSeries, indexes: series.all)
+        catalog: state.catalog, sequence: state.sequence, logStart: log.end, series: loggedSeries, indexes: series.all,
+        dimensions: state.dimensions.unsaved)
     }
     publishLogSize()
     return true
@@ -69,8 +75,9 @@ extension Store {
   /// want of room or descriptors is worth another try later, anything else is not.
   package func writeChunks() throws -> SealedChunks {
     let (head, catalog) = published.withLock { ($0.sealing, $0.catalog) }
-    guard let head else { return SealedChunks(chunks: []) }
+    guard let head, let frozen else { return SealedChunks(chunks: [], dimensions: []) }
     var written: [ChunkMetadata] = []
+    var dimensions: [DimensionFileMetadata] = []
     do {
       for key in head.partitions.keys.sorted(by: { ($0.table, $0.index) < ($1.table, $1.index) }) {
         guard let table = catalog.tables[key.table], let blocks = head.partitions[key] else { continue }
@@ -78,11 +85,17 @@ extension Store {
         written += try writer.write(SortedPartition(blocks, table), partition: key, table: table)
       }
       if !written.isEmpty { try options.fileSystem.syncDirectory(paths.chunks) }
+      for (table, rows) in frozen.dimensions where catalog.dimensions[table] != nil {
+        dimensions.append(
+          try DimensionFiles.write(rows, of: table, sequence: frozen.sequence, options, paths, ids))
+      }
+      if !dimensions.isEmpty { try options.fileSystem.syncDirectory(paths.dimensions) }
     } catch {
       for chunk in written { ChunkFileWriter.discard(chunk.file, options, paths) }
+      for file in dimensions { DimensionFiles.discard(file.file, options, paths) }
       throw error
     }
-    return SealedChunks(chunks: written)
+    return SealedChunks(chunks: written, dimensions: dimensions)
   }
 
   /// Makes the chunks live. Want of room or descriptors leaves everything as it was, for another try.
@@ -94,12 +107,12 @@ extension Store {
       try log.sync()
       try reserve.lend { try seriesFile.append(newSeries(frozen)) }
       for (table, count) in frozen.series { savedSeries[table] = count }
-      let before = manifest.state.chunks
+      let before = manifest.state
       try reserve.lend { try manifest.commit(edit(frozen, sealed, manifest.state, seriesFile)) }
       publish(sealed)
       flushed = frozen.sequence
       self.frozen = nil
-      cleanUp(log, before: frozen.logStart, before.keys.filter { manifest.state.chunks[$0] == nil })
+      cleanUp(log, before: frozen.logStart, filesThatWent(before, manifest.state))
     } catch {
       let error = asVarveError(error)
       if !error.isWant { fail(error) }
@@ -116,15 +129,22 @@ extension Store {
   // MARK: -
 
   /// Lets go of what the manifest no longer needs. Whatever stays behind is named by nothing and swept at the next open.
-  private func cleanUp(_ log: WriteAheadLog, before start: LogPosition, _ chunks: [FileID]) {
+  private func cleanUp(_ log: WriteAheadLog, before start: LogPosition, _ unneeded: [String]) {
     do {
       try log.release(before: start, keepingSpares: options.spareSegments)
-      for file in chunks { try options.fileSystem.remove(paths.chunk(file)) }
+      for path in unneeded { try options.fileSystem.remove(path) }
     } catch {
       options.log(.warning, "cannot remove files that are no longer needed; the next start does: \(error)")
     }
     publishLogSize()
     reserve.restore()
+  }
+
+  /// Paths of the files that the one state names and the other does not.
+  private func filesThatWent(_ before: ManifestState, _ after: ManifestState) -> [String] {
+    let dimensions = Set(after.dimensionFiles.values.map(\.file))
+    return before.chunks.keys.filter { after.chunks[$0] == nil }.map(paths.chunk)
+      + before.dimensionFiles.values.map(\.file).filter { !dimensions.contains($0) }.map(paths.dimension)
   }
 
   private var sealedSequence: Sequence { frozen?.sequence ?? flushed.next }
@@ -147,33 +167,21 @@ extension Store {
       nextTable: frozen.catalog.nextTable)
     edit.changes = frozen.catalog.changes(since: state.catalog)
     edit.addedChunks = sealed.chunks.filter { frozen.catalog.tables[$0.table] != nil }
+    edit.dimensionFiles = sealed.dimensions.filter { frozen.catalog.dimensions[$0.table] != nil }
     addTombstones(to: &edit, state)
     return edit
   }
 
   private func publish(_ sealed: SealedChunks) {
     maintenance.withLock { $0.statistics.sealedByteCount += sealed.chunks.reduce(0) { $0 + $1.byteCount } }
-    let catalog = published.withLock { $0.catalog }
+    let catalog = published.withLock { state in
+      for file in sealed.dimensions where state.catalog.dimensions[file.table] != nil {
+        state.dimensions.setSaved(file.sequence, of: file.table)
+      }
+      return state.catalog
+    }
     publishChunks(endingSeal: true) { chunks in
       for chunk in sealed.chunks where catalog.tables[chunk.table] != nil { chunks.add(handle(chunk)) }
     }
-  }
-}
-
-extension Catalog {
-  /// What leads from `older` to this catalog.
-  func changes(since older: Catalog) -> [CatalogChange] {
-    var changes: [CatalogChange] = []
-    for table in older.inOrder where tables[table.id] == nil { changes.append(.dropTable(table.id)) }
-    for table in inOrder {
-      let known = older.tables[table.id]
-      if known == nil {
-        changes.append(.createTable(table.id, name: table.name, partitionNanoseconds: table.partitionNanoseconds))
-      }
-      for column in table.columns.dropFirst(known?.columns.count ?? 0) {
-        changes.append(.addColumn(table.id, column.definition))
-      }
-    }
-    return changes
   }
 }

@@ -9,6 +9,8 @@ package struct ManifestState: Sendable {
   package private(set) var chunks: [FileID: ChunkMetadata] = [:]
   /// What deletes cover of the live chunks, as far as the log before its start said.
   package private(set) var tombstones: [TombstoneKey: [Tombstone]] = [:]
+  /// The file of each dimension table that has one.
+  package private(set) var dimensionFiles: [TableID: DimensionFileMetadata] = [:]
   package private(set) var flushed = Sequence.zero
   package private(set) var logStart = LogPosition.origin
   package private(set) var seriesFile = FileID(rawValue: 0)
@@ -25,6 +27,7 @@ package struct ManifestState: Sendable {
       if case .dropTable(let table) = change {
         chunks = chunks.filter { $0.value.table != table }
         tombstones = tombstones.filter { $0.key.table != table }
+        dimensionFiles[table] = nil
       }
     }
     for file in edit.removedChunks {
@@ -40,11 +43,13 @@ package struct ManifestState: Sendable {
       chunks[chunk.file] = chunk
     }
     try applyTombstones(edit)
+    try applyDimensionFiles(edit)
     guard edit.flushed >= flushed, edit.logStart >= logStart, edit.nextFile >= nextFile else {
       throw VarveError(.corruption, "a manifest edit goes back in time")
     }
     guard edit.logStart.file < edit.nextFile, edit.seriesFile < edit.nextFile,
-      edit.addedChunks.allSatisfy({ $0.file < edit.nextFile })
+      edit.addedChunks.allSatisfy({ $0.file < edit.nextFile }),
+      edit.dimensionFiles.allSatisfy({ $0.file < edit.nextFile })
     else { throw VarveError(.corruption, "a manifest edit names a file whose id was never given") }
     flushed = edit.flushed
     logStart = edit.logStart
@@ -68,6 +73,24 @@ package struct ManifestState: Sendable {
   /// said: a log that ends before has lost some.
   package var highestKnownCommit: Sequence { chunks.values.reduce(flushed) { max($0, $1.deletedThrough) } }
 
+  private mutating func applyDimensionFiles(_ edit: ManifestEdit) throws {
+    for table in edit.removedDimensionFiles {
+      guard dimensionFiles.removeValue(forKey: table) != nil else {
+        throw VarveError(
+          .corruption, "the manifest removes a dimension file of table \(table.rawValue), which has none")
+      }
+    }
+    for file in edit.dimensionFiles {
+      guard catalog.dimensions[file.table] != nil, file.sequence <= edit.flushed,
+        !dimensionFiles.values.contains(where: { $0.file == file.file })
+      else {
+        throw VarveError(
+          .corruption, "the manifest adds dimension file \(file.file.rawValue) twice, too early or to no table")
+      }
+      dimensionFiles[file.table] = file
+    }
+  }
+
   /// What it means if the log goes no further than commit `last`; nil if that is all right.
   package func lossOfLog(endingAt last: Sequence, _ paths: StorePaths) -> VarveError? {
     guard last < highestKnownCommit else { return nil }
@@ -82,12 +105,10 @@ package struct ManifestState: Sendable {
     var edit = ManifestEdit(
       wallNanoseconds: wallNanoseconds, flushed: flushed, logStart: logStart, seriesFile: seriesFile,
       seriesByteCount: seriesByteCount, nextFile: nextFile, nextTable: catalog.nextTable)
-    for table in catalog.inOrder {
-      edit.changes.append(.createTable(table.id, name: table.name, partitionNanoseconds: table.partitionNanoseconds))
-      for column in table.columns { edit.changes.append(.addColumn(table.id, column.definition)) }
-    }
+    edit.changes = catalog.changes(since: Catalog())
     edit.addedChunks = chunks.values.sorted { $0.file < $1.file }
     edit.addedTombstones = tombstones.keys.sorted().flatMap { tombstones[$0] ?? [] }
+    edit.dimensionFiles = dimensionFiles.values.sorted { $0.table < $1.table }
     return edit
   }
 

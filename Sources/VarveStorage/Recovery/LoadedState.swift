@@ -15,6 +15,7 @@ struct LoadedState {
   private var savedSeries: [TableID: Int] = [:]
   private(set) var chunks = ChunkSet()
   private var tombstones = TombstoneSet()
+  private var dimensions = DimensionTables()
   private let caches: ChunkCaches
   private(set) var segments: [WriteAheadLog.Used] = []
   private(set) var logEnd: LogPosition
@@ -32,13 +33,19 @@ struct LoadedState {
     logEnd = manifest.logStart
   }
 
-  /// Reads the series file and lists the chunks.
+  /// Reads the series file and the dimension tables, and lists the chunks.
   init(_ options: StoreOptions, _ paths: StorePaths, _ manifest: ManifestState) throws {
     self.init(empty: options, paths, manifest)
     try SeriesFile.read(
       paths: paths, files: options.fileSystem, id: manifest.seriesFile, byteCount: manifest.seriesByteCount
     ) { try series.apply($0, catalog: catalog) }
     for table in catalog.tables.keys { savedSeries[table] = series[table].count }
+    for file in manifest.checkpoint.dimensionFiles {
+      guard let schema = catalog.dimensions[file.table] else { continue }
+      let rows = try DimensionFiles.read(file, schema, options.fileSystem, paths)
+      dimensions.set(rows, of: file.table, changed: file.sequence)
+      dimensions.setSaved(file.sequence, of: file.table)
+    }
     for chunk in manifest.chunks.values {
       chunks.add(
         ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem, caches: caches))
@@ -86,6 +93,7 @@ struct LoadedState {
         head.remove(table: table)
         chunks.remove(table: table)
         tombstones.remove(table: table)
+        dimensions.remove(table)
         series.remove(table)
         savedSeries[table] = nil
       }
@@ -101,6 +109,14 @@ struct LoadedState {
         throw VarveError(.corruption, "a record's rows span partitions")
       }
       head.append(block, to: PartitionKey(table: table.id, index: index))
+    }
+    for change in record.dimensions {
+      guard let schema = catalog.dimensions[change.table] else {
+        throw VarveError(.corruption, "a record changes dimension table \(change.table.rawValue), which does not exist")
+      }
+      var rows = dimensions[change.table].rows
+      try rows.replay(change, schema)
+      dimensions.set(rows, of: change.table, changed: number)
     }
     sequence = number
   }
@@ -137,7 +153,8 @@ struct LoadedState {
     ids: FileIDs, lock: (any FileLock)?, log: WriteAheadLog?, manifest: ManifestLog?, seriesFile: SeriesFile?
   ) -> Store {
     let published = Store.Published(
-      catalog: catalog, sequence: sequence, chunks: chunks, tombstones: tombstones, sealing: nil, active: head,
+      catalog: catalog, sequence: sequence, chunks: chunks, tombstones: tombstones, dimensions: dimensions,
+      sealing: nil, active: head,
       activeSince: sequence > self.manifest.flushed ? options.clock.monotonicNanoseconds() : nil, failure: nil)
     return Store(
       options: options, paths: paths, ids: ids, series: series, caches: caches, lock: lock, published: published,

@@ -1,6 +1,6 @@
 // Opening a data directory:
 //
-//   lock → manifest → series file → log replayed into the head → (now that all is known to be whole:)
+//   lock → manifest → series file and dimension files → log replayed into the head → (now that all is known to be whole:)
 //   tail made durable → leftovers swept → manifest begun anew → ready
 //
 // Nothing is changed before everything has been read, and each change leaves a directory that opens the same way, so
@@ -30,7 +30,9 @@ extension Store {
   private static func openForWriting(_ options: StoreOptions, _ paths: StorePaths, _ lock: any FileLock) throws -> Store
   {
     let files = options.fileSystem
-    for directory in [paths.log, paths.chunks, paths.manifests, paths.series] { try files.createDirectory(directory) }
+    for directory in [paths.log, paths.chunks, paths.manifests, paths.series, paths.dimensions] {
+      try files.createDirectory(directory)
+    }
     try files.syncDirectory(paths.root)
     guard let manifest = try ManifestReader(paths: paths, files: files) else {
       return try createStore(options, paths, lock)
@@ -64,9 +66,11 @@ extension Store {
   private static func createStore(_ options: StoreOptions, _ paths: StorePaths, _ lock: any FileLock) throws -> Store {
     let files = options.fileSystem
     // Whatever lies here without a manifest is an unfinished creation: nothing can have been acknowledged before it.
-    guard try files.list(paths.chunks).isEmpty, try files.list(paths.log).isEmpty else {
+    guard try files.list(paths.chunks).isEmpty, try files.list(paths.log).isEmpty,
+      try files.list(paths.dimensions).isEmpty
+    else {
       throw VarveError(
-        .corruption, "the data directory has chunks or log segments but no manifest",
+        .corruption, "the data directory has chunks, dimension files or log segments but no manifest",
         hint: "restore the manifest directory from a backup",
         place: paths.manifests)
     }
@@ -102,7 +106,7 @@ extension Store {
       try files.createDirectory(paths.root)
     }
     let names = try files.list(paths.root)
-    let ours: Set<String> = ["LOCK", "RESERVE", "wal", "chunks", "manifest", "series", "quarantine"]
+    let ours: Set<String> = ["LOCK", "RESERVE", "wal", "chunks", "manifest", "series", "dimensions", "quarantine"]
     let foreign = names.filter { !ours.contains($0) && $0 != "lost+found" }
     if !foreign.isEmpty, !names.contains("manifest") {
       throw VarveError(
@@ -143,6 +147,10 @@ extension Store {
     try sweep(paths.chunks, files) { name in
       StorePaths.id(of: name, suffix: "chunk").map { state.chunks[$0] != nil } ?? false
     }
+    let dimensions = Set(state.dimensionFiles.values.map(\.file))
+    try sweep(paths.dimensions, files) { name in
+      StorePaths.id(of: name, suffix: "dimension").map { dimensions.contains($0) } ?? false
+    }
     try sweep(paths.series, files) { name in StorePaths.id(of: name, suffix: "series") == state.seriesFile }
     try sweep(paths.manifests, files) { name in StorePaths.id(of: name, suffix: "manifest") != nil }
   }
@@ -159,14 +167,17 @@ extension Store {
 
   private static func isOwnName(_ name: String) -> Bool {
     let bare = name.hasSuffix(".new") ? String(name.dropLast(4)) : name
-    return ["wal", "chunk", "series", "manifest"].contains { StorePaths.id(of: bare, suffix: $0) != nil }
+    return ["wal", "chunk", "series", "manifest", "dimension"].contains { StorePaths.id(of: bare, suffix: $0) != nil }
   }
 
   static func highestFileID(_ paths: StorePaths, _ files: any FileSystem) throws -> FileID {
     var highest = FileID(rawValue: 0)
     for (directory, suffix) in [
       (paths.log, "wal"), (paths.chunks, "chunk"), (paths.manifests, "manifest"), (paths.series, "series"),
+      (paths.dimensions, "dimension"),
     ] {
+      // A directory of an older version has no dimension files.
+      guard try files.exists(directory) else { continue }
       for name in try files.list(directory) {
         let bare = name.hasSuffix(".new") ? String(name.dropLast(4)) : name
         if let id = StorePaths.id(of: bare, suffix: suffix) { highest = max(highest, id) }

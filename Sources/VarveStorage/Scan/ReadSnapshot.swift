@@ -167,6 +167,15 @@ package protocol ReadSnapshot: AnyObject, Sendable {
   /// In order of creation.
   func tables() -> [TableSchema]
   func table(named name: String) -> TableSchema?
+  /// In order of creation.
+  func dimensions() -> [DimensionSchema]
+  func dimension(named name: String) -> DimensionSchema?
+  func rows(of table: DimensionSchema) -> DimensionRows
+  /// This snapshot with what a transaction has written over it. Throws SQLSTATE 40001 if a table of it is not what it was.
+  func overlaid(with writes: TransactionWrites) throws -> any ReadSnapshot
+  /// What of a delete, which was found in this snapshot, concerns rows that are published (nil: nothing), and what it
+  /// leaves of the transaction's own batches, which lie over this snapshot.
+  func split(_ delete: DeleteRequest, _ batches: [PointBatch]) -> (published: DeleteRequest?, left: [PointBatch])
   /// The series for which all conditions hold.
   func series(of table: TableID, where predicates: [TagPredicate]) -> SeriesSet
   func tagColumn(_ column: ColumnID, of table: TableID) -> TagColumn

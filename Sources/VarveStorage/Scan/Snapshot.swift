@@ -5,38 +5,55 @@ import VarveCore
 import VarveFormat
 
 package final class Snapshot: ReadSnapshot {
-  private let state: Store.Published
-  private let indexes: [TableID: SeriesIndex]
+  let state: Store.Published
+  let indexes: [TableID: SeriesIndex]
+  /// Of a transaction's own rows (`overlaid`).
+  let provisional: [TableID: ProvisionalSeries]
   private let tails: TailCache
 
   init(store: Store, state: Store.Published) {
     self.state = state
     indexes = store.series.all
+    provisional = [:]
     tails = store.caches.tails
+  }
+
+  /// `snapshot` with other contents.
+  init(_ snapshot: Snapshot, state: Store.Published, provisional: [TableID: ProvisionalSeries]) {
+    self.state = state
+    self.provisional = provisional
+    indexes = snapshot.indexes
+    tails = snapshot.tails
   }
 
   package var sequence: Sequence { state.sequence }
   package func tables() -> [TableSchema] { state.catalog.inOrder }
   package func table(named name: String) -> TableSchema? { state.catalog.table(named: name) }
+  package func dimensions() -> [DimensionSchema] { state.catalog.dimensionsInOrder }
+  package func dimension(named name: String) -> DimensionSchema? { state.catalog.dimension(named: name) }
+  package func rows(of table: DimensionSchema) -> DimensionRows { state.dimensions[table.id].rows }
 
   package func tagColumn(_ column: ColumnID, of table: TableID) -> TagColumn {
-    indexes[table]?.tagColumn(column) ?? TagColumn(codes: [], values: [""])
+    tagColumn(indexes[table]?.tagColumn(column) ?? TagColumn(codes: [], values: [""]), column, of: table)
   }
 
   package func series(of table: TableID, where predicates: [TagPredicate]) -> SeriesSet {
     guard !predicates.isEmpty else { return .all }
-    guard let index = indexes[table] else { return .some([]) }
     var result: [UInt32]?
     for predicate in predicates {
-      let matching = index.series(where: predicate.condition, on: predicate.column)
+      let matching = indexes[table]?.series(where: predicate.condition, on: predicate.column) ?? []
       result = result.map { Self.intersection($0, matching) } ?? matching
     }
-    return .some((result ?? []).map { SeriesID(rawValue: $0) })
+    return .some(series(result ?? [], of: table, where: predicates).map { SeriesID(rawValue: $0) })
+  }
+
+  private func seriesCount(of table: TableID) -> Int {
+    provisional[table].map { $0.first + $0.keys.count } ?? indexes[table]?.count ?? 0
   }
 
   package func statistics(of table: TableID) -> TableStatistics {
     var statistics = TableStatistics()
-    statistics.series = indexes[table]?.count ?? 0
+    statistics.series = seriesCount(of: table)
     var partitions = Set<Int64>()
     var time: TimeRange?
     func extend(_ range: TimeRange) {
@@ -110,7 +127,7 @@ package final class Snapshot: ReadSnapshot {
       table: request.table, series: request.series, time: request.time, fields: request.fields,
       newestPartitionFirst: true)
     return LastRowsCursor(
-      try ScanPlan(scan, state), request, seriesCount: indexes[request.table]?.count ?? 0, tails)
+      try ScanPlan(scan, state), request, seriesCount: seriesCount(of: request.table), tails)
   }
 
   package func aggregate(_ request: AggregateRequest) throws -> any AggregateCursor {

@@ -28,7 +28,7 @@ struct ChunkCheck {
     guard let table = catalog.tables[chunk.table] else {
       throw VarveError(.corruption, "the chunk belongs to no table", place: path)
     }
-    for column in contents.index.columns where table.column(column.id)?.kind != .field(column.type) {
+    for column in contents.index.columns where table.everHad(column.id)?.kind != .field(column.type) {
       throw VarveError(
         .corruption, "column \(column.id.rawValue) is not what table \"\(table.name)\" says", place: path)
     }

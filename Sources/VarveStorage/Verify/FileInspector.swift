@@ -53,6 +53,7 @@ package enum FileInspector {
         var reader = ByteReader(unpacked)
         let record = try SeriesRecord.read(from: &reader)
         return "series \(record.first.rawValue)+\(record.count) of table \(record.table.rawValue)"
+      case .dimension: return try describeRows(frame, payload)
       }
     } catch {
       return "DAMAGED: \(error)"
@@ -74,7 +75,26 @@ package enum FileInspector {
       let series = record.series.reduce(0) { $0 + $1.count }
       return "commit \(frame.sequence.rawValue): \(record.changes.count) catalog changes, \(series) new series, "
         + (record.deletions.isEmpty ? "" : "\(record.deletions.count) deletions, ")
+        + record.dimensions.map(describe).joined()
         + (rows.isEmpty ? "no rows" : rows.joined(separator: ", "))
+    case nil: return "DAMAGED: unknown kind \(frame.kind)"
+    }
+  }
+
+  private static func describe(_ changes: DimensionChanges) -> String {
+    let puts = changes.changes.count { if case .put = $0 { true } else { false } }
+    return "dimension table \(changes.table.rawValue): \(changes.isCleared ? "cleared, " : "")"
+      + "\(puts) rows put, \(changes.changes.count - puts) removed, "
+  }
+
+  private static func describeRows(_ frame: RecordFrame, _ payload: UnsafeRawBufferPointer) throws -> String {
+    let unpacked = try LogBody.unpack(payload)
+    var reader = ByteReader(unpacked)
+    switch DimensionFrameKind(rawValue: frame.kind) {
+    case .rows: return "\(try reader.readLength()) rows"
+    case .end:
+      return "end: table \(try reader.readUInt32Varint()) as of commit \(frame.sequence.rawValue), "
+        + "\(try reader.readLength()) rows"
     case nil: return "DAMAGED: unknown kind \(frame.kind)"
     }
   }
@@ -88,7 +108,7 @@ package enum FileInspector {
       let edit = try ManifestEdit.decode(payload, version: version)
       return
         "\(frame.kind == 1 ? "checkpoint" : "edit") \(frame.sequence.rawValue): flushed commit \(edit.flushed.rawValue), log from \(edit.logStart), "
-        + "\(edit.changes.count) catalog changes, +\(edit.addedChunks.count) −\(edit.removedChunks.count) chunks, +\(edit.addedTombstones.count) −\(edit.removedTombstones.count) tombstones, series file \(edit.seriesFile.rawValue) to byte \(edit.seriesByteCount)"
+        + "\(edit.changes.count) catalog changes, +\(edit.addedChunks.count) −\(edit.removedChunks.count) chunks, +\(edit.addedTombstones.count) −\(edit.removedTombstones.count) tombstones, +\(edit.dimensionFiles.count) −\(edit.removedDimensionFiles.count) dimension files, series file \(edit.seriesFile.rawValue) to byte \(edit.seriesByteCount)"
     case nil: return "DAMAGED: unknown kind \(frame.kind)"
     }
   }

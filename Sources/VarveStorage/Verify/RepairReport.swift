@@ -27,7 +27,17 @@ package struct RepairReport: Sendable, Equatable {
     package let readableRowCount: Int
   }
 
+  /// A dimension table whose file is no longer live: what the log says of it since is all that it holds.
+  package struct LostDimension: Sendable, Equatable {
+    let file: String
+    let table: String
+    let rowCount: Int
+    let isMissing: Bool
+    let message: String
+  }
+
   package internal(set) var chunks: [LostChunk] = []
+  package internal(set) var dimensions: [LostDimension] = []
   package internal(set) var log: LostLog?
   /// What an interrupted repair had written down before it was finished now.
   package internal(set) var finished: [String] = []
@@ -35,14 +45,16 @@ package struct RepairReport: Sendable, Equatable {
   var timeText: @Sendable (Int64) -> String = { String($0) }
 
   package static func == (a: Self, b: Self) -> Bool {
-    a.chunks == b.chunks && a.log == b.log && a.finished == b.finished
+    a.chunks == b.chunks && a.dimensions == b.dimensions && a.log == b.log && a.finished == b.finished
   }
 
   /// Nothing was damaged, and nothing was changed.
-  package var isUnneeded: Bool { chunks.isEmpty && log == nil && finished.isEmpty }
+  package var isUnneeded: Bool { chunks.isEmpty && dimensions.isEmpty && log == nil && finished.isEmpty }
 
-  /// Rows that chunks lost.
-  package var lostRowCount: Int { chunks.reduce(0) { $0 + $1.rowCount } }
+  /// Rows that chunks and dimension files lost.
+  package var lostRowCount: Int {
+    chunks.reduce(0) { $0 + $1.rowCount } + dimensions.reduce(0) { $0 + $1.rowCount }
+  }
 
   /// The report in words.
   package var lines: [String] {
@@ -56,6 +68,10 @@ package struct RepairReport: Sendable, Equatable {
       "\(chunk.file): \(chunk.isMissing ? "missing" : "damaged (\(chunk.message)), moved to quarantine"); "
         + "lost: \(chunk.rowCount) rows of table \"\(chunk.table)\", partition \(chunk.partition), "
         + "from \(timeText(chunk.time.lower)) to \(timeText(chunk.time.upper))"
+    }
+    lines += dimensions.map { table in
+      "\(table.file): \(table.isMissing ? "missing" : "damaged (\(table.message)), moved to quarantine"); "
+        + "lost: \(table.rowCount) rows of dimension table \"\(table.table)\"; what the log holds of it is kept"
     }
     if let log {
       lines.append(

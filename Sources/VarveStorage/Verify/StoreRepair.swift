@@ -1,11 +1,11 @@
 // Gives up what is damaged so that the rest can be used: the only place where a live file is let go of without its rows
 // being kept elsewhere, and only because somebody asked for it.
 //
-//   lock → manifest and series file, strictly → every chunk and the log checked → (if anything is damaged:)
+//   lock → manifest and series file, strictly → every chunk, dimension file and the log checked → (if anything is damaged:)
 //   what will be done, written to quarantine/repair.pending → rows before the log's damage to chunks, manifest edits →
 //   files renamed into quarantine/ → repair.pending kept as repair-N.txt
 //
-// A chunk is removed by a manifest edit, then moved. A log is begun anew behind all of its segments: what could be read
+// A chunk or a dimension file is removed by a manifest edit, then moved. A log is begun anew behind all of its segments: what could be read
 // before the damage is sealed into chunks first, and numbers of lost commits are not given again.
 // A crash anywhere leaves a directory that can be repaired again, with the same result: what the interrupted repair had
 // still to move stands in `repair.pending`.
@@ -23,6 +23,7 @@ package final class StoreRepair {
   /// Paths within the data directory, to be moved into quarantine.
   private var moves: [String] = []
   private var lostChunks: [FileID] = []
+  private var lostDimensions: [TableID] = []
 
   private init(_ options: StoreOptions) {
     self.options = options
@@ -50,11 +51,12 @@ package final class StoreRepair {
     let manifest = try readManifest()
     try checkSeriesFile(manifest.state)
     try findLostChunks(manifest.state)
+    try findLostDimensions(manifest.state)
     let log = try salvageLog(manifest.state)
     try readPending(manifest.state)
     if report.isUnneeded, moves.isEmpty { return }
     try writePending()
-    if !lostChunks.isEmpty || log != nil { try commit(manifest, log) }
+    if !lostChunks.isEmpty || !lostDimensions.isEmpty || log != nil { try commit(manifest, log) }
     try move()
     try finish()
   }
@@ -108,8 +110,39 @@ package final class StoreRepair {
     }
   }
 
+  private func findLostDimensions(_ state: ManifestState) throws {
+    for metadata in state.checkpoint.dimensionFiles {
+      guard let schema = state.catalog.dimensions[metadata.table] else { continue }
+      do { _ = try DimensionFiles.read(metadata, schema, files, paths) } catch let error as VarveError
+        where error.code == .corruption
+      {
+        let isMissing = try !files.exists(paths.dimension(metadata.file))
+        let file = "dimensions/" + StorePaths.name(metadata.file, "dimension")
+        report.dimensions.append(
+          .init(
+            file: file, table: schema.name, rowCount: metadata.rowCount, isMissing: isMissing, message: error.message))
+        lostDimensions.append(metadata.table)
+        if !isMissing { moves.append(file) }
+      }
+    }
+  }
+
+  /// What the manifest says without the dimension files that are lost.
+  private func keptState(_ state: ManifestState) throws -> ManifestState {
+    var kept = state
+    var edit = kept.checkpoint
+    edit.changes = []
+    edit.addedChunks = []
+    edit.addedTombstones = []
+    edit.dimensionFiles = []
+    edit.removedDimensionFiles = lostDimensions
+    try kept.apply(edit)
+    return kept
+  }
+
   /// What can be kept of the log; nil when all of it can.
-  private func salvageLog(_ state: ManifestState) throws -> LoadedState? {
+  private func salvageLog(_ manifest: ManifestState) throws -> LoadedState? {
+    let state = try keptState(manifest)
     var loaded = try LoadedState(options, paths, state)
     let found = try loaded.salvageLog(upTo: nil)
     // A damaged header of a segment that is not needed any more harms nothing but the next open.
@@ -161,9 +194,12 @@ package final class StoreRepair {
       seriesFile: read.state.seriesFile, seriesByteCount: read.state.seriesByteCount, nextFile: ids.next,
       nextTable: read.state.catalog.nextTable)
     edit.removedChunks = lostChunks
+    edit.removedDimensionFiles = lostDimensions
     let hasCommits = log.map { $0.sequence > read.state.flushed } ?? false
     if log != nil, !hasCommits { edit.logStart = position }
-    if !edit.removedChunks.isEmpty || edit.logStart != read.state.logStart { try manifest.commit(edit) }
+    if !edit.removedChunks.isEmpty || !edit.removedDimensionFiles.isEmpty || edit.logStart != read.state.logStart {
+      try manifest.commit(edit)
+    }
     if let log, hasCommits { try seal(log, manifest, ids, position) }
   }
 
@@ -204,6 +240,10 @@ package final class StoreRepair {
     guard parts.count == 2 else { return false }
     switch parts[0] {
     case "chunks": return StorePaths.id(of: String(parts[1]), suffix: "chunk").map { state.chunks[$0] == nil } ?? false
+    case "dimensions":
+      return StorePaths.id(of: String(parts[1]), suffix: "dimension").map { id in
+        !state.dimensionFiles.values.contains { $0.file == id }
+      } ?? false
     case "wal": return StorePaths.id(of: String(parts[1]), suffix: "wal").map { $0 < state.logStart.file } ?? false
     default: return false
     }
@@ -230,6 +270,7 @@ package final class StoreRepair {
     }
     // The new names first: a file must not be without any.
     for directory in [paths.quarantine, paths.chunks, paths.log] { try files.syncDirectory(directory) }
+    if moves.contains(where: { $0.hasPrefix("dimensions/") }) { try files.syncDirectory(paths.dimensions) }
   }
 
   /// The record of what was done stays, under a name of its own.

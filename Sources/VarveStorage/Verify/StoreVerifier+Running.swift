@@ -43,8 +43,10 @@ extension StoreVerifier {
   private static func noteLogs(_ paths: StorePaths, _ files: any FileSystem, _ report: inout VerifyReport) throws {
     for (directory, suffix, kind) in [
       (paths.manifests, "manifest", "manifest"), (paths.series, "series", "series file"),
+      (paths.dimensions, "dimension", "dimension file"),
       (paths.log, "wal", "log segment"),
     ] {
+      guard try files.exists(directory) else { continue }
       for name in try files.list(directory).sorted() where StorePaths.id(of: name, suffix: suffix) != nil {
         let path = "\(directory)/\(name)"
         do {

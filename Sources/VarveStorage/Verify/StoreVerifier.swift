@@ -82,6 +82,10 @@ package final class StoreVerifier {
       progress(paths.chunk(chunk.file))
       verify(chunk, state.catalog, series)
     }
+    for file in state.checkpoint.dimensionFiles {
+      progress(paths.dimension(file.file))
+      verify(file, state.catalog)
+    }
     verifyLog(state)
     listOrphans(state)
   }
@@ -93,6 +97,15 @@ package final class StoreVerifier {
     }?.forEach { report.problems.append(.init(path: $0.place ?? path, message: $0.message)) }
     report.rows += chunk.rowCount
     note(path, "chunk")
+  }
+
+  private func verify(_ file: DimensionFileMetadata, _ catalog: Catalog) {
+    let path = paths.dimension(file.file)
+    guard let schema = catalog.dimensions[file.table] else {
+      return report.problems.append(.init(path: path, message: "the dimension file belongs to no table"))
+    }
+    check(path) { try DimensionFiles.read(file, schema, files, paths) }
+    note(path, "dimension file")
   }
 
   private func verifyLog(_ state: ManifestState) {
@@ -119,6 +132,11 @@ package final class StoreVerifier {
     for name in names where StorePaths.id(of: name, suffix: "chunk").map({ state.chunks[$0] == nil }) ?? true {
       report.orphans.append("\(paths.chunks)/\(name)")
     }
+    let dimensions = Set(state.dimensionFiles.values.map { StorePaths.name($0.file, "dimension") })
+    let found = check(paths.dimensions) {
+      try files.exists(paths.dimensions) ? try files.list(paths.dimensions) : []
+    }
+    for name in found ?? [] where !dimensions.contains(name) { report.orphans.append("\(paths.dimensions)/\(name)") }
   }
 
   private func note(_ path: String, _ kind: String) {

@@ -7,7 +7,7 @@ import lz4.block
 import zstandard
 
 from .codecs import bitmap, codecs_of, read_values, stream
-from .primitives import Cursor, bits, double, require, require_version, salted_crc, signed
+from .primitives import CHUNK_VERSION, Cursor, bits, double, require, require_version, salted_crc, signed
 from .records import ABSENT, NULL, TEXT, VALUE, Block
 from .summaries import INT, Summaries, stored_type
 
@@ -33,7 +33,7 @@ class Chunk:
          self.last_sequence, _, last) = struct.unpack("<8sIIQIIqqQQqQ", header)
         require(magic == b"VARVECHK", f"{self.path}: magic")
         require(checksum == salted_crc(self.id, 0, header[:12], header[16:]), f"{self.path}: header checksum")
-        require_version(version, self.path)
+        require_version(version, CHUNK_VERSION, self.path)
         self.version = version
         require((file_id, zero, last) == (self.id, 0, 0), f"{self.path}: is file {file_id}")
         require(self.width > 0 and self.first_sequence <= self.last_sequence, f"{self.path}: header")

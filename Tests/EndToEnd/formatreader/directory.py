@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from .chunk import Chunk
+from .dimensions import read_file
 from .logfile import BEGIN, HEADER_LENGTH, LogFile, unwrap
 from .primitives import Cursor, require, signed
 from .records import ABSENT, TAG, VALUE, Catalog, read_commit, read_deletion
@@ -24,13 +25,14 @@ class Row:
 
 
 class Directory:
-    """`tables` maps a name to its Table of records.py, `rows` a name to Rows sorted by (series, time), and `met` counts
-    what forms the files had."""
+    """`tables` maps a name to its Table of records.py, `rows` a name to Rows sorted by (series, time), `dimensions` the
+    name of a dimension table to its rows by column name, in order of key, and `met` counts what forms the files had."""
 
     def __init__(self, path):
         self.path, self.met, self.catalog = path, Counter(), Catalog()
         self._read_manifest()
         self._read_series()
+        self._read_dimensions()
         cells = {}  # (table id, series, time): {column id: cell}
         for chunk, deletions in self._chunks():
             for block in chunk.decoded():
@@ -42,6 +44,7 @@ class Directory:
                 merge(block, cells)
         self.tables = {table.name: table for table in self.catalog.tables.values()}
         self.rows = self._rows(cells)
+        self.dimensions = {each.name: list(each.named_rows()) for each in self.catalog.dimensions.values()}
 
     def _files(self, folder, suffix):
         """Id and path of each file of a kind, by id; unfinished files have another suffix."""
@@ -54,6 +57,7 @@ class Directory:
         require(len(file.data) >= file.made_length, "the manifest is shorter than it was made")
         self.live, self.tombstones, self.sequence, end, number = {}, {}, 0, HEADER_LENGTH, 0
         self.flushed = self.log_start = 0
+        self.dimension_files = {}
         for frame in file.chain():
             self.met["manifest frame", frame.kind] += 1
             if frame.kind == MANIFEST_MARK:
@@ -75,7 +79,7 @@ class Directory:
         self.flushed, self.log_start = flushed, start
         self.series_file, self.series_length = cursor.varint(), cursor.varint()
         self.next_file, next_table = cursor.varint(), cursor.varint()
-        self.catalog.read_changes(cursor)
+        self.catalog.read_changes(cursor, version)
         require(next_table >= self.catalog.next_table, "a table id beyond the next one")
         self.catalog.next_table = next_table
         for _ in range(cursor.varint()):
@@ -97,7 +101,23 @@ class Directory:
         if version >= 2:
             self._apply_tombstones(cursor)
         self.tombstones = {key: each for key, each in self.tombstones.items() if key[0] in self.catalog.tables}
+        if version >= 3:
+            for _ in range(cursor.varint()):
+                del self.dimension_files[cursor.varint()]
+            for _ in range(cursor.varint()):
+                entry = {name: cursor.varint() for name in ("id", "table", "bytes", "rows", "sequence")}
+                require(entry["sequence"] <= self.flushed, "a dimension file of a commit that is not flushed")
+                self.dimension_files[entry["table"]] = entry
+        self.dimension_files = {table: entry for table, entry in self.dimension_files.items()
+                                if table in self.catalog.dimensions}
         cursor.end("an edit")
+
+    def _read_dimensions(self):
+        if not self.dimension_files:
+            return
+        paths = dict(self._files("dimensions", ".dimension"))
+        for table, entry in self.dimension_files.items():
+            read_file(paths[entry["id"]], entry, self.catalog.dimensions[table], self.met)
 
     def _apply_tombstones(self, cursor):
         for _ in range(cursor.varint()):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import lz4.block
 
-from .primitives import Cursor, require, require_version, salted_crc
+from .primitives import LOG_VERSION, Cursor, require, require_version, salted_crc
 
 HEADER_LENGTH = 64
 FRAME_HEADER_LENGTH = 32
@@ -36,7 +36,7 @@ class LogFile:
         version, checksum, named, self.made_length, self.created = (
             cursor.u32(), cursor.u32(), cursor.u64(), cursor.u64(), cursor.i64())
         require(checksum == salted_crc(file_id, 0, self.data[8:12], self.data[16:64]), f"{path}: header checksum")
-        require_version(version, path)
+        require_version(version, LOG_VERSION, path)
         self.version = version
         require(named == file_id, f"{path}: is file {named}")
         require(self.data[40:64] == bytes(24), f"{path}: reserved bytes")

@@ -3,7 +3,7 @@
 import struct
 
 MASK = (1 << 64) - 1
-VERSION = 2
+LOG_VERSION, CHUNK_VERSION = 3, 2  # the newest that this reads
 
 
 class Damaged(Exception):
@@ -19,10 +19,10 @@ def require(condition, message):
         raise Damaged(message)
 
 
-def require_version(version, path):
-    if version > VERSION:
+def require_version(version, newest, path):
+    if version > newest:
         raise NewerVersion(f"{path} has version {version}")
-    require(1 <= version <= VERSION, f"{path} has version {version}")
+    require(1 <= version, f"{path} has version {version}")
 
 
 def signed(word):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from .dimensions import read_column, read_dimension
 from .primitives import MASK, Cursor, require
 
 TAG, TEXT = 0, 5
@@ -14,6 +15,7 @@ class Table:
     name: str
     width: int
     columns: list = field(default_factory=list)  # (name, field type or TAG) by column id
+    dropped: set = field(default_factory=set)    # column ids
     series: dict = field(default_factory=dict)   # series id: {column id: value}
 
 
@@ -30,16 +32,34 @@ class Block:
 class Catalog:
     def __init__(self):
         self.tables = {}
+        self.dimensions = {}  # table id: Dimension of dimensions.py
         self.next_table = 0  # ids below are taken: by tables, or by dropped ones
 
-    def read_changes(self, cursor):
+    def read_changes(self, cursor, version):
         for _ in range(cursor.varint()):
-            tag, table = cursor.u8(), cursor.varint()
-            if tag == 1:
-                require(table not in self.tables, f"table {table} is created twice")
+            tag = cursor.u8()
+            require(tag <= (8 if version >= 3 else 3), f"catalog change {tag}")
+            if tag == 8:
+                for id_, name in [(cursor.varint(), cursor.text().decode()) for _ in range(cursor.varint())]:
+                    (self.tables.get(id_) or self.dimensions[id_]).name = name
+                continue
+            table = cursor.varint()
+            if tag in (1, 4):
+                require(table not in self.tables and table not in self.dimensions, f"table {table} is created twice")
                 self.next_table = max(self.next_table, table + 1)
                 name = cursor.text().decode()
-                self.tables[table] = Table(table, name, cursor.varint())
+                if tag == 1:
+                    self.tables[table] = Table(table, name, cursor.varint())
+                else:
+                    self.dimensions[table] = read_dimension(cursor, table, name)
+            elif tag == 5:
+                self.dimensions[table].add(read_column(cursor))
+            elif tag == 6:
+                (self.tables.get(table) or self.dimensions[table]).dropped.add(cursor.varint())
+            elif tag == 7:
+                changed = self.tables.get(table) or self.dimensions[table]
+                for column, name in [(cursor.varint(), cursor.text().decode()) for _ in range(cursor.varint())]:
+                    changed.columns[column] = (name, *changed.columns[column][1:])
             elif tag == 2:
                 column, type_, name = cursor.varint(), cursor.u8(), cursor.text().decode()
                 columns = self.tables[table].columns
@@ -47,7 +67,7 @@ class Catalog:
                 require(type_ <= 6, f"field type {type_}")
                 columns.append((name, type_))
             elif tag == 3:
-                del self.tables[table]
+                del (self.tables if table in self.tables else self.dimensions)[table]
             else:
                 require(False, f"catalog change {tag}")
 
@@ -98,18 +118,23 @@ def read_deletion(cursor, met):
 
 
 def read_commit(body, catalog, met, version):
-    """Applies the catalog changes and series of a commit; gives its deletions, and its blocks of rows."""
+    """Applies the catalog changes, series and dimension tables of a commit; gives its deletions, and its blocks of rows."""
     cursor = Cursor(body)
     cursor.zigzag()
-    catalog.read_changes(cursor)
+    catalog.read_changes(cursor, version)
     for _ in range(cursor.varint()):
         catalog.read_series(cursor)
     blocks = [read_block(cursor, met) for _ in range(cursor.varint())]
     deletions = []
     if version >= 2 and not cursor.at_end():
         count = cursor.varint()
-        require(count > 0, "a count of no deletions")
+        require(count > 0 or (version >= 3 and not cursor.at_end()), "a count of no deletions")
         deletions = [read_deletion(cursor, met) for _ in range(count)]
+    if version >= 3 and not cursor.at_end():
+        count = cursor.varint()
+        require(count > 0, "a count of no changed tables")
+        for _ in range(count):
+            catalog.dimensions[cursor.varint()].read_changes(cursor, met)
     cursor.end("a commit record")
     return deletions, blocks
 

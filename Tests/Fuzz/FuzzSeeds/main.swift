@@ -84,15 +84,58 @@ private func batch(_ number: Int) -> PointBatch {
     ])
 }
 
+/// A dimension table with a column of every type, whose rows and columns come and go.
+private func writeDimensions(_ store: Store, turn: Int) throws {
+  let types: [DimensionType] = [
+    .text, .boolean, .smallint, .integer, .bigint, .real, .double, .timestamptz, .date,
+    .numeric(precision: 9, scale: 2), .numeric(precision: nil, scale: 0),
+  ]
+  let values: [DimensionValue] = [
+    .bytes([0x61, 0, 0x62]), .boolean(true), .integer(-1), .integer(70_000), .integer(.max), .float(0x3FF8 << 48),
+    .float(0x7FF8 << 48), .integer(1_700_000_000_000_000_000), .integer(19_000), .bytes(Array("1.50".utf8)),
+    .bytes(Array("NaN".utf8)),
+  ]
+  if turn == 0 {
+    let columns = types.enumerated().map { number, type in
+      DimensionColumn(
+        id: ColumnID(rawValue: UInt16(number)), name: "c\(number)", type: type, isNotNull: number < 8,
+        default: number == 7 ? .now : .value(values[number]))
+    }
+    let definition = DimensionDefinition(
+      name: "devices", columns: columns, key: [2, 0, 1, 6].map { ColumnID(rawValue: $0) })
+    for result in store.commit([.createDimension(definition)]) { _ = try result.get() }
+  }
+  let alterations: [[TableAlteration]] = [
+    [], [.addColumn(DimensionColumn(id: ColumnID(rawValue: 0), name: "new", type: .text, older: .bytes([0x78])))],
+    [.renameColumn("c8", to: "day"), .dropColumn("c9")], [.renameTable(to: "machines")], [.renameTable(to: "devices")],
+    [],
+  ]
+  if turn > 0, !alterations[turn].isEmpty {
+    let name = turn == 4 ? "machines" : "devices"
+    for result in store.commit([.alterTable(name, alterations[turn])]) { _ = try result.get() }
+  }
+  guard let schema = store.snapshot().dimensions().first else { preconditionFailure("there is one") }
+  let changes = try (0..<4).map { number -> DimensionRows.Change in
+    var row = values + [DimensionValue](repeating: .null, count: schema.nextColumn - values.count)
+    row[2] = .integer(Int64(number))
+    let key = try schema.key(of: row)
+    return DimensionRows.Change(key: key, row: number == turn ? nil : DimensionRow.encoded(row))
+  }
+  let write = DimensionWrite(schema: schema, isCleared: turn == 3, changes: changes)
+  for result in store.commit([.transaction(TransactionWrites(dimensions: [write]))]) { _ = try result.get() }
+}
+
 private func makeStore() throws -> SimulatedFileSystem {
   let disk = SimulatedFileSystem()
   var options = StoreOptions(directory: "/sim/db", fileSystem: disk, clock: ManualClock())
   options.segmentByteCount = 16_384
   options.manifestByteCount = 4096
   let store = try Store.open(options)
+  try writeDimensions(store, turn: 0)
   for number in 1...5 {
     for result in store.commit([.write([batch(number)])]) { _ = try result.get() }
     store.markDurable()
+    try writeDimensions(store, turn: number)
     if number == 2 { try store.sealAll() }
     // Of chunks and of rows in memory, of all series and of some: those of the third commit come to the manifest, those
     // of the fifth stay in the log.
@@ -163,4 +206,5 @@ try write("commit-record", try contents(".wal").flatMap { try bodies($0, [1]) })
 try write("manifest-edit", try contents(".manifest").flatMap { try bodies($0, [1, 2]) })
 try write("series-record", try contents(".series").flatMap { try bodies($0, [1]) })
 try write("log-file", contents(".wal").map { Array($0.prefix(2048)) } + contents(".manifest") + contents(".series"))
+try write("dimension-file", contents(".dimension") + (try contents(".dimension").flatMap { try bodies($0, [1, 2]) }))
 try write("chunk", contents(".chunk") + [smallestChunk()])

@@ -5,7 +5,8 @@ import Foundation
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "line-protocol": fuzzLineProtocol, "csv": fuzzCSV, "copy": fuzzCopy, "postgres": fuzzPostgres,
   "commit-record": fuzzCommitRecord,
-  "manifest-edit": fuzzManifestEdit, "series-record": fuzzSeriesRecord, "log-file": fuzzLogFile, "chunk": fuzzChunk,
+  "manifest-edit": fuzzManifestEdit, "series-record": fuzzSeriesRecord, "log-file": fuzzLogFile,
+  "dimension-file": fuzzDimensionFile, "chunk": fuzzChunk,
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {

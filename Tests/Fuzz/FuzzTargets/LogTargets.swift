@@ -30,11 +30,20 @@ func attempt(_ body: () throws -> Void) {
     for deletion in record.deletions {
       for id in [UInt32.min, 1, 255, .max] { _ = deletion.series.contains(SeriesID(rawValue: id)) }
     }
+    for change in record.dimensions {
+      guard let schema = catalog.dimensions[change.table] else { continue }
+      var rows = DimensionRows()
+      try rows.replay(change, schema)
+      try rows.forEachRow { _ = try schema.values($0) }
+    }
     for rows in record.rows { _ = HeadBlock(series: rows.series, times: rows.times, fields: rows.fields).sortedOrder() }
     // What was read can be written, and read again.
     let again = record.encodedFrame()
     let reread = try again[RecordFrame.headerByteCount...].withUnsafeBytes { try CommitRecord.decode($0) }
     precondition(reread.deletions == record.deletions, "deletions are read as they were written")
+    precondition(reread.changes == record.changes, "catalog changes are read as they were written")
+    precondition(
+      reread.dimensions.map(\.changes) == record.dimensions.map(\.changes), "rows are read as they were written")
     // What version 1 had, it has still; deletions it had not.
     attempt {
       let old = try payload(bytes).withUnsafeBytes { try CommitRecord.decode($0, version: 1) }
@@ -72,6 +81,23 @@ func attempt(_ body: () throws -> Void) {
     while !reader.isAtEnd { try series.apply(try SeriesRecord.read(from: &reader), catalog: catalog) }
     for id in 0..<series[table].count { _ = series[table].tags(of: SeriesID(rawValue: UInt32(id))) }
   }
+}
+
+/// A dimension file behind a header that is right, and frames whose checksums are.
+@Sendable func fuzzDimensionFile(_ bytes: [UInt8]) {
+  attempt { _ = try DimensionFileReader.read(bytes, place: "here") { _ in } }
+  // Two frames of the bytes, the second as an end.
+  let file = FileID(rawValue: 1)
+  let cut = bytes.count / 2
+  var whole = [UInt8](repeating: 0, count: LogHeader.byteCount)
+  for (part, kind) in [(bytes[..<cut], UInt8(1)), (bytes[cut...], 2)] {
+    var frame = [UInt8](repeating: 0, count: RecordFrame.headerByteCount) + payload(Array(part))
+    RecordFrame.seal(&frame, kind: kind, sequence: .zero, durable: 0, file: file, offset: whole.count)
+    whole += frame
+  }
+  let header = LogHeader(kind: .dimension, file: file, preallocatedByteCount: whole.count, wallNanoseconds: 0)
+  whole.replaceSubrange(0..<LogHeader.byteCount, with: header.encoded())
+  attempt { _ = try DimensionFileReader.read(whole, place: "here") { _ = try DimensionRow.values($0) } }
 }
 
 /// A whole file of frames, as it is: the scan and the headers.

@@ -26,6 +26,9 @@ import VarveStorage
           ])
       }
       _ = try store.commit([.write(batches(rows))])[0].get()
+      if number == 1 { _ = try store.commit([.createDimension(ModelDimension.definition("d"))])[0].get() }
+      let changes = ModelChanges(table: "d", rows: ["k\(number)": ["n": 5], "k\(number - 2)": nil])
+      _ = try store.commit([try Request.transaction([], [changes]).forStore(store)])[0].get()
       store.markDurable()
       if number == 2 || number == 4 { try store.sealAll() }
     }
@@ -37,7 +40,10 @@ import VarveStorage
   }
 
   @Test(arguments: LogHeader.Kind.allCases) func changedRecordsAreTakenOrRefused(kind: LogHeader.Kind) throws {
-    let path = try path(kind == .segment ? "wal" : kind == .manifest ? "manifest" : "series")
+    let suffix: [LogHeader.Kind: String] = [
+      .segment: "wal", .manifest: "manifest", .series: "series", .dimension: "dimension",
+    ]
+    let path = try path(try #require(suffix[kind]))
     let log = try CraftedLog(try #require(disk.contents(path)), kind)
     #expect(!log.frames.isEmpty)
     for seed in 1...Self.roundCount {

@@ -5,7 +5,7 @@ import VarveFormat
 import VarveSimulator
 import VarveStorage
 
-/// A log file (segment, manifest or series file) taken apart.
+/// A log file (segment, manifest, series or dimension file) taken apart.
 struct CraftedLog {
   struct Frame {
     var kind: UInt8
@@ -26,7 +26,7 @@ struct CraftedLog {
     frames = try bytes.withUnsafeBytes { raw in
       try LogScan(raw, file: header.file).frames.map { frame in
         let payload = UnsafeRawBufferPointer(rebasing: raw[frame.payload])
-        let isWrapped = frame.kind == 1 || kind == .manifest && frame.kind == 2
+        let isWrapped = frame.kind == 1 || (kind == .manifest || kind == .dimension) && frame.kind == 2
         return Frame(
           kind: frame.kind, sequence: frame.sequence, durable: frame.durable,
           body: isWrapped ? try LogBody.unpack(payload) : Array(payload), isWrapped: isWrapped)

@@ -14,6 +14,9 @@ extension Model {
       let rows = try Self.rows(of: table, snapshot)
       if !rows.isEmpty { model.tables[table.name] = rows }
     }
+    for table in snapshot.dimensions() {
+      model.dimensions[table.name] = try ModelDimension(table, snapshot.rows(of: table))
+    }
     return model
   }
 

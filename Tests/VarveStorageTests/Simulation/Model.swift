@@ -35,8 +35,9 @@ struct Model: Equatable {
 
   /// Tables that have rows. Cells that are NULL are left out.
   var tables: [String: [Identity: [String: Cell]]] = [:]
-  /// All tables.
+  /// All series tables.
   var schemas: [String: Schema] = [:]
+  var dimensions: [String: ModelDimension] = [:]
 
   /// False for a row that is not taken.
   @discardableResult
@@ -61,7 +62,7 @@ struct Model: Equatable {
 
   /// False for a name that is taken.
   mutating func create(_ table: String, _ schema: Schema) -> Bool {
-    if schemas[table] != nil { return false }
+    if schemas[table] != nil || dimensions[table] != nil { return false }
     schemas[table] = schema
     return true
   }
@@ -69,10 +70,13 @@ struct Model: Equatable {
   /// False if there is no such table.
   mutating func drop(_ table: String) -> Bool {
     tables[table] = nil
+    if dimensions.removeValue(forKey: table) != nil { return true }
     return schemas.removeValue(forKey: table) != nil
   }
 
-  var rowCount: Int { tables.values.reduce(0) { $0 + $1.count } }
+  var rowCount: Int {
+    tables.values.reduce(0) { $0 + $1.count } + dimensions.values.reduce(0) { $0 + $1.rows.count }
+  }
 }
 
 extension Model.Schema {

@@ -9,7 +9,8 @@ import VarveStorage
   /// Each is a sync that the engine makes and that would be forgotten: of a file, by the name it was opened under, or
   /// of a directory.
   @Test(arguments: [
-    ".wal", ".wal.new", ".manifest.new", ".chunk", ".series", "/wal", "/chunks", "/manifest", "/series", "/db",
+    ".wal", ".wal.new", ".manifest.new", ".chunk", ".series", ".dimension", "/wal", "/chunks", "/manifest", "/series",
+    "/dimensions", "/db",
     "/sim",
   ])
   func aForgottenSyncIsCaught(suffix: String) {

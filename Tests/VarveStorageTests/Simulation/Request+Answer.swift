@@ -4,13 +4,25 @@ import VarveCore
 import VarveStorage
 
 extension Request {
-  var isWrite: Bool { if case .write = self { true } else { false } }
+  /// Whether it shares a commit with others of its group.
+  var isWrite: Bool {
+    switch self {
+    case .write, .transaction: true
+    default: false
+    }
+  }
 
-  func forStore(_ store: Store) -> CommitRequest {
+  func forStore(_ store: Store) throws -> CommitRequest {
     switch self {
     case .write(let rows): return .write(batches(rows))
     case .delete(let delete, then: let rows): return .delete([delete.forStore(store.snapshot())], then: batches(rows))
     case .drop(let table): return .dropTable(table)
+    case .transaction(let rows, let changes):
+      let snapshot = store.snapshot()
+      return .transaction(
+        TransactionWrites(batches: batches(rows), dimensions: try changes.map { try $0.forStore(snapshot) }))
+    case .createDimension(let table): return .createDimension(ModelDimension.definition(table))
+    case .alter(let table, let alteration): return .alterTable(table, [alteration.forStore])
     case .create(let table, let schema, let width):
       return .createTable(
         TableDefinition(
@@ -38,6 +50,18 @@ extension Request {
       guard model.delete(delete) else { return .refused(.notFound) }
       return Request.write(rows).apply(to: &model)
     case .drop(let table): return model.drop(table) ? .done : .refused(.notFound)
+    case .transaction(let rows, let changes):
+      var changed = model
+      for each in changes where !each.apply(to: &changed) { return .refused(.query) }
+      for row in rows { changed.write(row) }
+      model = changed
+      return .rows(taken: rows.count, rejected: 0)
+    case .createDimension(let table):
+      if model.dimensions[table] != nil || model.schemas[table] != nil { return .refused(.alreadyExists) }
+      model.dimensions[table] = ModelDimension()
+      return .done
+    case .alter(let table, let alteration):
+      return alteration.apply(to: &model, table).map { .refused($0) } ?? .done
     case .create(let table, let schema, _): return model.create(table, schema) ? .done : .refused(.alreadyExists)
     }
   }

@@ -194,10 +194,13 @@ struct Run {
   private mutating func commit(_ requests: [Request]) throws {
     var left = requests
     while !left.isEmpty {
-      let outcomes = store.map { store in store.commit(left.map { $0.forStore(store) }) } ?? []
-      // Writes of one group come true together; a group with definitions is committed one by one.
+      let outcomes = try store.map { store in store.commit(try left.map { try $0.forStore(store) }) } ?? []
+      // Writes of one group come true together, but for transactions that are refused, as for a table that is not there; a
+      // group with definitions is committed one by one.
       let isOneCommit = !left.contains { !$0.isWrite }
-      if isOneCommit, let first = outcomes.first, case .failure(let error) = first, error.code != .diskFull {
+      if isOneCommit, let first = outcomes.first, case .failure(let error) = first,
+        ![.diskFull, .query].contains(error.code)
+      {
         uncertain = left.reduce(into: last) { model, request in _ = request.apply(to: &model) }
         try expectRefusal()
         throw error

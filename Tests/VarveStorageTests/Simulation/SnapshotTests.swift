@@ -110,7 +110,7 @@ import VarveStorage
                 identity: Identity(tags: ["h": "h\(random.next() % 4)"], time: Int64(random.next() % 50)),
                 fields: ["v": .integer(Int64(number)), "s": .text("text \(number)")])
             })
-      let result = try pipeline.write(request.forStore(store))
+      let result = try pipeline.write(try request.forStore(store))
       _ = request.apply(to: &model)
       let sequence = try #require(result.first?.sequence)
       models.withLock { [model] in $0[sequence] = model }

@@ -18,6 +18,10 @@ enum Request {
   case delete(ModelDelete, then: [ModelRow])
   case create(String, Model.Schema, partitionNanoseconds: Int64)
   case drop(String)
+  /// Rows of series and changes of dimension tables, which come true together.
+  case transaction([ModelRow], [ModelChanges])
+  case createDimension(String)
+  case alter(String, ModelAlteration)
 }
 
 enum Step {
@@ -64,7 +68,14 @@ struct Workload {
     compactedChunkByteCount = [1, 1 << 30][Int(random.next() % 2)]
     // By chance of their own, so that the other steps of a seed are what they are without them.
     var gathers = SeededRandom(seed: seed ^ 0x6A74)
-    steps = (0..<stepCount).flatMap { _ in [Self.step(&random)] + Self.gatherSteps(&gathers) }
+    var dimensions = SeededRandom(seed: seed ^ 0xD1_3E)
+    let begin = stepCount > 0 && dimensions.chance(80) ? ["d0", "d1"].map { Request.createDimension($0) } : []
+    let first: [Step] = begin.isEmpty ? [] : [.commit(begin, isLast: true)]
+    steps =
+      first
+      + (0..<stepCount).flatMap { _ in
+        [Self.step(&random)] + Self.gatherSteps(&gathers) + Self.dimensionSteps(&dimensions)
+      }
   }
 
   private static func gatherSteps(_ random: inout SeededRandom) -> [Step] {
@@ -74,6 +85,17 @@ struct Workload {
     case 2: [.pickGather(byteCount: byteCount)]
     case 3: [.installGather]
     default: []
+    }
+  }
+
+  private static func dimensionSteps(_ random: inout SeededRandom) -> [Step] {
+    switch random.next() % 20 {
+    case 0...3:
+      let count = Int.random(in: 1...2, using: &random)
+      return [.commit((0..<count).map { _ in transaction(&random) }, isLast: random.chance(70))]
+    case 4: return [.commit([.createDimension("d\(random.next() % 2)")], isLast: random.chance(70))]
+    case 5: return [.commit([definition(&random)], isLast: random.chance(70))]
+    default: return []
     }
   }
 
@@ -125,6 +147,42 @@ struct Workload {
     default:
       let count = random.chance(8) ? 60 : Int.random(in: 1...6, using: &random)
       return .write((0..<count).map { _ in row(&random) })
+    }
+  }
+
+  /// A commit of two tables, one of each kind, or of dimension tables alone.
+  private static func transaction(_ random: inout SeededRandom) -> Request {
+    let changes = (0..<Int.random(in: 1...2, using: &random)).map { number in
+      var changes = ModelChanges(table: "d\(number)", isCleared: random.chance(8))
+      // Now and then so many rows that they are several blocks.
+      let count = random.chance(10) ? 60 : Int.random(in: 1...5, using: &random)
+      for _ in 0..<count {
+        let key = "k\(random.next() % (count > 5 ? 200 : 12))"
+        let row = random.chance(75) ? ["n": Int64(random.next() % 100), "x": Int64(random.next() % 9)] : nil
+        changes.rows[key] = .some(row)
+      }
+      return changes
+    }
+    let rows =
+      random.chance(50)
+      ? []
+      : (0..<2).map { number in
+        ModelRow(
+          table: "with", identity: Identity(tags: ["host": "h\(random.next() % 3)"], time: Int64(number) * 1000),
+          fields: ["n": .integer(Int64(random.next() % 50))])
+      }
+    return .transaction(rows, changes)
+  }
+
+  private static func definition(_ random: inout SeededRandom) -> Request {
+    let table = "d\(random.next() % 2)"
+    let column = ["n", "x", "y"][Int(random.next() % 3)]
+    switch random.next() % 8 {
+    case 0: return .drop(table)
+    case 1...3: return .alter(table, .add(column, older: random.chance(50) ? Int64(random.next() % 5) : nil))
+    case 4, 5: return .alter(table, .drop(column))
+    case 6: return .alter(table, .rename(column, to: ["n", "x", "y"][Int(random.next() % 3)]))
+    default: return .alter(table, .renameTable("d\(random.next() % 2)"))
     }
   }
 
