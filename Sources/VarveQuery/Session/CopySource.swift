@@ -57,7 +57,7 @@ package final class CopySource {
       }
       try start(next)
     }
-    if let batch { isBinary ? try appendTuple(batch, to: out) : try appendLine(batch, to: out) }
+    if let batch { isBinary ? try appendTuple(batch, to: out) : try appendLine(to: out) }
     nextRow += 1
     rowCount += 1
     return true
@@ -71,16 +71,30 @@ package final class CopySource {
     isPlain = batch.columns.indices.map { !plan.quoted[$0] && text.isPlain(batch.columns[$0]) }
   }
 
-  private func appendLine(_ batch: ColumnBatch, to out: Buffer<UInt8>) throws {
-    for index in 0..<columnCount {
-      if index > 0 { out.append(plan.shape.delimiter) }
-      if batch.columns[index].isNull(at: nextRow) {
-        plan.shape.null.withUnsafeBufferPointer { out.append($0) }
+  private func appendLine(to out: Buffer<UInt8>) throws {
+    let (row, text) = (nextRow, text)
+    try writers.withUnsafeMutableBufferPointer { writers in
+      try isPlain.withUnsafeBufferPointer { isPlain in
+        try plan.quoted.withUnsafeBufferPointer { quoted in
+          try Self.appendLine(row, writers, isPlain, quoted, text, to: out)
+        }
+      }
+    }
+  }
+
+  private static func appendLine(
+    _ row: Int, _ writers: UnsafeMutableBufferPointer<ColumnTextWriter>, _ isPlain: UnsafeBufferPointer<Bool>,
+    _ quoted: UnsafeBufferPointer<Bool>, _ text: CopyText, to out: Buffer<UInt8>
+  ) throws {
+    for index in 0..<writers.count {
+      if index > 0 { out.append(text.delimiter) }
+      if writers[index].isNull(row) {
+        text.appendNull(to: out)
         continue
       }
       let start = out.count
-      try writers[index].append(nextRow, to: out)
-      if !isPlain[index] { text.finish(out, from: start, isQuoted: plan.quoted[index]) }
+      try writers[index].append(row, to: out)
+      if !isPlain[index] { text.finish(out, from: start, isQuoted: quoted[index]) }
     }
     out.append(0x0A)
   }
@@ -115,8 +129,8 @@ package final class CopySource {
 
 /// How values stand in lines: with backslashes, or in quotes.
 private struct CopyText {
+  let delimiter: UInt8
   private let isCSV: Bool
-  private let delimiter: UInt8
   private let quote: UInt8
   private let escape: UInt8
   private let null: [UInt8]
@@ -136,6 +150,8 @@ private struct CopyText {
       [0x09, 0x2C, 0x3B, 0x7C].contains(shape.delimiter)
       && (!isCSV || (shape.quote == UInt8(ascii: "\"") && shape.null.isEmpty))
   }
+
+  func appendNull(to out: Buffer<UInt8>) { null.withUnsafeBufferPointer { out.append($0) } }
 
   func isPlain(_ column: Column) -> Bool {
     guard isOrdinary, case .words = column.storage else { return false }
