@@ -145,7 +145,8 @@ import VarveStorage
     let late = try changes("d", ["a": ["n": 1]]).forStore(store)
     try commit(store, [.alter("d", .add("x", older: nil))])
     guard case .failure(let error) = store.commit([late])[0] else {
-      return Issue.record("rows of another schema were taken")
+      Issue.record("rows of another schema were taken")
+      return
     }
     #expect(error.sqlState == "40001")
     try store.close()
