@@ -22,13 +22,14 @@ let package = Package(
     .systemLibrary(name: "CLZ4"),
     .systemLibrary(name: "CURing"),
     .systemLibrary(name: "CPgQuery"),
+    .systemLibrary(name: "CPCRE2"),
     .target(name: "CVarve"),
 
     // The ladder, from the bottom.
     .target(name: "VarveCore", dependencies: ["CVarve"]),
     .target(name: "VarveIO", dependencies: ["VarveCore", "CVarve", "CURing"]),
     .target(name: "VarveFormat", dependencies: ["VarveCore", "CVarve", "CZstd", "CLZ4"]),
-    .target(name: "VarveCompute", dependencies: ["VarveCore", "CVarve"]),
+    .target(name: "VarveCompute", dependencies: ["VarveCore", "CVarve", "CPCRE2"]),
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
     .target(
       name: "VarveQuery",

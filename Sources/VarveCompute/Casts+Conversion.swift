@@ -111,6 +111,23 @@ extension Casts {
     case (.date, .timestamp), (.date, .timestamptz), (.timestamp, .timestamptz), (.timestamptz, .timestamp),
       (.timestamp, .date), (.timestamptz, .date):
       return { columns, n, context in try TimeKernels.convert(columns[0], n, to: to, context) }
+    case (.timestamp, .time), (.timestamptz, .time):
+      return { columns, n, context in
+        let local = try TimeKernels.convert(columns[0], n, to: .timestamp, context)
+        return try Evaluation.rows1(local, n, .time) {
+          TimeMath.isInfinite($0.timestamp) ? .null : .int(Calendar.timeOfDay($0.timestamp))
+        }
+      }
+    case (.interval, .time):
+      return { columns, n, _ in
+        try Evaluation.rows1(columns[0], n, .time) {
+          .int(Calendar.wrapped(0, $0.interval.microseconds % Calendar.dayMicroseconds))
+        }
+      }
+    case (.time, .interval):
+      return { columns, n, _ in
+        try Evaluation.rows1(columns[0], n, .interval) { .interval(Interval(microseconds: $0.integer)) }
+      }
     case (.int2vector, .array(.int2)), (.oidvector, .array(.oid)), (.array(.int2), .int2vector),
       (.array(.oid), .oidvector):
       return { columns, _, _ in columns[0].relabelled(to) }

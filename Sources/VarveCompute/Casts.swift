@@ -31,7 +31,9 @@ enum Casts {
     case (.text, .char), (.varchar, .char), (.bpchar, .char), (.name, .bpchar), (.name, .varchar),
       (.char, .bpchar), (.char, .varchar):
       return .assignment
-    case (.date, .timestamp), (.date, .timestamptz), (.timestamp, .timestamptz): return .implicit
+    case (.date, .timestamp), (.date, .timestamptz), (.timestamp, .timestamptz), (.time, .interval): return .implicit
+    case (.timestamp, .time), (.timestamptz, .time), (.interval, .time), (.json, .jsonb), (.jsonb, .json):
+      return .assignment
     case (.timestamp, .date), (.timestamptz, .date), (.timestamptz, .timestamp): return .assignment
     case (.int2vector, .array(.int2)), (.oidvector, .array(.oid)): return .implicit
     case (.array(.int2), .int2vector), (.array(.oid), .oidvector): return .explicit

@@ -124,13 +124,24 @@ package struct AggregateFunction: Sendable {
   package let argumentTypes: [SQLType]
   package let resultType: SQLType
   package let makeStates: @Sendable () -> any GroupedAggregate
+  /// Of an ordered-set aggregate, whose last argument is what WITHIN GROUP sorts: states for a descending order.
+  package let makeDescendingStates: (@Sendable () -> any GroupedAggregate)?
   package init(
     name: String, argumentTypes: [SQLType], resultType: SQLType,
+    makeDescendingStates: (@Sendable () -> any GroupedAggregate)? = nil,
     makeStates: @escaping @Sendable () -> any GroupedAggregate
   ) {
+    self.makeDescendingStates = makeDescendingStates
     self.name = name
     self.argumentTypes = argumentTypes
     self.resultType = resultType
     self.makeStates = makeStates
+  }
+
+  /// An ordered-set aggregate with its order turned around; nil for any other.
+  package var descending: AggregateFunction? {
+    makeDescendingStates.map {
+      AggregateFunction(name: name, argumentTypes: argumentTypes, resultType: resultType, makeStates: $0)
+    }
   }
 }

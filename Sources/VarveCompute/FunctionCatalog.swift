@@ -86,9 +86,15 @@ struct FunctionTable: Sendable {
     addMath()
     addNumericFunctions()
     addText()
+    addStrings()
+    addEncodings()
+    addFormatting()
     addPatterns()
+    addRegularExpressions()
+    addJSON()
     addTimes()
     addTimeParts()
+    addCalendar()
     addTimeBuckets()
     addAggregates()
   }
@@ -116,7 +122,8 @@ struct FunctionTable: Sendable {
   mutating func addAggregate(
     _ name: String, _ types: [SQLType], _ result: SQLType, _ make: @escaping @Sendable () -> any GroupedAggregate
   ) {
-    aggregates[name, default: []].append(
-      AggregateFunction(name: name, argumentTypes: types, resultType: result, makeStates: make))
+    add(aggregate: AggregateFunction(name: name, argumentTypes: types, resultType: result, makeStates: make))
   }
+
+  mutating func add(aggregate: AggregateFunction) { aggregates[aggregate.name, default: []].append(aggregate) }
 }

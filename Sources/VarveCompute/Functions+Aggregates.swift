@@ -65,9 +65,13 @@ extension FunctionTable {
     }
     for type in [SQLType.float8, .interval] {
       for (fraction, result) in [(SQLType.float8, type), (.array(.float8), .array(type))] {
-        addAggregate("percentile_cont", [fraction, type], result) {
-          SortedValuesAggregate(.continuous, element: type, type: result)
-        }
+        add(
+          aggregate: AggregateFunction(
+            name: "percentile_cont", argumentTypes: [fraction, type], resultType: result,
+            makeDescendingStates: {
+              SortedValuesAggregate(.continuous, element: type, type: result, isDescending: true)
+            },
+            makeStates: { SortedValuesAggregate(.continuous, element: type, type: result) }))
       }
     }
     for (fraction, result) in [(SQLType.float8, SQLType.float8), (.array(.float8), .array(.float8))] {

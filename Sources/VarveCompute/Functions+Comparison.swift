@@ -43,7 +43,7 @@ extension FunctionTable {
       for left in [SQLType.int2, .int4, .int8] {
         for right in [SQLType.int2, .int4, .int8] { integers(left, right) }
       }
-      for type in [SQLType.bool, .oid, .timestamptz, .timestamp, .date] { integers(type, type) }
+      for type in [SQLType.bool, .oid, .timestamptz, .timestamp, .date, .time] { integers(type, type) }
       for left in [SQLType.float4, .float8] {
         for right in [SQLType.float4, .float8] {
           addOperator(comparison.rawValue, [left, right], .bool) { columns, n, _ in
@@ -52,9 +52,15 @@ extension FunctionTable {
         }
       }
       for (left, right) in [
-        (SQLType.text, SQLType.text), (.name, .name), (.name, .text), (.text, .name), (.char, .char),
+        (SQLType.text, SQLType.text), (.name, .name), (.name, .text), (.text, .name), (.char, .char), (.uuid, .uuid),
       ] {
         addOperator(comparison.rawValue, [left, right], .bool) { columns, n, _ in
+          ComparisonKernels.text(columns[0], columns[1], n, comparison, padded: false)
+        }
+      }
+      // In their normal form equal documents are equal texts.
+      if comparison == .equal || comparison == .notEqual {
+        addOperator(comparison.rawValue, [.jsonb, .jsonb], .bool) { columns, n, _ in
           ComparisonKernels.text(columns[0], columns[1], n, comparison, padded: false)
         }
       }

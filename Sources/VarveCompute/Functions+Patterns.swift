@@ -24,8 +24,10 @@ extension FunctionTable {
     ] {
       let body: Evaluation.Body = { columns, n, _ in
         try Patterns.run(columns[0], columns[1], n, negated: negated) { bytes in
-          let expression = try RegularExpression(TypeText.string(bytes), ignoresCase: ignoresCase)
-          return { expression.matches($0) }
+          var flags = PatternTranslator.Flags()
+          flags.ignoresCase = ignoresCase
+          let expression = try RegularExpression(TypeText.string(bytes), flags: flags, texts: n)
+          return { try expression.matches($0) }
         }
       }
       for left in [SQLType.text, .name, .bpchar] { addOperator(symbol, [left, .text], .bool, body) }

@@ -129,6 +129,7 @@ extension FunctionTable {
     }
     add("chr", [.int4], .text) { columns, n, _ in
       try Evaluation.rows1(columns[0], n, .text) {
+        if $0.integer < 0 { throw SQLError.make("22023", "character number must be positive") }
         guard $0.integer != 0, let value = UInt32(exactly: $0.integer), let scalar = UnicodeScalar(value) else {
           throw SQLError.make("54000", "requested character not valid for encoding: \($0.integer)")
         }

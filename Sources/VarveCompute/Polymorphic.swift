@@ -3,9 +3,9 @@
 import VarveCore
 
 enum Polymorphic {
-  static let names: Set<String> = [
-    "coalesce", "greatest", "least", "nullif", "cardinality", "array_length", "array_to_string",
-  ]
+  static let names: Set<String> = ArrayFunctions.names.union(AnyText.names).union([
+    "coalesce", "greatest", "least", "nullif", "cardinality", "array_length",
+  ])
   static let aggregateNames: Set<String> = [
     "first", "last", "count", "min", "max", "percentile_disc", "mode", "approx_count_distinct",
   ]
@@ -51,19 +51,9 @@ enum Polymorphic {
             return .int(Int64(count))
           }
         })
-    case "array_to_string":
-      guard types.count == 2, let element = types[0].element else { return nil }
-      return ScalarFunction(
-        name: name, argumentTypes: [types[0], .text], resultType: .text, volatility: .stable,
-        evaluate: Evaluation.foldingConstants(.stable) { columns, n, context in
-          try Evaluation.rows(columns, n, .text) { row in
-            let parts = try row[0].array.filter { !$0.isNull }.map {
-              try TypeText.string($0, type: element, context: context)
-            }
-            return .text(parts.joined(separator: row[1].text))
-          }
-        })
-    default: return nil
+    default:
+      if AnyText.names.contains(name) { return AnyText.function(name, types) }
+      return ArrayFunctions.names.contains(name) ? ArrayFunctions.function(name, types) : nil
     }
   }
 
@@ -73,6 +63,10 @@ enum Polymorphic {
     let arrays = types.map(\.base).compactMap { type -> SQLType? in
       if case .array = type { return type }
       return nil
+    }
+    if symbol == "||", arrays.count == 1, !types.contains(.unknown) {
+      // An element beside an array joins it.
+      return ArrayFunctions.function(types[0].element == nil ? "array_prepend" : "array_append", types)
     }
     guard let type = arrays.first, arrays.count == 2 || types.contains(.unknown) else { return nil }
     if arrays.count == 2, arrays[1] != type { return nil }
@@ -101,7 +95,16 @@ enum Polymorphic {
     return ScalarFunction(
       name: symbol, argumentTypes: [type, type], resultType: result,
       evaluate: Evaluation.foldingConstants(.immutable) { columns, n, _ in
-        try Evaluation.rows2(columns[0], columns[1], n, result) { test($0.array, $1.array) }
+        if symbol != "||" {
+          return try Evaluation.rows2(columns[0], columns[1], n, result) { test($0.array, $1.array) }
+        }
+        // Beside a NULL an array stays what it is.
+        var builder = ColumnBuilder(result, capacity: n)
+        for i in 0..<n {
+          let (a, b) = (columns[0].datum(at: i), columns[1].datum(at: i))
+          try builder.append(a.isNull ? b : (b.isNull ? a : test(a.array, b.array)))
+        }
+        return builder.finish()
       })
   }
 
@@ -129,13 +132,15 @@ enum Polymorphic {
       let result: SQLType = isArray ? .array(value) : value
       guard !isArray || value.arrayOID != nil else { return nil }
       return AggregateFunction(
-        name: name, argumentTypes: [isArray ? .array(.float8) : .float8, value], resultType: result
-      ) { SortedValuesAggregate(.discrete, element: value, type: result) }
+        name: name, argumentTypes: [isArray ? .array(.float8) : .float8, value], resultType: result,
+        makeDescendingStates: { SortedValuesAggregate(.discrete, element: value, type: result, isDescending: true) },
+        makeStates: { SortedValuesAggregate(.discrete, element: value, type: result) })
     case ("mode", 1):
       let value = types[0] == .unknown ? SQLType.text : types[0].base
-      return AggregateFunction(name: name, argumentTypes: [value], resultType: value) {
-        SortedValuesAggregate(.mode, element: value, type: value)
-      }
+      return AggregateFunction(
+        name: name, argumentTypes: [value], resultType: value,
+        makeDescendingStates: { SortedValuesAggregate(.mode, element: value, type: value, isDescending: true) },
+        makeStates: { SortedValuesAggregate(.mode, element: value, type: value) })
     case ("approx_count_distinct", 1):
       let value = types[0] == .unknown ? SQLType.text : types[0].base
       return AggregateFunction(name: name, argumentTypes: [value], resultType: .int8) { ApproximateCountAggregate() }

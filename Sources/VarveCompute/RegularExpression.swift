@@ -1,177 +1,171 @@
-// Regular expressions of the POSIX extended kind, the subset that catalogs and people use: literals, `.`,
-// brackets with ranges, negation and [:classes:], `* + ? {m,n}`, `|`, groups, `^`, `$`, and the escapes
-// \d \s \w \D \S \W and of single signs. Anything else (back references, look-around, \y …) is refused with 0A000.
+// Regular expressions: PostgreSQL's advanced ones, run by PCRE2 (PatternTranslator says them in its dialect).
 //
-// Compiled to a program for Thompson's simulation (Pike's machine without captures): time is text × program,
-// whatever the pattern.
+// A match begins as early as it can; among those that begin there PostgreSQL takes the longest, or the shortest where
+// the expression as a whole prefers that, while PCRE2 takes the first in order of alternatives. Where the two could
+// differ, PCRE2's other matcher (all alternatives at once, without groups) finds the end, and a callout at the end of
+// the expression has the usual one find the groups of the match that ends there.
+//
+// Every match is under limits of steps, depth and memory: what would run for ages ends in an error.
 
+import CPCRE2
 import VarveCore
 
-struct RegularExpression {
-  enum Instruction {
-    case character(UInt32)
-    case any
-    case set([ClosedRange<UInt32>], negated: Bool)
-    case split(Int, Int)
-    case jump(Int)
-    case start, end
-    case match
-  }
-  private let program: [Instruction]
-  private let ignoresCase: Bool
-
-  static let programLimit = 20_000
-  static let depthLimit = 100
-
-  indirect enum Node {
-    case empty
-    case character(UInt32)
-    case any
-    case set([ClosedRange<UInt32>], negated: Bool)
-    case start, end
-    case sequence([Node])
-    case alternatives([Node])
-    case repeated(Node, min: Int, max: Int?)
+final class RegularExpression {
+  struct Match {
+    /// Of the whole, then of the groups; bytes.
+    let ranges: [Range<Int>?]
+    var range: Range<Int> { ranges[0] ?? 0..<0 }
   }
 
-  /// Throws 2201B for what is no regular expression, 0A000 for what this matcher does not have.
-  init(_ pattern: String, ignoresCase: Bool) throws {
-    var parser = RegularExpressionParser(pattern, ignoresCase: ignoresCase)
-    let node = try parser.parse()
-    self.ignoresCase = ignoresCase
-    var compiler = Compiler()
-    try compiler.compile(node)
-    compiler.program.append(.match)
-    program = compiler.program
+  /// Steps that a match may take: some for every text, and some for each of its bytes.
+  private static let baseStepLimit = 200_000
+  private static let stepLimitPerByte = 64
+  private static let depthLimit: UInt32 = 250_000
+  private static let heapLimitKilobytes: UInt32 = 64 * 1024
+  private static let patternLimit = 64 * 1024
+  /// Compiling to machine code pays from some number of texts on.
+  static let jitThreshold = 64
+
+  private let code: OpaquePointer
+  private let matchData: OpaquePointer
+  private let context: OpaquePointer
+  private let preference: PatternTranslator.Preference
+  private let isAmbiguous: Bool
+  private var workspace: [Int32] = []
+  private let wanted: UnsafeMutablePointer<Int>
+
+  let groupCount: Int
+
+  /// Throws 2201B for what is no regular expression, 0A000 for what cannot be said to PCRE2. `texts`: how many are
+  /// going to be matched.
+  init(_ pattern: String, flags: PatternTranslator.Flags = PatternTranslator.Flags(), texts: Int = 1) throws {
+    guard pattern.utf8.count <= Self.patternLimit else {
+      throw PatternTranslator.invalid("regular expression is too complex")
+    }
+    var translator = PatternTranslator(pattern, flags)
+    let translated = try translator.translate()
+    var options = PCRE2_UTF | PCRE2_UCP | PCRE2_DOTALL | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY
+    if translated.ignoresCase { options |= PCRE2_CASELESS }
+    var errorCode: Int32 = 0
+    var errorOffset = 0
+    // The callout stands behind everything: it decides whether the end will do.
+    var text = translated.isAmbiguous ? "(?:" + translated.pattern + ")(?C1)" : translated.pattern
+    let compiled = text.withUTF8 {
+      pcre2_compile_8($0.baseAddress, $0.count, options, &errorCode, &errorOffset, nil)
+    }
+    guard let compiled else { throw PatternTranslator.invalid(Self.message(errorCode)) }
+    guard let data = pcre2_match_data_create_from_pattern_8(compiled, nil),
+      let context = pcre2_match_context_create_8(nil)
+    else { preconditionFailure("memory for a match") }
+    code = compiled
+    matchData = data
+    self.context = context
+    preference = translated.preference
+    isAmbiguous = translated.isAmbiguous
+    groupCount = translated.groupCount
+    pcre2_set_depth_limit_8(context, Self.depthLimit)
+    pcre2_set_heap_limit_8(context, Self.heapLimitKilobytes)
+    wanted = .allocate(capacity: 1)
+    wanted.initialize(to: -1)
+    pcre2_set_callout_8(
+      context,
+      { block, wanted in
+        guard let block, let wanted = wanted?.assumingMemoryBound(to: Int.self).pointee else { return 0 }
+        // Not there: as if nothing had matched here; the matcher goes on looking.
+        return wanted < 0 || block.pointee.current_position == wanted ? 0 : 1
+      }, wanted)
+    if texts >= Self.jitThreshold { _ = pcre2_jit_compile_8(compiled, PCRE2_JIT_COMPLETE) }
   }
 
-  private struct Compiler {
-    var program: [Instruction] = []
+  deinit {
+    pcre2_match_context_free_8(context)
+    pcre2_match_data_free_8(matchData)
+    pcre2_code_free_8(code)
+    wanted.deallocate()
+  }
 
-    mutating func compile(_ node: Node) throws {
-      guard program.count < RegularExpression.programLimit else {
-        throw SQLError.make("2201B", "invalid regular expression: regular expression is too complex")
-      }
-      switch node {
-      case .empty: break
-      case .character(let c): program.append(.character(c))
-      case .any: program.append(.any)
-      case .set(let ranges, let negated): program.append(.set(ranges, negated: negated))
-      case .start: program.append(.start)
-      case .end: program.append(.end)
-      case .sequence(let nodes): for node in nodes { try compile(node) }
-      case .alternatives(let nodes):
-        var jumps: [Int] = []
-        for (i, node) in nodes.enumerated() {
-          if i == nodes.count - 1 {
-            try compile(node)
-            break
-          }
-          let split = program.count
-          program.append(.split(split + 1, 0))
-          try compile(node)
-          jumps.append(program.count)
-          program.append(.jump(0))
-          program[split] = .split(split + 1, program.count)
-        }
-        for jump in jumps { program[jump] = .jump(program.count) }
-      case .repeated(let node, let least, let most):
-        let before = program.count
-        for _ in 0..<least {
-          try compile(node)
-          // What compiles to nothing stays nothing however often.
-          if program.count == before { return }
-        }
-        if let most {
-          var splits: [Int] = []
-          for _ in least..<max(most, least) {
-            splits.append(program.count)
-            program.append(.split(program.count + 1, 0))
-            try compile(node)
-          }
-          for split in splits { program[split] = .split(split + 1, program.count) }
-        } else {
-          let split = program.count
-          program.append(.split(split + 1, 0))
-          try compile(node)
-          program.append(.jump(split))
-          program[split] = .split(split + 1, program.count)
-        }
-      }
+  private static func message(_ code: Int32) -> String {
+    var buffer = [UInt8](repeating: 0, count: 256)
+    let length = pcre2_get_error_message_8(code, &buffer, 256)
+    return length > 0 ? String(decoding: buffer.prefix(Int(length)), as: UTF8.self) : "error \(code)"
+  }
+
+  /// Whether the text has a match anywhere.
+  func matches(_ text: UnsafeBufferPointer<UInt8>) throws -> Bool {
+    wanted.pointee = -1
+    return try run(text, from: 0, options: 0)
+  }
+
+  /// The first match at or behind a byte.
+  func firstMatch(in text: UnsafeBufferPointer<UInt8>, from start: Int) throws -> Match? {
+    wanted.pointee = -1
+    guard try run(text, from: start, options: 0) else { return nil }
+    guard isAmbiguous, let usual = ranges()[0] else { return Match(ranges: ranges()) }
+    let end = try end(in: text, from: usual.lowerBound)
+    wanted.pointee = end
+    guard try run(text, from: usual.lowerBound, options: PCRE2_ANCHORED | PCRE2_NO_UTF_CHECK) else {
+      preconditionFailure("both of PCRE2's matchers find the same matches")
+    }
+    return Match(ranges: ranges())
+  }
+
+  private func ranges() -> [Range<Int>?] {
+    guard let vector = pcre2_get_ovector_pointer_8(matchData) else { return [] }
+    // A group that took no part has ends of all ones.
+    return (0...groupCount).map { i in
+      let (from, to) = (Int(truncatingIfNeeded: vector[2 * i]), Int(truncatingIfNeeded: vector[2 * i + 1]))
+      return from < 0 || to < from ? nil : from..<to
     }
   }
 
-  static func fold(_ c: UInt32) -> UInt32 {
-    if c < 0x80 { return c >= 0x41 && c <= 0x5A ? c + 32 : c }
-    guard let scalar = UnicodeScalar(c) else { return c }
-    let mapped = scalar.properties.lowercaseMapping.unicodeScalars
-    return mapped.count == 1 ? mapped.first?.value ?? c : c
+  private func run(_ text: UnsafeBufferPointer<UInt8>, from start: Int, options: UInt32) throws -> Bool {
+    limitSteps(text.count)
+    let subject = text.baseAddress ?? Self.nothing
+    var result = pcre2_match_8(code, subject, text.count, start, options, matchData, context)
+    if result == PCRE2_ERROR_JIT_STACKLIMIT {
+      result = pcre2_match_8(code, subject, text.count, start, options | PCRE2_NO_JIT, matchData, context)
+    }
+    if result >= 0 { return true }
+    if result == PCRE2_ERROR_NOMATCH { return false }
+    throw Self.failure(result)
   }
 
-  /// Whether the pattern is found anywhere in the text.
-  func matches(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-    var current = ThreadList(program.count)
-    var next = ThreadList(program.count)
-    let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
-    var atStart = true
-    var iterator = scalars.makeIterator()
-    var pending = iterator.next()
+  /// The end of the longest match from there, or of the shortest where that is preferred.
+  private func end(in text: UnsafeBufferPointer<UInt8>, from start: Int) throws -> Int {
+    wanted.pointee = -1
+    limitSteps(text.count)
+    if workspace.isEmpty { workspace = [Int32](repeating: 0, count: 1000) }
+    let options = PCRE2_ANCHORED | PCRE2_NO_UTF_CHECK | (preference == .shortest ? PCRE2_DFA_SHORTEST : 0)
     while true {
-      let atEnd = pending == nil
-      // Every position may begin a match.
-      if add(0, to: &current, atStart: atStart, atEnd: atEnd) { return true }
-      guard let scalar = pending else { return false }
-      pending = iterator.next()
-      let c = ignoresCase ? RegularExpression.fold(scalar.value) : scalar.value
-      let nextIsEnd = pending == nil
-      for thread in current.threads {
-        let taken: Bool
-        switch program[thread] {
-        case .character(let wanted): taken = wanted == c
-        case .any: taken = true
-        case .set(let ranges, let negated): taken = ranges.contains { $0.contains(c) } != negated
-        default: taken = false
-        }
-        if taken, add(thread + 1, to: &next, atStart: false, atEnd: nextIsEnd) { return true }
-      }
-      swap(&current, &next)
-      next.clear()
-      atStart = false
+      let room = workspace.count
+      let result = pcre2_dfa_match_8(
+        code, text.baseAddress ?? Self.nothing, text.count, start, options, matchData, context, &workspace, room)
+      // 0: more matches than places for them; the longest ones are there.
+      if result >= 0, let range = ranges()[0] { return range.upperBound }
+      guard result == PCRE2_ERROR_DFA_WSSIZE, room < 1 << 20 else { throw Self.failure(result) }
+      workspace = [Int32](repeating: 0, count: room * 4)
     }
   }
 
-  private struct ThreadList {
-    var threads: [Int] = []
-    var seen: [UInt32]
-    var generation: UInt32 = 1
-    init(_ count: Int) { seen = [UInt32](repeating: 0, count: count) }
-    mutating func clear() {
-      threads.removeAll(keepingCapacity: true)
-      generation &+= 1
-      if generation == 0 {
-        for i in seen.indices { seen[i] = 0 }
-        generation = 1
-      }
-    }
+  private func limitSteps(_ byteCount: Int) {
+    pcre2_set_match_limit_8(context, UInt32(clamping: Self.baseStepLimit + Self.stepLimitPerByte * byteCount))
   }
 
-  /// Follows jumps; true when a match is reached. Its own stack: programs may be deep.
-  private func add(_ start: Int, to list: inout ThreadList, atStart: Bool, atEnd: Bool) -> Bool {
-    var stack = [start]
-    while let pc = stack.popLast() {
-      if list.seen[pc] == list.generation { continue }
-      list.seen[pc] = list.generation
-      switch program[pc] {
-      case .match: return true
-      case .jump(let to): stack.append(to)
-      case .split(let a, let b):
-        stack.append(b)
-        stack.append(a)
-      case .start: if atStart { stack.append(pc + 1) }
-      case .end: if atEnd { stack.append(pc + 1) }
-      default: list.threads.append(pc)
-      }
+  /// What an empty text points to: never written, so any thread may read it.
+  nonisolated(unsafe) private static let nothing: UnsafePointer<UInt8> = {
+    let byte = UnsafeMutablePointer<UInt8>.allocate(capacity: 1)
+    byte.initialize(to: 0)
+    return UnsafePointer(byte)
+  }()
+
+  private static func failure(_ result: Int32) -> VarveError {
+    switch result {
+    case PCRE2_ERROR_MATCHLIMIT, PCRE2_ERROR_DEPTHLIMIT, PCRE2_ERROR_HEAPLIMIT, PCRE2_ERROR_JIT_STACKLIMIT,
+      PCRE2_ERROR_DFA_WSSIZE, PCRE2_ERROR_DFA_RECURSE, PCRE2_ERROR_NOMEMORY:
+      SQLError.make(
+        "2201B", "regular expression failed: regular expression is too complex for this text",
+        hint: "Nested repetitions such as (a+)+ take exponentially many steps: say each of them once.")
+    default: SQLError.make("2201B", "regular expression failed: \(message(result))")
     }
-    return false
   }
 }

@@ -140,7 +140,7 @@ enum TextKernels {
 
   static func quoteLiteral(_ text: String) -> String {
     let quoted = double(text, "'")
-    return text.contains("\\") ? " E'" + double(quoted, "\\") + "'" : "'" + quoted + "'"
+    return text.contains("\\") ? "E'" + double(quoted, "\\") + "'" : "'" + quoted + "'"
   }
 
   private static func double(_ text: String, _ mark: Character) -> String {

@@ -200,6 +200,12 @@ package enum TypeText {
       if half != nil { throw SQLError.make("22023", "invalid hexadecimal data: odd number of digits") }
       return out
     }
+    return try escaped(text)
+  }
+
+  /// bytea's escape format: backslashes are doubled, other bytes may be three octal digits behind one.
+  static func escaped(_ text: UnsafeBufferPointer<UInt8>) throws -> [UInt8] {
+    var out: [UInt8] = []
     var i = 0
     while i < text.count {
       if text[i] != UInt8(ascii: "\\") {

@@ -8,7 +8,7 @@ private let ladder: [String: Set<String>] = [
   "VarveCore": ["CVarve"],
   "VarveIO": ["VarveCore", "CVarve", "CURing"],
   "VarveFormat": ["VarveCore", "CVarve", "CZstd", "CLZ4"],
-  "VarveCompute": ["VarveCore", "CVarve"],
+  "VarveCompute": ["VarveCore", "CVarve", "CPCRE2"],
   "VarveStorage": ["VarveCore", "VarveIO", "VarveFormat", "CVarve"],
   "VarveQuery": ["VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "CVarve", "CPgQuery"],
   "Varve": ["VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery"],

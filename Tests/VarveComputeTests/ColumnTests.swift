@@ -93,7 +93,7 @@ import VarveCore
 
   @Test func resolutionRefusesAndPrefersAsPostgreSQL() throws {
     #expect(try FunctionCatalog.operator("+", [.text, .int4]) == nil)
-    #expect(try FunctionCatalog.scalar("to_char", [.timestamptz, .text]) == nil)
+    #expect(try FunctionCatalog.scalar("to_char", [.bool, .text]) == nil)
     #expect(try FunctionCatalog.scalar("sqrt", [.int4])?.argumentTypes == [.float8])
     #expect(try FunctionCatalog.scalar("length", [.unknown])?.argumentTypes == [.text])
     #expect(

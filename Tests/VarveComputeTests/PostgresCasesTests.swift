@@ -113,8 +113,21 @@ import VarveCore
     let first = try Support.text(result, 0, context)
     let last = try Support.text(result, 2, context)
     if first != last { return ("rows differ", first + " / " + last) }
-    if storage != .constant, !c.arguments.isEmpty, !result.isNull(at: 1) { return ("NULL gave a value", "") }
+    if storage != .constant, !c.arguments.isEmpty, !result.isNull(at: 1), !takesNulls(c) {
+      return ("NULL gave a value", "")
+    }
     return (result.type.base.name, first)
+  }
+
+  /// Functions that are not strict.
+  static func takesNulls(_ c: Case) -> Bool {
+    switch c.name {
+    case "array_append", "array_prepend", "array_cat", "concat", "concat_ws", "quote_nullable", "num_nulls",
+      "num_nonnulls":
+      true
+    case "||": c.arguments.contains { $0.type.hasSuffix("[]") }
+    default: false
+    }
   }
 
   /// Where this store knowingly differs from PostgreSQL.
@@ -122,6 +135,15 @@ import VarveCore
     let texts = c.arguments.map(\.text)
     // Timestamps are nanoseconds in 64 bits: nothing before 1677.
     if c.name == "date_trunc", texts[0] == "millennium", got.1 == "22008" { return true }
+    if c.name == "to_timestamp", got.1 == "22008", c.value.hasSuffix("BC") || (Int(c.value.prefix(4)) ?? 9999) < 1678 {
+      return true
+    }
+    // An empty turn of a repeated group counts here, and not there.
+    if texts.count > 1, texts[1] == "(a*)*b" { return true }
+    // Where rounding carries, PostgreSQL 15 writes a mantissa of ten.
+    if c.name == "to_char", c.value.contains("10.00e") { return true }
+    // json takes no half of a surrogate pair, as jsonb.
+    if c.kind == "cast", c.target == "json", texts[0].contains("ud83d\"") { return true }
     // Letters beyond ASCII change case; under the C locale they do not.
     if c.name == "upper", texts[0].contains("é") { return true }
     // A seventh fractional digit is kept, not rounded away; what leaves is floored.

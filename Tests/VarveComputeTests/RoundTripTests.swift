@@ -130,8 +130,10 @@ import VarveCore
         do {
           let text = String(decoding: bytes, as: UTF8.self)
           _ = try SQLType.parse(text)
-          let expression = try RegularExpression(text, ignoresCase: true)
-          _ = bytes.withUnsafeBufferPointer { expression.matches($0) }
+          let expression = try RegularExpression(text)
+          _ = try Array(text.utf8).withUnsafeBufferPointer { try expression.matches($0) }
+          _ = DateFormat(text)
+          _ = try NumberFormat(text)
         } catch is VarveError {}
         bytes.withUnsafeBufferPointer { _ = PosixZoneRule(Array($0)) }
       }

@@ -50,7 +50,8 @@ import VarveCore
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SeededGenerator(seed: seed)
     for shape in 0..<4 {
-      let values = Self.values(&random, 5000, shape) + [.nan, .infinity, -.infinity, 0, -0.0, 5e-324]
+      let values =
+        Self.values(&random, 5000, shape) + [.nan, .infinity, -.infinity, 0, -0.0, Double.leastNonzeroMagnitude]
       var whole = QuantileSketch()
       for value in values { whole.add(value) }
       var parts = [QuantileSketch](repeating: QuantileSketch(), count: 3)

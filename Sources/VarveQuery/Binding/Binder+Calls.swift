@@ -67,9 +67,17 @@ extension Binder {
     let found = try placing(location) {
       try FunctionCatalog.aggregate(name, types) ?? CollectingAggregate.find(name, types)
     }
-    guard let function = found else {
+    guard var function = found else {
       if try FunctionCatalog.scalar(name, types) != nil { return nil }
       throw missingFunction(name, types, at: location)
+    }
+    if call.isWithinGroup {
+      guard let descending = function.descending else {
+        throw error("42809", "\(name) is not an ordered-set aggregate, so it cannot have WITHIN GROUP", at: location)
+      }
+      if call.orderBy.contains(where: \.isDescending) { function = descending }
+    } else if function.descending != nil {
+      throw error("42809", "WITHIN GROUP is required for ordered-set aggregate \(name)", at: location)
     }
     if let clause = level.clauseWithoutAggregates {
       throw error("42803", "aggregate functions are not allowed in \(clause)", at: location)
@@ -81,8 +89,6 @@ extension Binder {
     if let filter = call.filter { result.filter = try bindFilter(filter, level) }
     if !call.isWithinGroup {
       result.orderBy = try call.orderBy.map { try bindSort($0, try bind($0.expression, level)) }
-    } else if call.orderBy.contains(where: \.isDescending) {
-      throw source.unsupported("a descending order WITHIN GROUP", at: location)
     }
     return .aggregate(result)
   }

@@ -30,16 +30,30 @@ enum CollectingAggregate {
 
   private final class StringStates: GroupedAggregate {
     private var texts: [[UInt8]?] = []
-    func resize(to count: Int) { if count > texts.count { texts += Array(repeating: nil, count: count - texts.count) } }
+    /// The first row's delimiter, which stands before it where it does not come first after all.
+    private var delimiters: [[UInt8]] = []
+    private(set) var heldByteCount = 0
+    func resize(to count: Int) {
+      guard count > texts.count else { return }
+      delimiters += Array(repeating: [], count: count - texts.count)
+      texts += Array(repeating: nil, count: count - texts.count)
+    }
 
     private func add(_ arguments: [Column], _ row: Int, _ group: Int) {
       guard case .text(let value) = arguments[0].datum(at: row) else { return }
-      guard texts[group] != nil else {
-        texts[group] = Array(value.utf8)
-        return
+      var delimiter: [UInt8] = []
+      if case .text(let text) = arguments[1].datum(at: row) { delimiter = Array(text.utf8) }
+      append(Array(value.utf8), behind: delimiter, group)
+    }
+    private func append(_ value: [UInt8], behind delimiter: [UInt8], _ group: Int) {
+      heldByteCount += value.count + delimiter.count
+      if texts[group] == nil {
+        texts[group] = value
+        delimiters[group] = delimiter
+      } else {
+        texts[group]?.append(contentsOf: delimiter)
+        texts[group]?.append(contentsOf: value)
       }
-      if case .text(let delimiter) = arguments[1].datum(at: row) { texts[group]?.append(contentsOf: delimiter.utf8) }
-      texts[group]?.append(contentsOf: value.utf8)
     }
     func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
       for row in groups.indices { add(arguments, row, Int(groups[row])) }
@@ -47,8 +61,11 @@ enum CollectingAggregate {
     func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
       for row in range { add(arguments, row, group) }
     }
-    func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws {
-      throw SQLError.make("0A000", "string_agg cannot be merged: its delimiters are not part of its state")
+    func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
+      guard let other = other as? StringStates else { preconditionFailure("states of the same aggregate") }
+      for (index, group) in groups.enumerated() {
+        if let text = other.texts[index] { append(text, behind: other.delimiters[index], Int(group)) }
+      }
     }
     func result() throws -> Column {
       var builder = ColumnBuilder(.text, capacity: texts.count)
@@ -60,18 +77,22 @@ enum CollectingAggregate {
   private final class ArrayStates: GroupedAggregate {
     private let element: SQLType
     private var values: [[Datum]] = []
+    private(set) var heldByteCount = 0
     init(_ element: SQLType) { self.element = element }
     func resize(to count: Int) {
       if count > values.count { values += Array(repeating: [], count: count - values.count) }
     }
     func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
+      heldByteCount += groups.count * MemoryLayout<Datum>.stride
       for row in groups.indices { values[Int(groups[row])].append(arguments[0].datum(at: row)) }
     }
     func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
+      heldByteCount += range.count * MemoryLayout<Datum>.stride
       for row in range { values[group].append(arguments[0].datum(at: row)) }
     }
     func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
       guard let other = other as? ArrayStates else { preconditionFailure("states of the same aggregate") }
+      heldByteCount += other.heldByteCount
       for (index, group) in groups.enumerated() { values[Int(group)] += other.values[index] }
     }
     func result() throws -> Column {

@@ -4,7 +4,8 @@ import VarveCompute
 import VarveCore
 
 struct TableFunction: Sendable {
-  static let names: Set<String> = CatalogTableFunctions.names.union(["generate_series", "unnest"])
+  static let names = CatalogTableFunctions.names.union(FunctionCatalog.setFunctionNames)
+    .union(["generate_series", "unnest"])
 
   let name: String
   let argumentTypes: [SQLType]
@@ -16,12 +17,20 @@ struct TableFunction: Sendable {
   static func find(_ name: String, _ arguments: [SQLType]) throws -> TableFunction? {
     switch name {
     case "generate_series": try series(arguments)
-    case "unnest" where arguments == [.timevector]:
-      TableFunction(
-        name: name, argumentTypes: arguments, types: [.timestamptz, .float8], columnNames: ["time", "value"]
-      ) { values, _ in Timevector.rows(values[0]) }
-    case "unnest" where arguments.count == 1: arguments[0].element.map(unnest)
-    default: try CatalogTableFunctions.find(name, arguments)
+    case "unnest" where arguments.count == 1 && arguments[0].element != nil: arguments[0].element.map(unnest)
+    default:
+      try CatalogTableFunctions.find(name, arguments)
+        ?? FunctionCatalog.setFunction(name, arguments).map(cataloged)
+    }
+  }
+
+  private static func cataloged(_ function: SetFunction) -> TableFunction {
+    TableFunction(
+      name: function.name, argumentTypes: function.argumentTypes, types: function.columns.map(\.type),
+      columnNames: function.columns.count > 1 ? function.columns.map(\.name) : []
+    ) { arguments, context in
+      if function.isStrict, arguments.contains(.null) { return [] }
+      return try function.rows(arguments, context.evaluation)
     }
   }
 
