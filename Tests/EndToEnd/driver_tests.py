@@ -231,6 +231,31 @@ def test_sqlalchemy_reflects_through_pg8000(context):
     reflects(filled(context), "pg8000")
 
 
+def test_sqlalchemy_reflects_and_changes_a_dimension_table(context):
+    server = filled(context)
+    with connect(server) as connection:
+        connection.execute("CREATE TABLE devices (id text PRIMARY KEY, site text NOT NULL, floor int)")
+    sqlalchemy, connected = engine(server, "psycopg")
+    inspector = sqlalchemy.inspect(connected)
+    expect(inspector.get_pk_constraint("devices")["constrained_columns"], ["id"])
+    expect([(column["name"], column["nullable"]) for column in inspector.get_columns("devices")], [("id", False), ("site", False), ("floor", True)])
+    metadata = sqlalchemy.MetaData()
+    metadata.reflect(connected)
+    devices, cpu = metadata.tables["devices"], metadata.tables["cpu"]
+    expect([column.name for column in devices.primary_key], ["id"])
+    with connected.begin() as connection:
+        connection.execute(sqlalchemy.insert(devices), [dict(id="h1", site="north", floor=1), dict(id="h2", site="south", floor=None)])
+        with connection.begin_nested() as savepoint:
+            connection.execute(sqlalchemy.update(devices).values(site="west"))
+            savepoint.rollback()
+        connection.execute(sqlalchemy.update(devices).where(devices.c.id == "h2").values(floor=3))
+    with connected.connect() as connection:
+        query = sqlalchemy.select(devices.c.site, devices.c.floor, sqlalchemy.func.count()).join(cpu, cpu.c.host == devices.c.id).group_by(
+            devices.c.site, devices.c.floor).order_by(devices.c.site)
+        expect([tuple(row) for row in connection.execute(query)], [("north", 1, 2), ("south", 3, 1)])
+    connected.dispose()
+
+
 # ---------------------------------------------------------------- pandas
 def test_pandas_reads_and_appends(context):
     pandas = needed("pandas")

@@ -18,6 +18,7 @@ def test_jdbc_reads_metadata_and_rows_in_parts_and_writes_batches(context):
     server = context.server()
     with connect(server) as connection:
         connection.execute("CREATE TABLE cpu (time timestamptz, host text, usage double precision, n bigint) WITH (varve.tags = 'host')")
+        connection.execute("CREATE TABLE devices (id text PRIMARY KEY, site text)")
         connection.execute(
             "INSERT INTO cpu SELECT timestamptz '2024-01-01' + i * interval '1 second', 'h' || i % 5, i / 4.0, i FROM generate_series(0, 99) AS g(i)")
     classes = context.path("classes")

@@ -41,12 +41,15 @@ public class Client {
   static void metadata(Connection connection) throws SQLException {
     DatabaseMetaData metadata = connection.getMetaData();
     expect(metadata.getDatabaseMajorVersion(), 15);
-    expect(column(metadata.getTables(null, "public", "%", new String[] {"TABLE"}), "TABLE_NAME"), List.of("cpu"));
+    expect(column(metadata.getTables(null, "public", "%", new String[] {"TABLE"}), "TABLE_NAME"), List.of("cpu", "devices"));
     expect(column(metadata.getTables(null, "varve", "tables", null), "TABLE_TYPE"), List.of("VIEW"));
     expect(column(metadata.getColumns(null, "public", "cpu", "%"), "COLUMN_NAME"), List.of("time", "host", "usage", "n"));
     expect(column(metadata.getColumns(null, "public", "cpu", "%"), "TYPE_NAME"), List.of("timestamptz", "text", "float8", "int8"));
     expect(column(metadata.getColumns(null, "public", "cpu", "%"), "IS_NULLABLE"), List.of("NO", "YES", "YES", "YES"));
     expect(column(metadata.getPrimaryKeys(null, "public", "cpu"), "COLUMN_NAME"), List.of());
+    expect(column(metadata.getPrimaryKeys(null, "public", "devices"), "COLUMN_NAME"), List.of("id"));
+    expect(column(metadata.getBestRowIdentifier(null, "public", "devices", DatabaseMetaData.bestRowSession, false), "COLUMN_NAME"), List.of("id"));
+    expect(column(metadata.getIndexInfo(null, "public", "devices", true, false), "COLUMN_NAME"), List.of("id"));
     expect(column(metadata.getIndexInfo(null, "public", "cpu", false, false), "INDEX_NAME"), List.of());
     expect(column(metadata.getImportedKeys(null, "public", "cpu"), "FK_NAME"), List.of());
     expect(column(metadata.getSchemas(), "TABLE_SCHEM"), List.of("information_schema", "pg_catalog", "public", "varve"));
