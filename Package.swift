@@ -95,7 +95,7 @@ let package = Package(
     .testTarget(
       name: "VarveServerTests",
       dependencies: [
-        "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveWire", "VarveServer",
+        "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "VarveServer",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -79,14 +79,19 @@ extension Database {
     return tag
   }
 
-  /// A session of its own, for a connection.
-  package func makeSession(user: String = "varve", database: String = "varve", processID: Int32 = 0) -> QuerySession {
+  /// A session of its own, for a connection. `activity`: the entry that it has among the database's sessions already.
+  package func makeSession(
+    user: String = "varve", database: String = "varve", protocol: SessionProtocol = .embedded,
+    clientAddress: String? = nil, activity: SessionActivity? = nil
+  ) -> QuerySession {
     let clock = store.clock
     return QuerySession(
       store: self,
       clock: SessionClock(
         wallNanoseconds: { clock.wallNanoseconds() }, monotonicNanoseconds: { clock.monotonicNanoseconds() }),
-      user: user, database: database, processID: processID, zones: SystemTimeZones.database, helpers: helpers)
+      zones: SystemTimeZones.database, helpers: helpers, monitor: monitor,
+      activity: activity
+        ?? monitor.open(user: user, database: database, protocol: `protocol`, clientAddress: clientAddress))
   }
 
   private func run(
@@ -94,16 +99,16 @@ extension Database {
     each: @escaping @Sendable (ColumnBatch) throws -> Void
   ) async throws -> (columns: [String], tag: String) {
     let bound = try parameters.map { try $0.parameter() }
-    let control = Mutex<ExecutionControl?>(nil)
-    let wasCancelled = Mutex(false)
+    // From here on others see it, also while it waits for a thread.
+    let activity = monitor.open(user: "varve", database: "varve", protocol: .embedded)
+    activity.isQueued(sql)
+    defer { monitor.close(activity) }
     return try await withTaskCancellationHandler {
       try await workers.run { [self] in
-        let session = makeSession()
+        activity.waits(for: nil)
+        let session = makeSession(activity: activity)
         defer { session.close() }
-        let cancellation = session.cancellation
-        control.withLock { $0 = cancellation }
-        if wasCancelled.withLock({ $0 }) { session.cancel() }
-        return try reading(stop: { cancellation.cancel() }) {
+        return try reading(stop: { activity.control.cancel() }) {
           let prepared = try session.prepare(sql, parameterTypes: bound.map(\.type))
           let result = try session.execute(prepared, parameters: bound.map(\.datum))
           let columns = result.columns?.map(\.name) ?? []
@@ -114,8 +119,7 @@ extension Database {
         }
       }
     } onCancel: {
-      wasCancelled.withLock { $0 = true }
-      control.withLock { $0 }?.cancel()
+      activity.control.cancel()
     }
   }
 }

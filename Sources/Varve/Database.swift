@@ -60,6 +60,10 @@ public final class Database: Sendable {
     public var compactionBytesPerSecond = 64 << 20
     /// Series that a table may have. Rows that would make more are rejected.
     public var maxSeriesPerTable = 10_000_000
+    /// Statements that run for so long are logged, with their plan and what came of it; nil: none is.
+    public var slowStatement: Duration? = .seconds(1)
+    /// In place of a line in the log.
+    package var onSlowStatement: (@Sendable (SlowStatement) -> Void)?
     /// Called with the engine's own log lines.
     public var log: @Sendable (LogLevel, String) -> Void = { _, _ in }
     public init() {}
@@ -76,6 +80,8 @@ public final class Database: Sendable {
   /// Who writes dimension tables.
   package let dimensionLocks = DimensionLocks()
   let subscriptions: CommitSubscriptions
+  /// Its sessions and what they run.
+  package let monitor: SessionMonitor
   package let memoryBudgetByteCount: Int
   private let closing = Gate(Closing.notBegun)
   private let readers = Gate(Readers())
@@ -83,12 +89,13 @@ public final class Database: Sendable {
 
   private init(
     store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, subscriptions: CommitSubscriptions,
-    memoryBudgetByteCount: Int, log: @escaping @Sendable (LogLevel, String) -> Void
+    monitor: SessionMonitor, memoryBudgetByteCount: Int, log: @escaping @Sendable (LogLevel, String) -> Void
   ) {
     self.store = store
     self.pipeline = pipeline
     self.workers = workers
     self.subscriptions = subscriptions
+    self.monitor = monitor
     self.memoryBudgetByteCount = memoryBudgetByteCount
     self.log = log
   }
@@ -120,10 +127,15 @@ public final class Database: Sendable {
     storeOptions.onCommit = { subscriptions.announce($0) }
     tune(&storeOptions)
     let store = try Store.open(storeOptions)
+    let clock = storeOptions.clock
     return Database(
       store: store, pipeline: options.readOnly ? nil : CommitPipeline(store),
       workers: workers ?? BlockingWorkers(count: 2),
-      subscriptions: subscriptions, memoryBudgetByteCount: budget, log: options.log)
+      subscriptions: subscriptions,
+      monitor: SessionMonitor(
+        wallNanoseconds: { clock.wallNanoseconds() }, slowStatementMilliseconds: options.slowStatementMilliseconds,
+        onSlowStatement: options.onSlowStatement ?? { [log = options.log] in log(.info, $0.line) }),
+      memoryBudgetByteCount: budget, log: options.log)
   }
 
   /// Makes everything durable, stops the threads and closes the files. Queries and scans that run are stopped and
@@ -215,6 +227,17 @@ public final class Database: Sendable {
     }
 
     for stop in stops { stop() }
+  }
+}
+
+extension Database.Options {
+  fileprivate var slowStatementMilliseconds: Int? {
+    slowStatement.map { duration in
+      let (seconds, attoseconds) = duration.components
+      let milliseconds = seconds.multipliedReportingOverflow(by: 1000)
+      return milliseconds.overflow
+        ? .max : max(0, Int(milliseconds.partialValue) + Int(attoseconds / 1_000_000_000_000_000))
+    }
   }
 }
 

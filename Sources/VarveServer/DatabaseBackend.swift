@@ -19,8 +19,16 @@ package final class DatabaseBackend: QueryBackend {
   }
 
   /// Every database name is taken, as by HTTP: all lead to the one database there is.
-  package func openSession(_ parameters: StartupParameters) throws -> any QuerySession {
-    let session = database.makeSession(user: parameters.user, database: parameters.database)
+  package func openSession(_ parameters: StartupParameters, from client: SessionClient) throws -> any QuerySession {
+    try openSession(
+      parameters,
+      activity: database.monitor.open(
+        user: parameters.user, database: parameters.database, protocol: client.protocol, clientAddress: client.address))
+  }
+
+  /// Under an entry among the sessions of the database that was made before.
+  func openSession(_ parameters: StartupParameters, activity: SessionActivity) throws -> any QuerySession {
+    let session = database.makeSession(activity: activity)
     do {
       for setting in parameters.settings { try session.set(setting.name, setting.value) }
     } catch {
@@ -38,6 +46,26 @@ private final class DatabaseSession: QuerySession {
   init(_ session: VarveQuery.QuerySession, copyMemory: ByteBudget?) {
     self.session = session
     self.copyMemory = copyMemory
+  }
+
+  var processID: Int32 { session.state.activity.processID }
+  func isInterrupted(by interruption: SessionActivity.Interruption) {
+    session.state.activity.isInterrupted(by: interruption)
+  }
+  func waits(for wait: SessionWait?) { session.state.activity.waits(for: wait) }
+
+  var idleLimit: IdleLimit? {
+    let isInTransaction = session.transactionStatus != .idle
+    guard let nanoseconds = session.state.idleLimitNanoseconds(isInTransaction: isInTransaction) else { return nil }
+    return IdleLimit(
+      nanoseconds: nanoseconds,
+      error: isInTransaction
+        ? PostgresError(
+          .fatal, "25P03", "terminating connection due to idle-in-transaction timeout",
+          hint: "SET idle_in_transaction_session_timeout changes the limit; 0 turns it off.")
+        : PostgresError(
+          .fatal, "57P05", "terminating connection due to idle-session timeout",
+          hint: "SET idle_session_timeout changes the limit; 0 turns it off."))
   }
 
   var parameterStatus: [(name: String, value: String)] { session.parameterStatus }
@@ -118,16 +146,21 @@ private final class DatabaseQuery: PreparedQuery {
     }
     guard !values.isEmpty else { return DatabasePortal(owner, prepared, []) }
     let context = owner.session.evaluationContext
-    let parameters = try zip(values, prepared.parameterTypes).map { value, type -> Datum in
-      guard let bytes = value.bytes else { return .null }
-      return try bytes.withUnsafeBufferPointer { bytes in
-        switch value.format {
-        case .text: try TypeText.parse(bytes: bytes, as: type, context: context)
-        case .binary: try TypeBinary.decode(bytes, as: type, context: context)
+    do {
+      let parameters = try zip(values, prepared.parameterTypes).map { value, type -> Datum in
+        guard let bytes = value.bytes else { return .null }
+        return try bytes.withUnsafeBufferPointer { bytes in
+          switch value.format {
+          case .text: try TypeText.parse(bytes: bytes, as: type, context: context)
+          case .binary: try TypeBinary.decode(bytes, as: type, context: context)
+          }
         }
       }
+      return DatabasePortal(owner, prepared, parameters)
+    } catch {
+      owner.session.noteFailure(error)
+      throw error
     }
-    return DatabasePortal(owner, prepared, parameters)
   }
 }
 

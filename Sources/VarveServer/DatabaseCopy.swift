@@ -36,7 +36,8 @@ final class DatabaseCopy: CopyReceiver {
   func abandon(_ error: PostgresError) -> PostgresError {
     var error = error
     error.context = error.context ?? reader.context
-    if let stored = target.abandon() { error.hint = error.hint.map { "\($0) \(stored)" } ?? stored }
+    let failure = VarveError(.query, error.message, sqlState: error.sqlState)
+    if let stored = target.abandon(failure) { error.hint = error.hint.map { "\($0) \(stored)" } ?? stored }
     return error
   }
 

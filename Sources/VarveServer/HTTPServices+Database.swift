@@ -1,15 +1,14 @@
 // What HTTP answers beside writes: SQL for a quick look, metrics, health.
 
+import Synchronization
 import Varve
 import VarveCore
 import VarveIO
+import VarveQuery
 import VarveStorage
 import VarveWire
 
 extension HTTPServices {
-  /// A result for curl stands in memory whole; larger ones are for psql.
-  private static let resultByteLimit = 64 << 20
-
   init(
     _ database: Database, _ backend: DatabaseBackend, listeners: MeasuredListeners, now: @escaping @Sendable () -> Int64
   ) {
@@ -21,47 +20,65 @@ extension HTTPServices {
       return HealthReport(isHealthy: false, message: failure.description)
     }
     metrics = { ServerMetrics.text(database, listeners) }
-    query = { sql, format, name in
-      do {
-        return try await database.workers.run { try Self.answer(sql, format, name, backend) }
-      } catch {
-        return Self.failure(PostgresError("XX000", "\(error)"))
+    query = { DatabaseQueryRun($0, database, backend) }
+  }
+}
+
+/// A query's session comes with its first piece and goes with its last, or with the run. Between two pieces it holds no
+/// thread: the client may take as long as it likes.
+private final class DatabaseQueryRun: HTTPQueryRun {
+  /// Unchecked: one piece after the other is made, each on one thread.
+  private struct Kept: @unchecked Sendable {
+    var stream: QueryStream?
+  }
+
+  private let request: HTTPQueryRequest
+  private let database: Database
+  private let backend: DatabaseBackend
+  private let activity: SessionActivity
+  private let kept = Mutex(Kept())
+
+  init(_ request: HTTPQueryRequest, _ database: Database, _ backend: DatabaseBackend) {
+    self.request = request
+    self.database = database
+    self.backend = backend
+    activity = database.monitor.open(
+      user: StartupParameters().user, database: request.database, protocol: .http,
+      clientAddress: request.clientAddress)
+    activity.isQueued(request.sql)
+  }
+
+  deinit { database.monitor.close(activity) }
+
+  func cancel() { activity.control.cancel() }
+
+  func next() async throws -> (bytes: [UInt8], isLast: Bool) {
+    activity.waits(for: .worker)
+    return try await database.workers.run { [self] in
+      activity.waits(for: nil)
+      // The lock only carries the stream from one thread to the next.
+      let kept = self.kept.withLock { kept in
+        defer { kept = Kept() }
+        return kept
       }
+      let stream = try kept.stream ?? open()
+      let piece = try stream.next()
+      if !piece.isLast {
+        activity.waits(for: .client)
+        let next = Kept(stream: stream)
+        self.kept.withLock { $0 = next }
+      }
+      return (piece.bytes, piece.isLast)
     }
   }
 
-  private static func answer(
-    _ sql: String, _ format: HTTPQueryFormat, _ database: String, _ backend: DatabaseBackend
-  ) throws -> HTTPQueryResponse {
-    var body: [UInt8] = []
-    let output: TextOutput = { piece in
-      guard body.count + piece.count <= resultByteLimit else {
-        throw PostgresError(
-          "54000", "the result is larger than \(resultByteLimit >> 20) MB",
-          hint: "ask for less, or use the PostgreSQL port")
-      }
-      body += piece
+  private func open() throws -> QueryStream {
+    var parameters = StartupParameters(database: request.database)
+    let settings = [("statement_timeout", request.timeout), ("application_name", request.clientName)]
+    for case (let name, let value?) in settings {
+      parameters.settings.append(StartupParameters.Setting(name: name, value: value))
     }
-    do {
-      let connection = try EmbeddedSQLConnection(backend, parameters: StartupParameters(database: database))
-      switch format {
-      case .json: try connection.run(sql, into: JSONSink(output))
-      case .csv: try connection.run(sql, into: CSVSink(output))
-      }
-    } catch let error as PostgresError {
-      return failure(error)
-    } catch let error as VarveError {
-      return failure(PostgresError(error))
-    }
-    return HTTPQueryResponse(contentType: format == .json ? "application/json" : "text/csv; charset=utf-8", body: body)
-  }
-
-  private static func failure(_ error: PostgresError) -> HTTPQueryResponse {
-    var text = "{\"code\":\(JSONText.string(error.sqlState)),\"message\":\(JSONText.string(error.message))"
-    if let hint = error.hint { text += ",\"hint\":\(JSONText.string(hint))" }
-    if let position = error.position { text += ",\"position\":\(position)" }
-    let isOurs = error.sqlState.hasPrefix("XX") || error.sqlState.hasPrefix("58")
-    return HTTPQueryResponse(
-      status: isOurs ? 500 : 400, contentType: "application/json", body: Array((text + "}\n").utf8))
+    let session = try backend.openSession(parameters, activity: activity)
+    return try QueryStream(session, request.sql, parameters: request.parameters, format: request.format)
   }
 }

@@ -52,6 +52,8 @@ package final class Server: Sendable {
   package static func start(_ settings: ServerSettings, logger: Logger) async throws -> Server {
     var options = settings.databaseOptions
     options.log = logger.databaseLog
+    let statements = settings.logger("statements")
+    options.onSlowStatement = { statements.log($0) }
     let begin = ProcessEnvironment.monotonicSeconds()
     let database = try await Database.open(settings.data, options: options)
     let milliseconds = Int((ProcessEnvironment.monotonicSeconds() - begin) * 1000)

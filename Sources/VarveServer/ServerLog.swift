@@ -3,6 +3,7 @@
 import Glibc
 import Logging
 import Varve
+import VarveQuery
 import VarveCore
 import VarveWire
 
@@ -88,6 +89,21 @@ extension ServerSettings {
 }
 
 extension Logger {
+  /// One line for a statement that took long.
+  func log(_ statement: SlowStatement) {
+    var metadata: Logger.Metadata = [
+      "milliseconds": "\(statement.milliseconds)", "rows": "\(statement.rows)", "kind": "\(statement.kind.rawValue)",
+      "pid": "\(statement.session.processID)", "user": "\(statement.session.user)",
+      "database": "\(statement.session.database)", "application": "\(statement.session.applicationName)",
+      "protocol": "\(statement.session.protocol.rawValue)", "statement": "\(statement.text)",
+    ]
+    if let client = statement.session.clientAddress { metadata["client"] = "\(client)" }
+    if let sqlState = statement.sqlState { metadata["sqlstate"] = "\(sqlState)" }
+    if !statement.parameters.isEmpty { metadata["parameters"] = "\(statement.parameters.joined(separator: ", "))" }
+    if !statement.plan.isEmpty { metadata["plan"] = "\(statement.plan.joined(separator: "\n"))" }
+    info("slow statement", metadata: metadata)
+  }
+
   /// For the engine's lines.
   var databaseLog: @Sendable (Database.LogLevel, String) -> Void {
     { level, text in

@@ -59,6 +59,8 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.maxBody), help: help(.maxBody)) var maxBody: String?
   @Option(name: name(.logLevel), help: help(.logLevel)) var logLevel: String?
   @Option(name: name(.logFormat), help: help(.logFormat)) var logFormat: String?
+  @Option(name: name(.logMinDurationStatement), help: help(.logMinDurationStatement))
+  var logMinDurationStatement: String?
   @Flag(name: name(.insecure), help: help(.insecure)) var insecure = false
 
   /// The ones that were given, by setting.
@@ -70,7 +72,8 @@ struct SettingFlags: ParsableArguments {
       (.maxFuture, maxFuture), (.sealAge, sealAge), (.sealSize, sealSize),
       (.compaction, compaction), (.compactionRate, compactionRate), (.maxSeries, maxSeries),
       (.connections, connections), (.sessions, sessions),
-      (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat), (.insecure, insecure ? "true" : nil),
+      (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat),
+      (.logMinDurationStatement, logMinDurationStatement), (.insecure, insecure ? "true" : nil),
     ]
     for (setting, value) in values { flags[setting.name] = value }
     return flags

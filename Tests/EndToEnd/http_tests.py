@@ -40,8 +40,9 @@ def test_http_answers_ping_health_metrics_and_queries(context):
         connection.execute("SELECT 2")
         expect_error("42703", lambda: connection.execute("SELECT nothing FROM cpu"))
         after = metrics(server)
-    grown = {name: after[name] - before[name] for name in after if "statements" in name}
-    expect(grown, {'varve_statements_total{result="ok"}': 2, 'varve_statements_total{result="error"}': 1})
+    grown = {name: after[name] - before.get(name, 0) for name in after if "statements_total" in name}
+    expect(grown, {
+        'varve_statements_total{kind="select",result="ok"}': 2, 'varve_statements_total{kind="select",result="error"}': 1})
     expect((after['varve_connections_total{listener="postgres"}'], after["varve_sessions"]), (1, 1))
     expect(json.loads(request(server.http("/query?q=SELECT+host,v+FROM+cpu"))[2]), [{"host": "a", "v": 1.0}])
     expect(request(server.http("/query?format=csv&q=SELECT+host,v+FROM+cpu"))[2], b"host,v\na,1\n")

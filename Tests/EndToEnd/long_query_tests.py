@@ -9,6 +9,8 @@ from support import HOUR, connect, expect, expect_error
 
 # Far longer than any test, in little memory.
 ENDLESS = "SELECT count(*) FROM generate_series(1, 1000000) a(n), LATERAL generate_series(a.n, a.n + 999) b(m)"
+# The same with its rows.
+ENDLESS_ROWS = ENDLESS.replace("count(*)", "a.n")
 
 
 def test_a_running_query_can_be_cancelled(context):

@@ -58,7 +58,7 @@ import VarveCore
     let session = try sessionWithTable()
     let target = try begin(session)
     try target.take(batch(10), firstRow: 1)
-    #expect(target.abandon() == nil)
+    #expect(target.abandon(VarveError(.query, "cut", sqlState: "22P04")) == nil)
     #expect(try count(session) == "0")
   }
 
@@ -75,7 +75,8 @@ import VarveCore
     let stored = try #require(Int(try count(makeSession(store))))
     #expect(stored > 0 && stored <= pieces * rowCount)
     #expect(
-      target.abandon() == "\(stored) rows of this COPY are stored; sending all of it again changes nothing in them.")
+      target.abandon(VarveError(.query, "cut", sqlState: "22P04"))
+        == "\(stored) rows of this COPY are stored; sending all of it again changes nothing in them.")
     #expect(try count(session) == "\(stored)")
   }
 
@@ -117,7 +118,7 @@ import VarveCore
       let error = error as? VarveError
       return error?.sqlState == "53200" && error?.hint?.contains("outside of a transaction block") == true
     }
-    #expect(target.abandon() == nil)
+    #expect(target.abandon(VarveError(.query, "cut", sqlState: "22P04")) == nil)
     #expect(session.transactionStatus == .failed)
   }
 
@@ -151,7 +152,9 @@ import VarveCore
       let error = error as? VarveError
       return error?.context == "COPY t, row 13" && error?.message == "a row was not taken: too many"
     }
-    #expect(target.abandon()?.hasPrefix("19 rows of this COPY are stored") == true)
+    #expect(
+      target.abandon(VarveError(.query, "cut", sqlState: "22P04"))?.hasPrefix("19 rows of this COPY are stored") == true
+    )
     #expect(try count(session) == "20")
   }
 }

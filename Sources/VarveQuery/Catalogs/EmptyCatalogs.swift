@@ -182,15 +182,6 @@ enum EmptyCatalogs {
     ("pg_shdescription", 2396, "objoid oid classoid oid description text"),
     ("pg_shseclabel", 3592, "objoid oid classoid oid provider text label text"),
     (
-      "pg_stat_activity", 0,
-      """
-      datid oid datname name pid int4 leader_pid int4 usesysid oid usename name application_name text client_addr \
-      text client_hostname text client_port int4 backend_start timestamptz xact_start timestamptz query_start \
-      timestamptz state_change timestamptz wait_event_type text wait_event text state text backend_xid oid \
-      backend_xmin oid query_id int8 query text backend_type text
-      """
-    ),
-    (
       "pg_stat_all_indexes", 0,
       """
       relid oid indexrelid oid schemaname name relname name indexrelname name idx_scan int8 idx_tup_read int8 \

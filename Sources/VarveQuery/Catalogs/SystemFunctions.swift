@@ -84,13 +84,30 @@ enum SystemFunctions {
     make("version", [], .text) { _, session, _ in
       .text("PostgreSQL \(session.setting("server_version") ?? "15.0") (Varve)")
     },
-    make("pg_backend_pid", [], .int4) { _, session, _ in .int(Int64(session.processID)) },
+    make("pg_backend_pid", [], .int4) { _, session, _ in .int(Int64(session.activity.processID)) },
     make("pg_is_in_recovery", [], .bool) { _, _, _ in Cell.no },
-    make("pg_postmaster_start_time", [], .timestamptz) { _, session, _ in .timestamp(session.startTime) },
+    make("pg_postmaster_start_time", [], .timestamptz) { _, session, _ in .timestamp(session.monitor.startTime) },
     make("txid_current", [], .int8) { _, _, _ in .int(1) },
     make("inet_server_addr", [], .text) { _, _, _ in .null },
-    make("inet_client_addr", [], .text) { _, _, _ in .null },
+    make("inet_client_addr", [], .text) { _, session, _ in
+      session.activity.clientAddress.map { .text(QueryViews.host($0)) } ?? .null
+    },
+    make("pg_cancel_backend", [.int4], .bool, volatility: .volatile) { arguments, session, _ in
+      .bool(interrupt(int(arguments[0]), session) { session.monitor.cancel($0) })
+    },
+    make("pg_terminate_backend", [.int4], .bool, volatility: .volatile) { arguments, session, _ in
+      .bool(interrupt(int(arguments[0]), session) { session.monitor.terminate($0) })
+    },
   ]
+
+  /// As PostgreSQL: a number that no session has is a warning, so that a list of them is gone through to its end.
+  private static func interrupt(_ processID: Int64, _ session: SessionState, _ end: (Int32) -> Bool) -> Bool {
+    if let number = Int32(exactly: processID), end(number) { return true }
+    session.add(
+      .notice(
+        severity: "WARNING", sqlState: "01000", message: "PID \(processID) is not a PostgreSQL server process"))
+    return false
+  }
 
   private static let catalog: [Signature] = [
     make("pg_get_userbyid", [.oid], .name) { arguments, session, _ in

@@ -62,8 +62,8 @@ struct VirtualTable: Sendable {
     var next = firstFreeOID
     return
       (PgCatalog.tables + DimensionCatalog.tables + FunctionCatalogs.tables + StatisticsCatalogs.tables
-      + EmptyCatalogs.tables
-      + InformationSchema.tables + EmptyInformationSchema.tables + VarveSchema.tables + IngestViews.tables)
+      + EmptyCatalogs.tables + InformationSchema.tables + EmptyInformationSchema.tables + VarveSchema.tables
+      + IngestViews.tables + QueryViews.tables)
       .map { table in
         if table.oid != 0 { return table }
         next += 1

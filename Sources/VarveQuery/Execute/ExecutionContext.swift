@@ -9,10 +9,33 @@ import VarveStorage
 /// How an execution is stopped from outside, and by its own deadline. Asked between batches.
 package final class ExecutionControl: Sendable {
   private let cancelled = Atomic<Bool>(false)
+  private let terminated = Atomic<Bool>(false)
+  private let expired = Atomic<Bool>(false)
 
   package func cancel() { cancelled.store(true, ordering: .relaxed) }
+  /// For good: every later statement of the session ends, too.
+  package func terminate() { terminated.store(true, ordering: .relaxed) }
   func reset() { cancelled.store(false, ordering: .relaxed) }
-  var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+
+  /// A statement begins, whose time is not over.
+  func renew() { expired.store(false, ordering: .relaxed) }
+  var hasExpired: Bool { expired.load(ordering: .relaxed) }
+
+  /// Throws 57014 when the statement was cancelled or its time is over, 57P01 when its session is to end.
+  func check(_ deadline: Int64?, _ clock: SessionClock) throws {
+    if cancelled.load(ordering: .relaxed) {
+      throw VarveError(.cancelled, "canceling statement due to user request", sqlState: "57014")
+    }
+    if terminated.load(ordering: .relaxed) {
+      throw VarveError(.cancelled, "terminating connection due to administrator command", sqlState: "57P01")
+    }
+    if let deadline, clock.monotonicNanoseconds() > deadline {
+      expired.store(true, ordering: .relaxed)
+      throw VarveError(
+        .cancelled, "canceling statement due to statement timeout",
+        hint: "SET statement_timeout changes the limit; 0 turns it off.", sqlState: "57014")
+    }
+  }
 }
 
 /// What operators hold in memory, against the limit of the query.
@@ -65,7 +88,7 @@ final class ExecutionContext {
   let helpers: any QueryHelpers
   /// Slots of `.outer` expressions.
   let outerValues: [Datum]
-  /// nil unless EXPLAIN ANALYZE asks.
+  /// For EXPLAIN ANALYZE, and for the log of slow statements; nil where neither may ask.
   let profile: Profile?
   /// Results of subqueries that take nothing from around them.
   private(set) var subqueryResults: SubqueryResults
@@ -114,7 +137,8 @@ final class ExecutionContext {
 
   /// For running a query inside of this one with values of its surroundings.
   func nested(_ values: [Datum]) -> ExecutionContext {
-    ExecutionContext(self, values, profile: profile, sharesSubqueries: values.isEmpty)
+    ExecutionContext(
+      self, values, profile: profile.flatMap { $0.coversSubqueries ? $0 : nil }, sharesSubqueries: values.isEmpty)
   }
 
   /// For a part of this execution on another thread. What it did is for the caller to note in the profile.
@@ -122,16 +146,10 @@ final class ExecutionContext {
     ExecutionContext(self, outerValues, profile: nil, sharesSubqueries: false)
   }
 
-  /// Throws 57014 when the statement was cancelled or has run too long.
+  /// Throws when the statement is to end; tells how much memory it holds.
   func check() throws {
-    if control.isCancelled {
-      throw VarveError(.cancelled, "canceling statement due to user request", sqlState: "57014")
-    }
-    if let deadline, clock.monotonicNanoseconds() > deadline {
-      throw VarveError(
-        .cancelled, "canceling statement due to statement timeout",
-        hint: "SET statement_timeout changes the limit; 0 turns it off.", sqlState: "57014")
-    }
+    catalog.session.activity.holds(memory: memory.used)
+    try control.check(deadline, clock)
   }
 
   func open(_ node: any PlanNode) throws -> any Operator { try profiled(node) { try node.open(self) } }

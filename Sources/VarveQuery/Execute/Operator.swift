@@ -87,8 +87,12 @@ extension ExecutionContext {
   }
 }
 
-/// Rows, time and loops of each node, for EXPLAIN ANALYZE.
+/// Rows, time and loops of each node, for EXPLAIN ANALYZE and the log of slow statements.
 final class Profile {
+  /// Subqueries may run once a row: what the log never needs must not slow them down.
+  let coversSubqueries: Bool
+  init(coversSubqueries: Bool) { self.coversSubqueries = coversSubqueries }
+
   final class Entry {
     var rows = 0
     var loops = 0

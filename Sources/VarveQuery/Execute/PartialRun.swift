@@ -53,8 +53,10 @@ struct PartialRun {
   ) throws {
     guard !plan.wantsLastValues else { return try readLast(scan, reader, context) }
     let cursor = try context.snapshot.aggregate(try plan.request(of: scan, context))
+    var progress = ScanProgress()
     while let item = try cursor.next() {
       try context.check()
+      progress.note(cursor.statistics, in: context)
       switch item {
       case .rows(let rows): try groups.update(reader.columns(rows), rows.runs, states, context)
       case .partials(let partials):
@@ -62,6 +64,7 @@ struct PartialRun {
       }
     }
     statistics = cursor.statistics
+    progress.tell(statistics, in: context)
   }
 
   private mutating func readLast(_ scan: ScanRequest, _ reader: SeriesColumnReader, _ context: ExecutionContext) throws

@@ -174,6 +174,7 @@ final class SeriesScanOperator: Operator {
   private let context: ExecutionContext
   private let cursor: any ScanCursor
   private let reader: SeriesColumnReader
+  private var progress = ScanProgress()
 
   init(
     _ node: SeriesScanNode, _ cursor: any ScanCursor, _ reader: SeriesColumnReader, _ context: ExecutionContext
@@ -189,6 +190,7 @@ final class SeriesScanOperator: Operator {
   func next() throws -> QueryBatch? {
     while let scanned = try cursor.next() {
       try context.check()
+      progress.note(cursor.statistics, in: context)
       var batch = reader.columns(scanned)
       if !node.residual.isEmpty, let rows = try context.selection(node.residual, batch) {
         if rows.count == 0 { continue }
@@ -199,6 +201,7 @@ final class SeriesScanOperator: Operator {
       if batch.columns.count > node.width { batch.columns.removeLast(batch.columns.count - node.width) }
       return batch
     }
+    progress.tell(cursor.statistics, in: context)
     context.profile?.note(cursor.statistics, of: node)
     return nil
   }

@@ -225,23 +225,24 @@ private struct CopyText {
 extension QuerySession {
   /// Starts COPY … TO STDOUT; rows are computed as they are taken.
   package func beginCopyOut(_ prepared: PreparedStatement) throws -> CopySource {
+    let watch = beginWatch(prepared, [])
     do {
       try checkTransaction(prepared)
       let (statement, catalog) = try current(prepared)
       guard case .copyOut(let plan) = statement.kind else { preconditionFailure("only a COPY … TO is begun") }
       state.setSnapshot(catalog.snapshot)
       let context = context(catalog, [])
-      let rows = try plan.rows.open(context)
-      return CopySource(
-        plan,
-        QueryResult(
-          columns: plan.columns, rows: rows, verb: "COPY",
-          failed: { [weak self] in
-            self?.fail(); return $0
-          }),
-        context)
+      watchPlan(plan.rows, context)
+      let result = QueryResult(
+        columns: plan.columns, rows: try plan.rows.open(context), verb: "COPY",
+        failed: { [weak self] in
+          self?.fail(); return $0
+        })
+      settleWatch(result)
+      return CopySource(plan, result, context)
     } catch {
       fail()
+      watch.end(error)
       throw error
     }
   }

@@ -32,6 +32,7 @@ package final class CopyTarget {
   private let session: QuerySession
   private let context: ExecutionContext
   private let isInBlock: Bool
+  private let watch: StatementWatch
   private var held: [PointBatch] = []
   private var heldFirstRows: [Int] = []
   private var heldByteCount = 0
@@ -39,8 +40,9 @@ package final class CopyTarget {
   private var rowCount = 0
   private var storedRowCount = 0
 
-  init(_ plan: CopyPlan, session: QuerySession, context: ExecutionContext) {
+  init(_ plan: CopyPlan, session: QuerySession, context: ExecutionContext, watch: StatementWatch) {
     self.plan = plan
+    self.watch = watch
     self.session = session
     self.context = context
     values = CopyValues(context: context.evaluation)
@@ -60,6 +62,7 @@ package final class CopyTarget {
   package func take(_ batch: PointBatch, firstRow: Int) throws {
     try check()
     rowCount += batch.rowCount
+    watch.gave(rows: batch.rowCount)
     if isInBlock { return try session.keep(batch) }
     held.append(batch)
     heldFirstRows.append(firstRow)
@@ -106,11 +109,13 @@ package final class CopyTarget {
     try check()
     if !held.isEmpty { try send() }
     while !pieces.isEmpty { try awaitPiece() }
+    session.endWatch()
     return rowCount
   }
 
   /// The COPY ends with an error. Gives what became of the rows before, where the user has to know.
-  package func abandon() -> String? {
+  package func abandon(_ error: any Error) -> String? {
+    session.endWatch(error)
     held = []
     // What is on its way cannot be called back; what it comes to must be known.
     let problems = pieces.compactMap(settle)
@@ -126,6 +131,7 @@ extension QuerySession {
   /// Starts COPY … FROM STDIN. What an implicit transaction inserted before is written first, so that later rows replace
   /// earlier ones.
   package func beginCopy(_ prepared: PreparedStatement) throws -> CopyTarget {
+    let watch = beginWatch(prepared, [])
     do {
       try checkTransaction(prepared)
       let (statement, catalog) = try current(prepared)
@@ -133,9 +139,10 @@ extension QuerySession {
       try checkWritable("COPY FROM")
       if transactionStatus == .idle { try writePending() }
       state.setSnapshot(catalog.snapshot)
-      return CopyTarget(plan, session: self, context: context(catalog, []))
+      return CopyTarget(plan, session: self, context: context(catalog, []), watch: watch)
     } catch {
       fail()
+      watch.end(error)
       throw error
     }
   }

@@ -27,6 +27,13 @@ struct ExplainPlan: Sendable {
     }
   }
 
+  /// A plan with what has come of it so far, as text.
+  static func lines(_ node: any PlanNode, _ context: ExecutionContext) throws -> [String] {
+    var lines: [String] = []
+    try ExplainPlan(node: node).appendText(node, depth: 0, context, to: &lines)
+    return lines + ["Peak Memory: \(context.memory.peak / 1024) kB"]
+  }
+
   /// The rows of the answer.
   func run(_ context: ExecutionContext) throws -> QueryBatch {
     var total: Int64 = 0

@@ -13,6 +13,8 @@ package final class QueryResult {
   private let failed: (any Error) -> any Error
   private let ended: () -> Void
   package private(set) var rowCount = 0
+  /// The statement's, until its rows are over.
+  var watch: StatementWatch?
 
   init(
     columns: [ResultColumn]?, rows: (any Operator)?, verb: String, affected: Int? = nil,
@@ -26,6 +28,12 @@ package final class QueryResult {
     self.ended = ended
   }
 
+  /// A portal that is closed before its end.
+  deinit { watch?.end() }
+
+  /// Whether there may be more rows.
+  var hasRows: Bool { rows != nil }
+
   /// The next rows, never none; nil at the end. After an error there is no more.
   package func next() throws -> ColumnBatch? {
     guard let rows else { return nil }
@@ -33,15 +41,22 @@ package final class QueryResult {
       guard let batch = try rows.next() else {
         self.rows = nil
         ended()
+        watch?.end()
         return nil
       }
       rowCount += batch.count
+      watch?.gave(rows: batch.count)
       return ColumnBatch(count: batch.count, columns: batch.columns)
     } catch {
       self.rows = nil
-      throw failed(error)
+      let failure = failed(error)
+      watch?.end(failure)
+      throw failure
     }
   }
+
+  /// What INSERT and its kin did.
+  var affectedRows: Int { affected ?? 0 }
 
   /// `SELECT 5`, `INSERT 0 3`, `CREATE TABLE`. For rows: of those pulled so far.
   package var commandTag: String { commandTag(rowCount: rowCount) }

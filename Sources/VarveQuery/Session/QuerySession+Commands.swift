@@ -96,7 +96,11 @@ extension QuerySession {
       }
       let kind = SettingDefinition.byName[name.lowercased()]?.kind
       var shown = value
-      if case .milliseconds = kind { shown = Self.duration(milliseconds: value) }
+      switch kind {
+      case .milliseconds: shown = Self.duration(milliseconds: value)
+      case .millisecondsOrNever where value != "-1": shown = Self.duration(milliseconds: value)
+      default: break
+      }
       rows = [[.text(shown)]]
     }
     let types = Array(repeating: SQLType.text, count: rows.first?.count ?? 1)

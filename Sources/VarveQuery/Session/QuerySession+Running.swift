@@ -174,9 +174,12 @@ extension QuerySession {
     state.setSnapshot(catalog.snapshot)
     switch statement.kind {
     case .query(let node):
-      let context = context(catalog, parameters)
+      let context = context(
+        catalog, parameters,
+        profile: state.slowStatementNanoseconds == nil ? nil : Profile(coversSubqueries: false))
+      watchPlan(node, context)
       return QueryResult(
-        columns: statement.columns, rows: watched(try node.open(context)), verb: "SELECT",
+        columns: statement.columns, rows: watched(try context.open(node)), verb: "SELECT",
         failed: { [weak self] error in
           self?.fail()
           return error
@@ -189,7 +192,7 @@ extension QuerySession {
     case .truncate(let plan): return try truncate(plan, catalog, parameters)
     case .dimension: preconditionFailure("run on its own")
     case .explain(let plan):
-      let context = context(catalog, parameters, profile: plan.isAnalyze ? Profile() : nil)
+      let context = context(catalog, parameters, profile: plan.isAnalyze ? Profile(coversSubqueries: true) : nil)
       return QueryResult(columns: statement.columns, rows: RowsOperator(try plan.run(context)), verb: "EXPLAIN")
     case .declare(let plan): return try declare(plan, context(catalog, parameters))
     case .copy:

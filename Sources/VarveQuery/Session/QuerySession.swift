@@ -20,8 +20,10 @@ package final class QuerySession {
   package let state: SessionState
   let clock: SessionClock
   let helpers: any QueryHelpers
-  let control = ExecutionControl()
-  package internal(set) var transactionStatus = QueryTransactionStatus.idle
+  var control: ExecutionControl { state.activity.control }
+  package internal(set) var transactionStatus = QueryTransactionStatus.idle {
+    didSet { state.activity.transactionIs(transactionStatus, since: transactionStart) }
+  }
   var transactionStart: Int64 = 0
   /// For REPEATABLE READ, once its first statement has run.
   var transactionSnapshot: (any ReadSnapshot)?
@@ -37,23 +39,30 @@ package final class QuerySession {
   /// Monotonic time since when a block waits for its next statement.
   var idleSince: Int64?
   private var cache = PlanCache()
+  /// The statement at hand, until it has ended.
+  private var watch: StatementWatch?
   var namedStatements: [Name: (statement: ParsedStatement, types: [SQLType?])] = [:]
   /// Of the transaction.
   var cursors: [Name: SQLCursor] = [:]
   /// In the order they were set.
   var savepoints: [Savepoint] = []
 
+  /// `monitor` has the session in its list until `close`; `activity`: under an entry that it has there already.
   package init(
     store: any StoreAccess, clock: SessionClock, user: String = "varve", database: String = "varve",
-    processID: Int32 = 0, zones: TimeZoneDatabase = .builtIn, helpers: any QueryHelpers = NoHelpers()
+    zones: TimeZoneDatabase = .builtIn, helpers: any QueryHelpers = NoHelpers(), monitor: SessionMonitor? = nil,
+    activity: SessionActivity? = nil
   ) {
     self.store = store
     self.clock = clock
     self.helpers = helpers
+    let monitor = monitor ?? SessionMonitor(wallNanoseconds: clock.wallNanoseconds)
     state = SessionState(
-      user: user, database: database, processID: processID, startTime: clock.wallNanoseconds(), zones: zones,
-      ingestReport: { store.ingestReport() })
+      monitor: monitor, activity: activity ?? monitor.open(user: user, database: database, protocol: .embedded),
+      zones: zones, ingestReport: { store.ingestReport() })
   }
+
+  deinit { state.monitor.close(state.activity) }
 
   // MARK: For the connection
 
@@ -86,17 +95,60 @@ package final class QuerySession {
     savepoints = []
     idleSince = nil
     state.setSnapshot(nil)
+    endWatch()
+    state.monitor.close(state.activity)
   }
 
   /// The end of what runs as one implicit transaction. See the file's head.
   package func endImplicitTransaction(failed: Bool) throws {
-    switch transactionStatus {
-    case .idle:
-      if failed { discardPending() } else { try writePending() }
-    case .inBlock, .failed:
-      if failed { fail() }
+    do {
+      switch transactionStatus {
+      case .idle:
+        if failed { discardPending() } else { try writePending() }
+      case .inBlock, .failed:
+        if failed { fail() }
+      }
+      endWatch()
+    } catch {
+      endWatch(error)
+      throw error
     }
   }
+
+  // MARK: Watching
+
+  /// A statement begins; one before it whose commit is still to come ends for its watchers.
+  func beginWatch(_ statement: PreparedStatement, _ parameters: [Datum]) -> StatementWatch {
+    endWatch()
+    let watch = StatementWatch(statement, parameters, state, clock)
+    self.watch = watch
+    return watch
+  }
+
+  func endWatch(_ error: (any Error)? = nil) {
+    watch?.end(error)
+    watch = nil
+  }
+
+  /// The statement at hand has done what it could: it has ended, unless rows are to come, or its commit is.
+  func settleWatch(_ result: QueryResult) {
+    guard let watch else { return }
+    watch.gave(rows: result.affectedRows)
+    if result.hasRows {
+      result.watch = watch
+      self.watch = nil
+    } else if transactionStatus != .idle || !hasPending {
+      endWatch()
+    }
+  }
+
+  /// What runs it, for those who watch.
+  func watchPlan(_ node: any PlanNode, _ context: ExecutionContext) {
+    if watch?.slowNanoseconds != nil { watch?.plan = { try ExplainPlan.lines(node, context) } }
+  }
+
+  /// A failure that was found around the session: of a parameter's value, say.
+  package func noteFailure(_ error: any Error) { state.countFailure(.other, error) }
 
   // MARK: Statements
 
@@ -109,6 +161,7 @@ package final class QuerySession {
       return statements
     } catch {
       fail()
+      state.countFailure(.other, error)
       throw error
     }
   }
@@ -132,13 +185,16 @@ package final class QuerySession {
       if statement.isAlone, transactionStatus != .failed, let known = cache.find(text, parameterTypes),
         known.isCurrent(try snapshot(), timeZone: state.timeZone)
       {
+        state.monitor.count { $0.planCacheHits += 1 }
         return known
       }
+      state.monitor.count { $0.planCacheMisses += 1 }
       let prepared = try plan(statement, parameterTypes)
       if statement.isAlone, !prepared.isOnceOnly { cache.add(text, parameterTypes, prepared) }
       return prepared
     } catch {
       fail()
+      state.countFailure(StatementKind(statement.syntax), error)
       throw error
     }
   }
@@ -147,10 +203,14 @@ package final class QuerySession {
   package func execute(_ prepared: PreparedStatement, parameters: [Datum] = []) throws -> QueryResult {
     if let error = expireIdleTransaction() { throw error }
     defer { noteIdle() }
+    let watch = beginWatch(prepared, parameters)
     do {
-      return try run(prepared, parameters)
+      let result = try run(prepared, parameters)
+      settleWatch(result)
+      return result
     } catch {
       fail()
+      watch.end(error)
       throw error
     }
   }

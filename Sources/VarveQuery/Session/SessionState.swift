@@ -6,10 +6,11 @@ import VarveCore
 import VarveStorage
 
 package final class SessionState: Sendable {
-  package let user: String
-  package let database: String
-  let processID: Int32
-  let startTime: Int64
+  /// The sessions of the database, and this one's entry among them.
+  package let monitor: SessionMonitor
+  package let activity: SessionActivity
+  package var user: String { activity.user }
+  package var database: String { activity.database }
   let zones: TimeZoneDatabase
   /// What was written to the store.
   let ingestReport: @Sendable () -> IngestReport
@@ -26,13 +27,11 @@ package final class SessionState: Sendable {
   private let values = Mutex(Values())
 
   init(
-    user: String, database: String, processID: Int32, startTime: Int64, zones: TimeZoneDatabase,
+    monitor: SessionMonitor, activity: SessionActivity, zones: TimeZoneDatabase,
     ingestReport: @escaping @Sendable () -> IngestReport
   ) {
-    self.user = user
-    self.database = database
-    self.processID = processID
-    self.startTime = startTime
+    self.monitor = monitor
+    self.activity = activity
     self.zones = zones
     self.ingestReport = ingestReport
   }
@@ -44,6 +43,12 @@ package final class SessionState: Sendable {
     let key = name.lowercased()
     if let value = values.withLock({ $0.settings[key] }) { return value }
     if key == "session_authorization" { return user }
+    return defaultValue(key)
+  }
+
+  /// The database decides some.
+  private func defaultValue(_ key: String) -> String? {
+    if key == "log_min_duration_statement" { return String(monitor.slowStatementMilliseconds ?? -1) }
     return SettingDefinition.byName[key]?.defaultValue
   }
 
@@ -60,7 +65,8 @@ package final class SessionState: Sendable {
         "42704", "unrecognized configuration parameter \"\(name)\"",
         hint: "SHOW ALL lists the settings there are.")
     }
-    let normal = try value.map { try definition?.normalize($0, zones) ?? $0 } ?? definition?.defaultValue ?? ""
+    let normal = try value.map { try definition?.normalize($0, zones) ?? $0 } ?? defaultValue(key) ?? ""
+    if key == "application_name" { activity.nameIs(normal) }
     values.withLock { values in
       if isLocal {
         if values.beforeTransaction == nil { return }
@@ -99,6 +105,32 @@ package final class SessionState: Sendable {
     let product = (Int64(setting(name) ?? "0") ?? 0).multipliedReportingOverflow(by: 1_000_000)
     return product.overflow ? 0 : product.partialValue
   }
+  /// How long a statement runs before it is told of; nil: it never is.
+  var slowStatementNanoseconds: Int64? {
+    let milliseconds =
+      values.withLock { $0.settings["log_min_duration_statement"] }.map { Int64($0) }
+      ?? monitor.slowStatementMilliseconds.map { Int64($0) }
+    guard let milliseconds, milliseconds >= 0 else { return nil }
+    let (nanoseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+    return overflow ? nil : nanoseconds
+  }
+
+  /// How long a connection may do nothing; nil: for ever.
+  package func idleLimitNanoseconds(isInTransaction: Bool) -> Int64? {
+    let name = isInTransaction ? "idle_in_transaction_session_timeout" : "idle_session_timeout"
+    guard let text = values.withLock({ $0.settings[name] }), let milliseconds = Int64(text), milliseconds > 0 else {
+      return nil
+    }
+    let (nanoseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+    return overflow ? nil : nanoseconds
+  }
+
+  func countFailure(_ kind: StatementKind, _ error: any Error) {
+    let state = (error as? VarveError)?.finalSQLState ?? "XX000"
+    let isTimeout = activity.control.hasExpired
+    monitor.count { $0.addFailure(kind, state, isTimeout: isTimeout) }
+  }
+
   var usesSummaries: Bool { setting("varve.use_summaries") != "off" }
   var usesPageAggregates: Bool { setting("varve.use_page_aggregates") != "off" }
   var rowsPerPart: Int { max(1, Int(setting("varve.rows_per_part") ?? "") ?? SettingDefinition.defaultRowsPerPart) }

@@ -6,6 +6,8 @@ import VarveCore
 struct SettingDefinition: Sendable {
   enum Kind: Sendable {
     case text, boolean, integer, milliseconds, byteCount, timeZone, encoding, dateStyle
+    /// Or -1, for never.
+    case millisecondsOrNever
     case oneOf([String])
     /// Can be read only.
     case fixed
@@ -65,12 +67,17 @@ struct SettingDefinition: Sendable {
       name: "statement_timeout", kind: .milliseconds, defaultValue: "0",
       summary: "Longest run of a statement in ms; 0: no limit."),
     SettingDefinition(
+      name: "log_min_duration_statement", kind: .millisecondsOrNever, defaultValue: "-1",
+      summary: "Statements that run for so many ms are written to the log with their plan; 0: all, -1: none."),
+    SettingDefinition(
       name: "lock_timeout", kind: .milliseconds, defaultValue: "0",
       summary: "Longest wait for another session's writes to a dimension table in ms; 0: no limit."),
     SettingDefinition(
       name: "idle_in_transaction_session_timeout", kind: .milliseconds, defaultValue: "600000",
-      summary: "Longest wait of a transaction block for its next statement in ms; 0: no limit."),
-    SettingDefinition(name: "idle_session_timeout", kind: .milliseconds, defaultValue: "0", summary: "Accepted."),
+      summary: "Longest time in ms that a connection may be idle within a transaction; 0: no limit."),
+    SettingDefinition(
+      name: "idle_session_timeout", kind: .milliseconds, defaultValue: "0",
+      summary: "Longest time in ms that a connection may be idle outside of a transaction; 0: no limit."),
     SettingDefinition(
       name: "search_path", kind: .text, defaultValue: "\"$user\", public",
       summary: "Accepted; names are looked up in pg_catalog, then public."),
@@ -148,6 +155,10 @@ struct SettingDefinition: Sendable {
         number >= 0
       else { throw invalid("Valid units for this parameter are \"ms\", \"s\", \"min\", \"h\", and \"d\".") }
       return String(number)
+    case .millisecondsOrNever:
+      if lower == "-1" { return lower }
+      return try SettingDefinition(name: name, kind: .milliseconds, defaultValue: "", summary: "").normalize(
+        value, zones)
     case .byteCount:
       guard
         let number = Self.scaled(lower, ["": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40]),

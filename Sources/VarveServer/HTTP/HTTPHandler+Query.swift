@@ -36,52 +36,129 @@ extension HTTPHandler {
   }
 
   private func query(_ target: RequestTarget, _ head: HTTPRequestHead, _ body: ByteBuffer) {
-    var form: [String: String] = [:]
+    let request: HTTPQueryRequest
+    do throws(HTTPQueryRefusal) {
+      request = try queryRequest(target, head, body)
+    } catch {
+      return answer(.error(.badRequest, "invalid", error.message))
+    }
+    if HTTPHandler.createsDatabase(request.sql) {
+      return answer(.json(.ok, Array("{\"results\":[{\"statement_id\":0}]}\n".utf8)))
+    }
+    guard let query = services.query, let context else {
+      return answer(.error(.notImplemented, "unsupported", "this server answers no SQL over HTTP"))
+    }
+    let running = QueryAnswer(query(request), contentType: request.format.contentType)
+    stream(running)
+    pull(running, context.eventLoop)
+  }
+
+  /// Parameters stand in the address or in a form; without a form the body is the SQL text.
+  private func queryRequest(_ target: RequestTarget, _ head: HTTPRequestHead, _ body: ByteBuffer)
+    throws(HTTPQueryRefusal) -> HTTPQueryRequest
+  {
+    var form = RequestTarget.Parameters()
     var raw: String?
     if body.readableBytes > 0 {
       guard let text = String(validating: body.readableBytesView, as: UTF8.self) else {
-        answer(.error(.badRequest, "invalid", "the query is not UTF-8"))
-        return
+        throw HTTPQueryRefusal("the query is not UTF-8")
       }
       let type = head.headers.first(name: "Content-Type")?.lowercased() ?? ""
       if type.hasPrefix("application/x-www-form-urlencoded") {
         guard let parameters = RequestTarget.parameters(text) else {
-          answer(.error(.badRequest, "invalid", "the form in the body is malformed"))
-          return
+          throw HTTPQueryRefusal("the form in the body is malformed")
         }
         form = parameters
       } else {
         raw = text
       }
     }
-    guard let sql = target["q"] ?? form["q"] ?? raw, !sql.isEmpty else {
-      answer(.error(.badRequest, "invalid", "parameter q with the SQL is missing"))
-      return
+    func parameter(_ name: String) -> String? { target[name] ?? form[name] }
+    guard let sql = parameter("q") ?? raw, !sql.isEmpty else {
+      throw HTTPQueryRefusal("parameter q with the SQL is missing")
     }
-    if HTTPHandler.createsDatabase(sql) {
-      answer(.json(.ok, Array("{\"results\":[{\"statement_id\":0}]}\n".utf8)))
-      return
+    guard let format = HTTPQueryFormat(rawValue: parameter("format") ?? "json") else {
+      throw HTTPQueryRefusal("format is json or csv")
     }
-    guard let format = HTTPQueryFormat(rawValue: target["format"] ?? form["format"] ?? "json") else {
-      answer(.error(.badRequest, "invalid", "format is json or csv"))
-      return
+    var request = HTTPQueryRequest(
+      sql: sql, format: format, database: parameter("db") ?? options.defaultDatabase)
+    if let text = parameter("params") {
+      guard let values = JSONScalars.array(text) else {
+        throw HTTPQueryRefusal("params is a JSON array of texts, numbers, booleans and nulls, for $1, $2, …")
+      }
+      request.parameters = values
     }
-    guard let query = services.query else {
-      answer(.error(.notImplemented, "unsupported", "this server answers no SQL over HTTP"))
-      return
+    request.timeout = parameter("timeout")
+    request.clientAddress = context?.remoteAddress.map {
+      ListenAddress(host: $0.ipAddress ?? "?", port: $0.port ?? 0).description
     }
-    let database = target["db"] ?? form["db"] ?? options.defaultDatabase
-    later {
-      let response = await query(sql, format, database)
-      return HTTPAnswer(
-        status: HTTPResponseStatus(statusCode: response.status), contentType: response.contentType, body: response.body)
-    }
+    request.clientName = head.headers.first(name: "User-Agent").map { String($0.prefix(64)) }
+    return request
   }
 
   /// InfluxDB's clients do this before they write. Names are quoted or plain; what may follow is retention.
   private static func createsDatabase(_ sql: String) -> Bool {
     let words = sql.split(whereSeparator: \.isWhitespace)
     return words.count >= 3 && words[0].lowercased() == "create" && words[1].lowercased() == "database"
+  }
+
+  // MARK: Rows
+
+  /// Asks for the next piece; the one before has left.
+  private func pull(_ query: QueryAnswer, _ eventLoop: any EventLoop) {
+    let bound = NIOLoopBound(self, eventLoop: eventLoop)
+    let boundQuery = NIOLoopBound(query, eventLoop: eventLoop)
+    let run = query.run
+    eventLoop.makeFutureWithTask { try await run.next() }.whenComplete { result in
+      bound.value.received(result, of: boundQuery.value)
+    }
+  }
+
+  private func received(_ result: Result<(bytes: [UInt8], isLast: Bool), any Error>, of query: QueryAnswer) {
+    // The client may be gone by now.
+    guard let context, let head, case .streaming(let current) = state, current === query else { return }
+    switch result {
+    case .failure(let error):
+      if !query.hasBegun { return answer(HTTPAnswer.queryFailure(error)) }
+      // An answer that has begun cannot become an error any more: it breaks off, which clients can tell from an end.
+      logger.info("query failed behind its first rows", metadata: ["error": "\(error)"])
+      context.close(promise: nil)
+    case .success(let piece) where piece.isLast && !query.hasBegun:
+      answer(HTTPAnswer(status: .ok, contentType: query.contentType, body: piece.bytes))
+    case .success(let piece): send(piece.bytes, isLast: piece.isLast, of: query, to: head, context)
+    }
+  }
+
+  private func send(
+    _ bytes: [UInt8], isLast: Bool, of query: QueryAnswer, to head: HTTPRequestHead, _ context: ChannelHandlerContext
+  ) {
+    if !query.hasBegun {
+      query.hasBegun = true
+      var headers = HTTPHeaders([("Content-Type", query.contentType)])
+      // Before version 1.1 only the connection's end can say where such an answer ends.
+      if head.version != .http1_1 || !head.isKeepAlive { headers.add(name: "Connection", value: "close") }
+      context.write(
+        Self.wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .ok, headers: headers))),
+        promise: nil)
+    }
+    countSent(bytes.count)
+    let body = Self.wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes))))
+    if isLast {
+      context.write(body, promise: nil)
+      let keepsAlive = endRequest(head) && head.version == .http1_1
+      return sendEnd(keepsAlive: keepsAlive, context: context)
+    }
+    query.isPieceOnItsWay = true
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    let boundQuery = NIOLoopBound(query, eventLoop: context.eventLoop)
+    let sent = context.eventLoop.makePromise(of: Void.self)
+    sent.futureResult.whenComplete { result in
+      boundQuery.value.isPieceOnItsWay = false
+      // A failure closes the channel, which ends the query.
+      guard case .success = result, let context = bound.value.context else { return }
+      bound.value.pull(boundQuery.value, context.eventLoop)
+    }
+    context.writeAndFlush(body, promise: sent)
   }
 
   /// Answers with what `make` gives, on whatever thread it gives it.

@@ -14,7 +14,7 @@ final class HTTPHandler: ChannelDuplexHandler {
   typealias OutboundIn = HTTPServerResponsePart
   typealias OutboundOut = HTTPServerResponsePart
 
-  private enum State {
+  enum State {
     case idle
     case write(WriteRequest)
     /// A query whose text comes in the body.
@@ -23,6 +23,8 @@ final class HTTPHandler: ChannelDuplexHandler {
     case ignoringBody(HTTPAnswer)
     /// The answer is being made, or is the store's to give; the request is complete.
     case answering
+    /// A query's rows come piece by piece.
+    case streaming(QueryAnswer)
     /// Answered before the body was over: the connection ends, what still comes is dropped.
     case closing
   }
@@ -33,11 +35,11 @@ final class HTTPHandler: ChannelDuplexHandler {
   private let connections: IngestConnections
   private let counters: IngestCounters
   private let meter: IngestMeter
-  private let logger: Logger
+  let logger: Logger
 
   /// While the channel is active.
   private var connection: ConnectionMeter?
-  private var state = State.idle
+  private(set) var state = State.idle
   private(set) var head: HTTPRequestHead?
   private(set) var target: RequestTarget?
   private var writeRequest: WriteRequest?
@@ -71,6 +73,7 @@ final class HTTPHandler: ChannelDuplexHandler {
 
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
+    if case .streaming(let query) = state { query.run.cancel() }
     state = .closing
     writeRequest = nil
     if let connection { meter.close(connection) }
@@ -98,11 +101,16 @@ final class HTTPHandler: ChannelDuplexHandler {
     switch event {
     case ChannelEvent.inputClosed:
       isInputClosed = true
+      // Who asked for rows and has nothing more to say has most likely gone: they may be many, and long in coming.
       if case .answering = state { return }
       context.close(promise: nil)
     case is IdleStateHandler.IdleStateEvent:
-      if case .answering = state { return }
-      context.close(promise: nil)
+      switch state {
+      case .answering: return
+      // A client that takes nothing for so long has gone; a query may well run for longer.
+      case .streaming(let query) where !query.isPieceOnItsWay: return
+      default: context.close(promise: nil)
+      }
     default:
       context.fireUserInboundEventTriggered(event)
     }
@@ -236,7 +244,7 @@ final class HTTPHandler: ChannelDuplexHandler {
       state = .idle
       text.writeImmutableBuffer(buffer)
       state = .form(text)
-    case .idle, .ignoringBody, .answering, .closing: break
+    case .idle, .ignoringBody, .answering, .streaming, .closing: break
     }
   }
 
@@ -250,7 +258,7 @@ final class HTTPHandler: ChannelDuplexHandler {
       state = .answering
       route(text)
     case .ignoringBody(let answer): self.answer(answer)
-    case .idle, .answering, .closing: break
+    case .idle, .answering, .streaming, .closing: break
     }
   }
 
@@ -317,12 +325,22 @@ final class HTTPHandler: ChannelDuplexHandler {
 
   func answer(_ answer: HTTPAnswer) {
     guard let context, let head else { return }
+    let keepsAlive = endRequest(head)
+    send(answer, to: head, keepsAlive: keepsAlive, context: context)
+  }
+
+  func countSent(_ byteCount: Int) { counters.withLockedValue { $0.bytesSent += byteCount } }
+
+  func stream(_ query: QueryAnswer) { state = .streaming(query) }
+
+  /// Before the end of the answer leaves: with it the next request may already come in, from within the write.
+  /// True: the connection stays open for it.
+  func endRequest(_ head: HTTPRequestHead) -> Bool {
     let keepsAlive = head.isKeepAlive && !isInputClosed && !connections.isStopping
-    // Before the answer leaves: with its end the next request may already come in, from within the write.
     self.head = nil
     target = nil
     state = keepsAlive ? .idle : .closing
-    send(answer, to: head, keepsAlive: keepsAlive, context: context)
+    return keepsAlive
   }
 
   /// Before the request is over: what is left of it is read for a while and dropped.
@@ -352,8 +370,13 @@ final class HTTPHandler: ChannelDuplexHandler {
       Self.wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: answer.status, headers: headers))),
       promise: nil)
     if !answer.body.isEmpty, head.method != .HEAD {
+      countSent(answer.body.count)
       context.write(Self.wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: nil)
     }
+    sendEnd(keepsAlive: keepsAlive, context: context)
+  }
+
+  func sendEnd(keepsAlive: Bool, context: ChannelHandlerContext) {
     let sent = context.eventLoop.makePromise(of: Void.self)
     if !keepsAlive {
       let bound = NIOLoopBound(self, eventLoop: context.eventLoop)

@@ -41,20 +41,31 @@ package struct HealthReport: Sendable {
   }
 }
 
-/// The answer to an SQL text.
-package struct HTTPQueryResponse: Sendable {
-  package var status: Int
-  package var contentType: String
-  package var body: [UInt8]
-  package init(status: Int = 200, contentType: String, body: [UInt8]) {
-    self.status = status
-    self.contentType = contentType
-    self.body = body
-  }
-}
-
 package enum HTTPQueryFormat: String, Sendable {
   case json, csv
+
+  var contentType: String { self == .json ? "application/json" : "text/csv; charset=utf-8" }
+}
+
+/// One statement, and how its rows are wanted.
+package struct HTTPQueryRequest: Sendable {
+  package var sql: String
+  package var format: HTTPQueryFormat
+  package var database: String
+  /// For `$1`, `$2`, …; nil: NULL.
+  package var parameters: [String?] = []
+  /// As statement_timeout takes it.
+  package var timeout: String?
+  package var clientAddress: String?
+  package var clientName: String?
+}
+
+/// A statement on its way.
+package protocol HTTPQueryRun: AnyObject, Sendable {
+  /// The next part of the rows, and whether it is the last. Not called again before it has returned, nor after the last.
+  func next() async throws -> (bytes: [UInt8], isLast: Bool)
+  /// Nobody wants the rest. Any thread, at any time, and more than once.
+  func cancel()
 }
 
 /// What the listener asks of the rest of the program, beside the sink. All may be called on any thread.
@@ -66,8 +77,7 @@ package struct HTTPServices: Sendable {
   }
   /// Prometheus text; nil: there are no metrics.
   package var metrics: (@Sendable () async -> String)?
-  /// SQL, the format asked for, the database named; nil: queries are refused.
-  package var query:
-    (@Sendable (_ sql: String, _ format: HTTPQueryFormat, _ database: String) async -> HTTPQueryResponse)?
+  /// nil: queries are refused.
+  package var query: (@Sendable (HTTPQueryRequest) -> any HTTPQueryRun)?
   package init(now: @escaping @Sendable () -> Int64) { self.now = now }
 }

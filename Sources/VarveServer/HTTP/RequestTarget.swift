@@ -1,8 +1,10 @@
 // A request's path and query, percent-decoded.
 
 struct RequestTarget {
+  typealias Parameters = [String: String]
+
   let path: String
-  private let parameters: [String: String]
+  private let parameters: Parameters
 
   /// nil when an escape or the text it makes is malformed.
   init?(uri: String) {
@@ -20,8 +22,8 @@ struct RequestTarget {
   subscript(name: String) -> String? { parameters[name] }
 
   /// `application/x-www-form-urlencoded`; the first of several values of a name counts.
-  static func parameters(_ text: String) -> [String: String]? {
-    var found: [String: String] = [:]
+  static func parameters(_ text: String) -> Parameters? {
+    var found = Parameters()
     for pair in text.split(separator: "&") {
       let (name, value) = split(String(pair), at: "=")
       guard let name = decode(name, plusIsSpace: true), let value = decode(value ?? "", plusIsSpace: true) else {

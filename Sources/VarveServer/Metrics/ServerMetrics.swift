@@ -74,6 +74,7 @@ enum ServerMetrics {
     queue(report.queue, &text)
     ingest(report, &text)
     connections(report.connections, listeners, &text)
+    StatementMetrics.add(database.monitor, to: &text)
     return text.text
   }
 
@@ -187,10 +188,10 @@ enum ServerMetrics {
       })
     text.gauge("varve_sessions", "Sessions open over the PostgreSQL protocol.", queries.openSessions)
     text.counters(
-      "varve_statements_total", "Statements run over the PostgreSQL protocol.", "result",
-      [("ok", queries.statements - queries.failedStatements), ("error", queries.failedStatements)])
-    text.counters(
       "varve_received_bytes_total", "Bytes received.", "listener", statistics.map { ($0, $1.bytesReceived) })
+    text.counters(
+      "varve_sent_bytes_total", "Bytes of results sent.", "listener",
+      statistics.filter { $0.0 == "http" }.map { ($0, $1.bytesSent) } + [("postgres", queries.bytesSent)])
   }
 
   private static func reasons(_ counts: [VarveError.Code: Int]) -> [(String, Int)] {

@@ -1,6 +1,8 @@
 // What a connection does for each action, with its session. All of it runs in the connection's job.
 
+import NIOCore
 import VarveCore
+import class VarveQuery.SessionActivity
 import VarveWire
 
 extension PostgresConnection {
@@ -14,9 +16,13 @@ extension PostgresConnection {
     }
     holdsSessionSlot = true
     do {
-      let session = try server.backend.openSession(parameters)
+      let client = SessionClient(.postgres, address: channel.remoteAddress.map(Self.address))
+      let session = try server.backend.openSession(parameters, from: client)
       self.session = session
-      let key = server.register(self)
+      session.isInterrupted(
+        by: SessionActivity.Interruption(
+          cancel: { [weak self] in self?.cancel() }, terminate: { [weak self] in self?.terminate() }))
+      let key = server.register(self, session.processID)
       self.key = key
       shared.withLock { $0.isStarted = true }
       machine.accepted(
@@ -99,7 +105,6 @@ extension PostgresConnection {
   /// The end of a statement, for its client.
   private func complete(_ tag: String) throws {
     try applyEffects()
-    server.countStatement(hasFailed: false)
     if tag.hasPrefix("INSERT ") { noteRowsWritten(tag) }
     machine.commandComplete(tag, transaction: openSession.transactionStatus)
   }
@@ -145,10 +150,17 @@ extension PostgresConnection {
     }
   }
 
+  /// `127.0.0.1:49152`
+  private static func address(_ address: SocketAddress) -> String {
+    ListenAddress(host: address.ipAddress ?? "?", port: address.port ?? 0).description
+  }
+
   /// What `work` has come to has failed.
   func failWork(_ error: any Error) {
     let failed = work
     work = nil
+    // The last word is why the connection ends, not what that ended.
+    if let ending = shared.withLock({ $0.ending }) { return machine.terminate(ending) }
     fail(error)
     if case .simpleQuery = failed { finish(failed: true) } else { endStatement() }
   }
@@ -208,7 +220,6 @@ extension PostgresConnection {
 
   private func fail(_ error: any Error) {
     let failure = Self.postgresError(error)
-    server.countStatement(hasFailed: true)
     logger.debug("statement failed", metadata: ["sqlstate": "\(failure.sqlState)", "message": "\(failure.message)"])
     for effect in openSession.takeEffects() { if case .notice(let notice) = effect { machine.notice(notice) } }
     machine.failed(failure)

@@ -46,6 +46,9 @@ final class PostgresConnection: @unchecked Sendable {
     var isCopying = false
     /// It was cancelled, or its time is over, since the job last looked.
     var mustCheckCopy = false
+    /// Somebody ends the connection, and tells its client why.
+    var ending: PostgresError?
+    var idleTimer = IdleTimer()
   }
 
   /// Unchecked: only `cancel` is called through it, which any thread may do.
@@ -164,7 +167,19 @@ final class PostgresConnection: @unchecked Sendable {
     if mustWake { wake() }
   }
 
-  private func wake() {
+  /// Ends the connection now: what runs is cancelled, and a client that does not read is not waited for.
+  func terminate() {
+    let mustWake = shared.withLock { shared in
+      shared.ending = Self.stopped
+      shared.running?.session.cancel()
+      shared.mustCheckCopy = shared.isCopying
+      if shared.job == .parked { shared.isGone = true }
+      return shared.job == .idle || shared.job == .parked
+    }
+    if mustWake { wake() }
+  }
+
+  func wake() {
     let mustSubmit = shared.withLock { shared in
       guard shared.job == .idle || shared.job == .parked else { return false }
       shared.job = .running
@@ -174,6 +189,7 @@ final class PostgresConnection: @unchecked Sendable {
   }
 
   private func submitJob() {
+    session?.waits(for: .worker)
     server.pool.submit { state in
       switch state {
       case .active: self.run()
@@ -193,6 +209,7 @@ final class PostgresConnection: @unchecked Sendable {
   // MARK: The job
 
   private func run() {
+    session?.waits(for: nil)
     while true {
       if shared.withLock({ $0.isGone }) { return end(lingering: false) }
       if isParked() { return }
@@ -203,6 +220,7 @@ final class PostgresConnection: @unchecked Sendable {
         resume(work)
         continue
       }
+      if let ending = shared.withLock({ $0.ending }) { machine.terminate(ending) }
       if !isMidPipeline && shared.withLock({ $0.isStopping }) { machine.terminate(Self.stopped) }
       switch machine.next() {
       case .wait:
@@ -242,7 +260,7 @@ final class PostgresConnection: @unchecked Sendable {
     }
   }
 
-  private static let stopped = PostgresError("57P01", "terminating connection due to administrator command")
+  static let stopped = PostgresError("57P01", "terminating connection due to administrator command")
 
   /// True: the client has to read before anything goes on, and another job will.
   private func isParked() -> Bool {
@@ -253,6 +271,12 @@ final class PostgresConnection: @unchecked Sendable {
     return shared.withLock { shared in
       // It may have read meanwhile, and nobody would wake the job.
       guard !shared.isGone, shared.outstandingBytes > server.options.outboundByteLimit else { return false }
+      session?.waits(for: .client)
+      // The client may never read what it is told.
+      if shared.ending != nil {
+        shared.isGone = true
+        return false
+      }
       shared.job = .parked
       return true
     }
@@ -260,6 +284,8 @@ final class PostgresConnection: @unchecked Sendable {
 
   /// False: there was nothing, and the job has ended.
   private func takeInbox() -> Bool {
+    let limit = isMidPipeline || copy != nil ? nil : session?.idleLimit
+    if copy != nil { session?.waits(for: .client) }
     let (bytes, wasHeldBack, goesOn, isOver) = shared.withLock { shared -> ([ByteBuffer], Bool, Bool, Bool) in
       let bytes = shared.inbox
       shared.inbox = []
@@ -268,10 +294,13 @@ final class PostgresConnection: @unchecked Sendable {
       shared.isReadHeldBack = false
       // What came since the job last looked is seen here, under the lock that makes the next event wake a new one.
       // A COPY is a running statement, though its client may be slow: when the server stops, it may come to its end.
-      let isOver = shared.isGone || (shared.isStopping && !shared.isCopying)
+      let isOver = shared.isGone || shared.ending != nil || (shared.isStopping && !shared.isCopying)
       let goesOn = !bytes.isEmpty || isOver || shared.mustCheckCopy
       shared.mustCheckCopy = false
-      if !goesOn { shared.job = .idle }
+      if !goesOn {
+        shared.job = .idle
+        setIdleTimer(limit, &shared.idleTimer)
+      }
       return (bytes, wasHeldBack, goesOn, isOver)
     }
     if wasHeldBack { channel.eventLoop.execute { self.channel.read() } }
@@ -279,7 +308,7 @@ final class PostgresConnection: @unchecked Sendable {
     for buffer in bytes { buffer.withUnsafeReadableBytes { machine.receive($0) } }
     if bytes.isEmpty, isOver {
       // Stopping, or gone: nothing more is awaited of a pipeline either.
-      machine.terminate(Self.stopped)
+      machine.terminate(shared.withLock { $0.ending } ?? Self.stopped)
     }
     return goesOn
   }
@@ -292,6 +321,7 @@ final class PostgresConnection: @unchecked Sendable {
     output.count = 0
     if output.capacity > Self.keptBufferByteCount { machine.writer = BackendWriter() }
     shared.withLock { $0.outstandingBytes += byteCount }
+    server.countSent(byteCount)
     let promise = channel.eventLoop.makePromise(of: Void.self)
     promise.futureResult.whenComplete { _ in self.sent(byteCount) }
     channel.writeAndFlush(buffer, promise: promise)

@@ -20,8 +20,7 @@ package struct PostgresStatistics: Sendable, Equatable {
   package var connections = 0
   /// Sessions that are open now.
   package var openSessions = 0
-  package var statements = 0
-  package var failedStatements = 0
+  package var bytesSent = 0
 }
 
 final class PostgresServerContext: Sendable {
@@ -30,7 +29,6 @@ final class PostgresServerContext: Sendable {
     var keys: [CancelKey: PostgresConnection] = [:]
     /// `openSessions` of it is what the limit of connections is about.
     var statistics = PostgresStatistics()
-    var lastProcessID: Int32 = 0
     var isStopping = false
     /// Woken when the last connection has ended.
     var waiters: [CheckedContinuation<Void, Never>] = []
@@ -116,26 +114,14 @@ final class PostgresServerContext: Sendable {
 
   var statistics: PostgresStatistics { state.withLock { $0.statistics } }
 
-  func countStatement(hasFailed: Bool) {
-    state.withLock { state in
-      state.statistics.statements += 1
-      if hasFailed { state.statistics.failedStatements += 1 }
-    }
-  }
+  func countSent(_ byteCount: Int) { state.withLock { $0.statistics.bytesSent += byteCount } }
 
   // MARK: Cancelling
 
-  func register(_ connection: PostgresConnection) -> CancelKey {
-    let secretKey = Int32.random(in: .min ... .max)
-    return state.withLock { state in
-      var key = CancelKey(processID: state.lastProcessID, secretKey: secretKey)
-      repeat {
-        key.processID = key.processID == .max ? 1 : key.processID + 1
-      } while state.keys[key] != nil
-      state.lastProcessID = key.processID
-      state.keys[key] = connection
-      return key
-    }
+  func register(_ connection: PostgresConnection, _ processID: Int32) -> CancelKey {
+    let key = CancelKey(processID: processID, secretKey: Int32.random(in: .min ... .max))
+    state.withLock { $0.keys[key] = connection }
+    return key
   }
 
   func release(_ key: CancelKey) { state.withLock { $0.keys[key] = nil } }

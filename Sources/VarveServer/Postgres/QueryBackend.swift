@@ -10,17 +10,40 @@
 
 import VarveCompute
 import VarveCore
+import enum VarveQuery.SessionProtocol
+import enum VarveQuery.SessionWait
+import class VarveQuery.SessionActivity
 import VarveWire
 
 /// Opens sessions. Any thread.
 package protocol QueryBackend: AnyObject, Sendable {
   /// `parameters.settings` are to be applied in order. What is thrown refuses the connection (unknown database:
   /// 3D000; invalid setting: 22023).
-  func openSession(_ parameters: StartupParameters) throws -> any QuerySession
+  func openSession(_ parameters: StartupParameters, from client: SessionClient) throws -> any QuerySession
+}
+
+/// Where a session comes from.
+package struct SessionClient: Sendable {
+  package var `protocol`: SessionProtocol
+  /// `127.0.0.1:49152`; nil: this process.
+  package var address: String?
+  package init(_ protocol: SessionProtocol, address: String? = nil) {
+    self.protocol = `protocol`
+    self.address = address
+  }
 }
 
 /// One client's session.
 package protocol QuerySession: AnyObject {
+  /// What others know the session by; no two that are open have the same.
+  var processID: Int32 { get }
+  /// From now on, who asks for the end of this session or of what runs in it calls these, on any thread.
+  func isInterrupted(by interruption: SessionActivity.Interruption)
+  /// For those who look at sessions. Any thread.
+  func waits(for wait: SessionWait?)
+  /// How long the client may do nothing, as things stand, and what it is told then; nil: for ever.
+  var idleLimit: IdleLimit? { get }
+
   /// Settings that ParameterStatus reports and whose value isn't the default, at the session's start.
   var parameterStatus: [(name: String, value: String)] { get }
   var transactionStatus: TransactionStatus { get }
@@ -47,6 +70,16 @@ package protocol QuerySession: AnyObject {
 
   /// The client is gone: roll back and let go.
   func close()
+}
+
+/// How long a connection may be idle.
+package struct IdleLimit: Sendable {
+  package var nanoseconds: Int64
+  package var error: PostgresError
+  package init(nanoseconds: Int64, error: PostgresError) {
+    self.nanoseconds = nanoseconds
+    self.error = error
+  }
 }
 
 /// One statement of a text, parsed.

@@ -1,4 +1,4 @@
-// SQL in this process: a session of the engine, without a wire between. What HTTP's /query and `varve sql --data` use.
+// SQL in this process: a session of the engine, without a wire between. What `varve sql --data` uses.
 
 import VarveCompute
 import VarveCore
@@ -11,12 +11,24 @@ package final class EmbeddedSQLConnection: SQLConnection {
   package var copyInput: InputFile?
 
   package init(_ backend: any QueryBackend, parameters: StartupParameters = StartupParameters()) throws {
-    session = try backend.openSession(parameters)
+    session = try backend.openSession(parameters, from: SessionClient(.embedded))
+  }
+
+  /// Unchecked: only `cancel` is called through it, which any thread may do.
+  private struct CancelTarget: @unchecked Sendable {
+    let session: any QuerySession
+  }
+
+  package var canceller: @Sendable () -> Void {
+    let target = CancelTarget(session: session)
+    return { target.session.cancel() }
   }
 
   deinit { session.close() }
 
   package func run(_ sql: String, into sink: any ResultSink) throws {
+    // One that came behind the end of the last text is not about this one.
+    session.resetCancellation()
     var hasFailed = true
     defer { if hasFailed { endAfterFailure() } }
     do {
@@ -54,26 +66,12 @@ package final class EmbeddedSQLConnection: SQLConnection {
 
   private func send(_ portal: any QueryPortal, hasRows: Bool, to sink: any ResultSink) throws -> Int {
     var rowCount = 0
-    let text = Buffer<UInt8>()
-    var cells: [Range<Int>?] = []
+    var texts = RowTexts()
     while let batch = try portal.nextBatch() {
       try checkBetweenBatches()
       guard hasRows else { continue }
-      var writers = try batch.columns.map { try ColumnTextWriter($0, context: session.evaluationContext) }
-      for row in 0..<batch.count {
-        text.count = 0
-        cells.removeAll(keepingCapacity: true)
-        for column in writers.indices {
-          if writers[column].isNull(row) {
-            cells.append(nil)
-          } else {
-            let start = text.count
-            try writers[column].append(row, to: text)
-            cells.append(start..<text.count)
-          }
-        }
-        try sink.row(ResultRow(bytes: text.span, cells: cells))
-      }
+      try texts.start(batch, session.evaluationContext)
+      try texts.send(to: sink)
       rowCount += batch.count
     }
     return rowCount

@@ -15,6 +15,8 @@ package final class PostgresClient: SQLConnection {
     stream = try PostgresStream(host: host, port: port, user: user, database: database)
   }
 
+  package var canceller: @Sendable () -> Void { stream.canceller }
+
   package func run(_ sql: String, into sink: any ResultSink) throws {
     try stream.send(0x51, Array(sql.utf8) + [0])
     var failure: PostgresError?

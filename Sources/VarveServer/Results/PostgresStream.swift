@@ -12,6 +12,10 @@ package final class PostgresStream {
   }
 
   package let socket: ClientSocket
+  private let host: String
+  private let port: Int
+  /// What a request to cancel names: process and secret.
+  private var key: [UInt8] = []
   private let inbound = Buffer<UInt8>()
   private var consumed = 0
 
@@ -21,6 +25,8 @@ package final class PostgresStream {
 
   package init(host: String, port: Int, user: String, database: String) throws {
     socket = try ClientSocket(host: host, port: port)
+    self.host = host
+    self.port = port
     try startUp(["user", user, "database", database, "application_name", "varve", "client_encoding", "UTF8"])
   }
 
@@ -43,11 +49,27 @@ package final class PostgresStream {
           throw VarveError(
             .unsupported, "the server asks for a password, which this command does not support", hint: "use psql")
         }
-      case "S", "K", "N", "v": break
+      case "K": key = Array(message.body)
+      case "S", "N", "v": break
       case "E": throw try message.error()
       case "Z": return
       default: throw Self.violation("message '\(message.type)' at startup")
       }
+    }
+  }
+
+  /// Asks the server to end what runs here; on any thread.
+  package var canceller: @Sendable () -> Void {
+    let request = Self.bigEndian(16) + Self.bigEndian(80_877_102) + key
+    return { [host, port] in
+      // A server that cannot be reached any more ends the statement by itself.
+      do {
+        let socket = try ClientSocket(host: host, port: port)
+        try socket.send(request)
+        // It closes when it has heard: a peer that leaves before may not be heard at all.
+        let answer = Buffer<UInt8>()
+        while try socket.receive(into: answer) { answer.count = 0 }
+      } catch {}
     }
   }
 

@@ -39,6 +39,8 @@ package protocol SQLConnection: AnyObject {
   /// Runs the statements of a text one after the other. Throws PostgresError where a statement failed, VarveError
   /// where the connection did.
   func run(_ sql: String, into sink: any ResultSink) throws
+  /// Ends the statement that runs, if any, soon: called on any thread.
+  var canceller: @Sendable () -> Void { get }
   /// Where COPY … FROM STDIN finds its data; nil: there is none, and it fails.
   var copyInput: InputFile? { get set }
 }

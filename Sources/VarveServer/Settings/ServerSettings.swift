@@ -26,6 +26,8 @@ package struct ServerSettings: Sendable {
   package var maxBodyByteCount: Int
   package var logLevel: String
   package var logFormat: LogFormat
+  /// nil: none are logged.
+  package var slowStatementMilliseconds: Int?
   package var isInsecure: Bool
 
   /// Throws if they don't go together.
@@ -66,6 +68,9 @@ package struct ServerSettings: Sendable {
       case "json": .json
       default: .automatic
       }
+    if case .duration(let milliseconds) = effective[.logMinDurationStatement].value {
+      slowStatementMilliseconds = milliseconds
+    }
     isInsecure = effective[.insecure].value == .flag(true)
 
     for (setting, address) in [(Setting.lineProtocol, lineProtocol), (.http, http), (.postgres, postgres)]
@@ -93,6 +98,7 @@ package struct ServerSettings: Sendable {
     options.compaction = isCompacting
     options.compactionBytesPerSecond = compactionBytesPerSecond
     options.maxSeriesPerTable = maxSeries
+    options.slowStatement = slowStatementMilliseconds.map { .milliseconds($0) }
     return options
   }
 }

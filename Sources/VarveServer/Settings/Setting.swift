@@ -92,9 +92,15 @@ package struct Setting: Sendable {
     "insecure", .flag, "BOOL", default: "false",
     "Lets listeners take other addresses than loopback, although there are neither TLS nor passwords.")
 
+  package static let logMinDurationStatement = Setting(
+    "log-min-duration-statement", .durationOrOff, "DURATION|off", default: "1s",
+    "Statements that run for so long are logged with their plan; 0s: all. Sessions change theirs with SET log_min_duration_statement."
+  )
+
   package static let all = [
     data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealSize, compaction,
-    compactionRate, maxSeries, connections, sessions, maxBody, logLevel, logFormat, insecure,
+    compactionRate, maxSeries, connections, sessions, maxBody, logLevel, logFormat,
+    logMinDurationStatement, insecure,
   ]
 
   package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }

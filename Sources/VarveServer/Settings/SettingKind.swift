@@ -61,6 +61,8 @@ package enum SettingKind: Sendable, Equatable {
   case sync
   case byteCount(minimum: Int)
   case duration
+  /// A duration, or the choice `off`.
+  case durationOrOff
   case count(ClosedRange<Int>)
   case choice([String])
   case flag
@@ -95,6 +97,7 @@ package enum SettingKind: Sendable, Equatable {
         return refuse("must be a duration with its unit, such as 500ms, 90s, 15m, 24h or 1d")
       }
       return .success(.duration(milliseconds: milliseconds))
+    case .durationOrOff: return text == "off" ? .success(.choice(text)) : SettingKind.duration.value(of: text)
     case .count(let range):
       guard let count = Int(text), range.contains(count) else {
         return refuse("must be a whole number from \(range.lowerBound) to \(range.upperBound)")

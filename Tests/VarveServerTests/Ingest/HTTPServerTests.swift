@@ -271,8 +271,11 @@ struct HTTPServerTests {
 
   @Test func queriesGoToWhoAnswersThem() async throws {
     try await Ingest.withHTTPServer({ _, services in
-      services.query = { sql, format, database in
-        HTTPQueryResponse(contentType: "text/plain", body: Array("\(sql)|\(format)|\(database)".utf8))
+      services.query = { request in
+        let texts = request.parameters.map { $0 ?? "null" }
+        return FixedAnswer(
+          ([request.sql, "\(request.format)", request.database] + texts + [request.timeout].compactMap { $0 })
+            .joined(separator: "|"))
       }
     }) { _, _, address in
       #expect(try await get(address, "/query?q=SELECT+1%2B1&format=csv&db=d").hasSuffix("SELECT 1+1|csv|d"))
@@ -280,6 +283,12 @@ struct HTTPServerTests {
       #expect(
         try await post(address, "/query", "q=SELECT%202&format=json", headers: form).hasSuffix("SELECT 2|json|varve"))
       #expect(try await post(address, "/query?format=csv", "SELECT 3").hasSuffix("SELECT 3|csv|varve"))
+      #expect(
+        try await get(address, "/query?q=a&params=%5B1,%22b%22,null,true%5D&timeout=5s")
+          .hasSuffix("a|json|varve|1|b|null|true|5s"))
+      for params in ["1", "%5B1", "%5B%5B1%5D%5D", "%7B%7D", "%5B01%5D"] {
+        #expect(try await get(address, "/query?q=a&params=\(params)").hasPrefix("HTTP/1.1 400"), "\(params)")
+      }
       let create = try await post(address, "/query", "q=CREATE+DATABASE+%22x%22", headers: form)
       #expect(create.hasPrefix("HTTP/1.1 200") && create.hasSuffix("{\"results\":[{\"statement_id\":0}]}\n"))
       #expect(try await get(address, "/query?q=SELECT+1&format=xml").hasPrefix("HTTP/1.1 400"))

@@ -253,3 +253,11 @@ enum Ingest {
     }
   }
 }
+
+/// An answer of one piece.
+final class FixedAnswer: HTTPQueryRun {
+  private let text: String
+  init(_ text: String) { self.text = text }
+  func next() async throws -> (bytes: [UInt8], isLast: Bool) { (Array(text.utf8), true) }
+  func cancel() {}
+}

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import Testing
+import class VarveQuery.SessionActivity
 import VarveServer
 import VarveWire
 
@@ -325,6 +326,57 @@ import VarveWire
       #expect(try silent.rest() == [])
       try await Task.sleep(for: .milliseconds(200))
       #expect(types(try started.run(RawClient.query("rows 0"))) == "TCZ")
+    }
+  }
+
+  @Test func anIdleConnectionIsToldWhyItEnds() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(startedOn: server, ["user", "ada", "idle", "1000000000"])
+      // Busy again and again, for longer than the limit in all.
+      for _ in 0..<5 {
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(types(try client.run(RawClient.query("rows 1"))) == "TDCZ")
+      }
+      #expect(try client.next()?.field("C") == "57P05")
+      #expect(try client.next() == nil)
+      let inBlock = try RawClient(startedOn: server, ["user", "ada", "idle", "1000000000"])
+      _ = try inBlock.run(RawClient.query("begin"))
+      #expect(try inBlock.next()?.field("C") == "25P03")
+      #expect(try inBlock.next() == nil)
+      // A client in the middle of a pipeline is not idle.
+      let busy = try RawClient(startedOn: server, ["user", "ada", "idle", "1000000000"])
+      try busy.send(RawClient.parse("", "rows 1"))
+      try await Task.sleep(for: .milliseconds(1500))
+      #expect(types(try busy.run(RawClient.sync)) == "1Z")
+    }
+  }
+
+  @Test func othersCancelAndTerminateASession() async throws {
+    try await TestServer.with { server in
+      func interruption(_ client: RawClient) throws -> SessionActivity.Interruption {
+        let processID = Int32(client.key.prefix(4).reduce(0) { $0 << 8 | Int($1) })
+        return try #require(server.backend.interruptions.withLock { $0[processID] })
+      }
+      let client = try RawClient(startedOn: server)
+      let other = try RawClient(startedOn: server)
+      #expect(client.key.prefix(4) != other.key.prefix(4))
+      // Nothing runs: a cancel must not hit what comes next.
+      try interruption(client).cancel()
+      #expect(types(try client.run(RawClient.query("rows 1"))) == "TDCZ")
+      try client.send(RawClient.query("slow"))
+      while server.backend.counts.withLock({ $0.slowStarted }) < 1 { try await Task.sleep(for: .milliseconds(1)) }
+      try interruption(client).cancel()
+      #expect(try client.until("Z").first?.field("C") == "57014")
+      try client.send(RawClient.query("slow"))
+      while server.backend.counts.withLock({ $0.slowStarted }) < 2 { try await Task.sleep(for: .milliseconds(1)) }
+      try interruption(client).terminate()
+      #expect(try client.next()?.field("C") == "57P01", "the last word is why, not that a statement was cancelled")
+      #expect(try client.next() == nil)
+      try interruption(other).terminate()
+      #expect(try other.next()?.field("C") == "57P01")
+      #expect(try other.next() == nil)
+      // Both are gone; whoever asks again does no harm.
+      try interruption(other).terminate()
     }
   }
 

@@ -13,24 +13,32 @@
 import Synchronization
 import VarveCompute
 import VarveCore
+import enum VarveQuery.SessionWait
+import class VarveQuery.SessionActivity
 import VarveServer
 import VarveWire
 
 final class FakeBackend: QueryBackend {
   struct Counts {
     var opened = 0
+    var lastProcessID: Int32 = 0
     var closed = 0
     var batches = 0
     var slowStarted = 0
   }
   let counts = Mutex(Counts())
+  let interruptions = Mutex<[Int32: SessionActivity.Interruption]>([:])
 
-  func openSession(_ parameters: StartupParameters) throws -> any QuerySession {
+  func openSession(_ parameters: StartupParameters, from client: SessionClient) throws -> any QuerySession {
     guard parameters.database != "nowhere" else {
       throw VarveError(.notFound, "database \"nowhere\" does not exist", sqlState: "3D000")
     }
-    counts.withLock { $0.opened += 1 }
-    return FakeSession(self)
+    let processID = counts.withLock { counts in
+      counts.opened += 1
+      counts.lastProcessID += 1
+      return counts.lastProcessID
+    }
+    return FakeSession(self, processID, idleLimitNanoseconds: parameters.setting("idle").flatMap { Int64($0) })
   }
 }
 
@@ -45,8 +53,26 @@ final class FakeSession: QuerySession {
   var zoneName = "UTC"
   var commitFails = false
   private var effects: [SessionEffect] = []
+  let processID: Int32
+  let idleLimitNanoseconds: Int64?
 
-  init(_ backend: FakeBackend) { self.backend = backend }
+  init(_ backend: FakeBackend, _ processID: Int32, idleLimitNanoseconds: Int64?) {
+    self.backend = backend
+    self.processID = processID
+    self.idleLimitNanoseconds = idleLimitNanoseconds
+  }
+
+  func isInterrupted(by interruption: SessionActivity.Interruption) {
+    backend.interruptions.withLock { $0[processID] = interruption }
+  }
+  func waits(for wait: SessionWait?) {}
+  var idleLimit: IdleLimit? {
+    idleLimitNanoseconds.map {
+      IdleLimit(
+        nanoseconds: $0,
+        error: PostgresError(.fatal, transactionStatus == .idle ? "57P05" : "25P03", "idle for too long"))
+    }
+  }
 
   var parameterStatus: [(name: String, value: String)] { [("TimeZone", zoneName)] }
   var evaluationContext: EvaluationContext { EvaluationContext(now: 0, timeZone: zoneName) }
