@@ -54,10 +54,13 @@ struct SQL: ParsableCommand {
   private func run(_ text: String?, _ connection: any SQLConnection) throws {
     // What is not the query is data for its COPY.
     if let query, query != "-" { connection.copyInput = try InputFile("-") }
-    var prompt = Prompt(connection: connection, format: format)
-    guard let text else { return try prompt.run() }
+    let prompt = Prompt(connection: connection, format: format)
+    guard let text else {
+      guard try prompt.run() else { throw ExitCode.failure }
+      return
+    }
     do {
-      try connection.run(text, into: prompt.sink)
+      try connection.run(text, into: format.sink { StandardStreams.note(Failure.text($0, in: nil)) })
     } catch let error as PostgresError {
       StandardStreams.note(Failure.text(error, in: text))
       throw ExitCode.failure
@@ -65,21 +68,6 @@ struct SQL: ParsableCommand {
   }
 
   private static func readInput() throws -> String {
-    let input = try InputFile("-")
-    var bytes: [UInt8] = []
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 1)
-    defer { buffer.deallocate() }
-    while true {
-      let count = try input.read(into: buffer)
-      if count == 0 { break }
-      bytes += UnsafeRawBufferPointer(buffer)[..<count]
-      guard bytes.count <= Limits.queryTextByteCount else {
-        throw VarveError(.limitExceeded, "the SQL text is longer than \(Limits.queryTextByteCount) bytes")
-      }
-    }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw VarveError(.invalidUTF8, "the SQL text is not UTF-8")
-    }
-    return text
+    try InputFile("-").readText(limit: Limits.queryTextByteCount)
   }
 }

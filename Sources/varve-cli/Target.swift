@@ -41,8 +41,9 @@ extension ConnectionURL {
 enum RowFormat: String, ExpressibleByArgument, CaseIterable {
   case table, csv, json, line
 
-  func sink(onNotice: @escaping (PostgresError) -> Void) -> any ResultSink {
-    let output: TextOutput = { try StandardStreams.write($0) }
+  func sink(
+    to output: @escaping TextOutput = { try StandardStreams.write($0) }, onNotice: @escaping (PostgresError) -> Void
+  ) -> any ResultSink {
     switch self {
     case .table: return TableSink(output, onNotice: onNotice)
     case .csv: return CSVSink(output, onNotice: onNotice)

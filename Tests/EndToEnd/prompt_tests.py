@@ -2,7 +2,9 @@
 
 import os
 import stat
+import time
 
+from long_query_tests import ENDLESS, ENDLESS_ROWS
 from support import HOUR, expect
 from terminal import Terminal
 
@@ -11,7 +13,7 @@ def test_the_prompt_takes_statements_over_several_lines(context):
     server = context.server()
     output, error = context.run(
         "sql", "--connect", server.url, "--format", "csv",
-        stdin="SELECT 1 AS one,\n ';' AS semicolon; SELECT 2 AS two;\nSELECT nothing;\n\\timing\nSELECT 3 AS three\n")
+        stdin="SELECT 1 AS one,\n ';' AS semicolon; SELECT 2 AS two;\nSELECT nothing;\n\\timing\nSELECT 3 AS three\n", code=1)
     assert output.startswith("one,semicolon\n1,;\ntwo\n2\nTiming is on.\nthree\n3\nTime: "), output
     assert "nothing" in error and "LINE 1" in error, error
 
@@ -127,4 +129,132 @@ def test_the_prompt_describes_tables(context):
     terminal.send("\\?\n")
     terminal.expect("leaves")
     terminal.send("\\q\n")
+    expect(terminal.wait(), 0)
+
+
+def test_statements_of_a_script_name_their_lines_and_decide_the_exit_code(context):
+    server = context.server()
+    script = context.write("script.sql", "SELECT 1 AS one;\n\nSELECT\n nothing;\nSELECT 2 AS two;\n")
+    output, error = context.run("sql", "--connect", server.url, "--format", "csv", stdin=f"SELECT 0 AS zero;\n\\i {script}\nSELECT 3 AS three", code=1)
+    expect(output, "zero\n0\none\n1\ntwo\n2\nthree\n3\n")
+    assert f"{script}:3: ERROR:" in error and "LINE 2:" in error, error
+    output, error = context.run("sql", "--connect", server.url, "--format", "csv", stdin="SELECT 1 AS one;\n\\i /nowhere\n\\nonsense\nSELECT 2 AS two;", code=1)
+    expect(output, "one\n1\ntwo\n2\n")
+    assert "<stdin>:2: " in error and "/nowhere" in error and "<stdin>:3: " in error, error
+    context.run("sql", "--connect", server.url, stdin="\\q\nSELECT nothing;\n")
+    target = context.path("out.csv")
+    context.run("sql", "--connect", server.url, "--format", "csv", stdin=f"\\o {target}\nSELECT 7 AS seven;\n\\o\n")
+    with open(target) as file:
+        expect(file.read(), "seven\n7\n")
+
+
+def test_tab_completes_keywords_tables_columns_and_functions(context):
+    server = context.server()
+    lines = server.lines()
+    lines.send(f"weather,site=north celsius=1,pressure=2 {HOUR}\nWeather,site=north rain=1 {HOUR}\n")
+    lines.sync()
+    terminal = start(context, server)
+    ask(terminal, "north,1", "sel\tsite, cel\tfrom wea\t;")
+    ask(terminal, "\n1\r", "SELECT w.rai\tFROM \"W\tw;")
+    ask(terminal, "celsius,double precision", "\\d wea\t")
+    terminal.send("SELECT now", "\t")
+    terminal.expect("now(")
+    terminal.send(Terminal.control("u"), "SELECT * FROM weather WHERE press\t")
+    terminal.expect("WHERE pressure ")
+    # Several: the second Tab lists them.
+    terminal.send(Terminal.control("u"), "SELECT * FROM \t", "\t")
+    terminal.expect('"Weather"')
+    terminal.expect("weather")
+    terminal.send(Terminal.control("u"), "SELECT * FROM varve.que\t;", Terminal.ENTER)
+    terminal.expect("postgres")
+    terminal.expect("varve=> ")
+    terminal.send("CREATE TABLE brandnew (time timestamptz, v float8);", Terminal.ENTER)
+    terminal.expect("varve=> ")
+    ask(terminal, "time,v", "SELECT * FROM bran\t;")
+    terminal.send(Terminal.control("d"))
+    expect(terminal.wait(), 0)
+
+
+def test_ctrl_c_ends_the_query_that_runs(context):
+    server = context.server()
+    for place in (["--connect", server.url], ["--data", context.path("own")]):
+        if place[0] == "--data":
+            context.run("import", *place, "--format", "line-protocol", context.write("t.lp", f"t v=1 {HOUR}\n"))
+        home = context.path("home")
+        os.makedirs(home, exist_ok=True)
+        terminal = Terminal([context.binary, "sql", *place, "--format", "csv"], {"HOME": home})
+        context.closing(terminal)
+        terminal.expect("varve=> ")
+        terminal.send(ENDLESS + ";", Terminal.ENTER)
+        time.sleep(1)
+        terminal.send(Terminal.control("c"))
+        terminal.expect("user request")
+        terminal.expect("varve=> ")
+        ask(terminal, "42", "SELECT 40+2;")
+        terminal.send("SELECT 90+9 AS again;", Terminal.ENTER)
+        terminal.expect("99")
+        terminal.expect("varve=> ")
+        terminal.send("\\watch 0.1", Terminal.ENTER)
+        for _ in range(3):
+            terminal.expect("again\r\n99")
+        terminal.send(Terminal.control("c"))
+        terminal.expect("varve=> ")
+        terminal.send(Terminal.control("d"))
+        expect(terminal.wait(), 0)
+
+
+def test_long_results_go_through_the_pager(context):
+    server = context.server()
+    paged = context.path("paged")
+    terminal = start(context, server, PAGER=f"cat > {paged}; echo paged by me")
+    ask(terminal, "\n3\r", "SELECT n FROM generate_series(1, 3) n;")
+    ask(terminal, "paged by me", "SELECT n FROM generate_series(1, 5000) n;")
+    with open(paged) as file:
+        expect(file.read(), "n\n" + "".join(f"{n}\n" for n in range(1, 5001)))
+    terminal.send(Terminal.control("d"))
+    expect(terminal.wait(), 0)
+    # A pager that is left in the middle of a result without an end.
+    terminal = start(context, server, PAGER="head -1; echo left")
+    ask(terminal, "left", ENDLESS_ROWS + ";")
+    ask(terminal, "42", "SELECT 40+2;")
+    terminal.send(Terminal.control("d"))
+    expect(terminal.wait(), 0)
+    assert "ERROR" not in terminal.shown, terminal.shown
+
+
+def test_the_editor_takes_the_last_statement(context):
+    server = context.server()
+    editor = context.write("editor", "#!/bin/sh\nsed -i s/40/50/ \"$1\"\n")
+    os.chmod(editor, 0o700)
+    terminal = start(context, server, EDITOR=editor, VISUAL=editor)
+    ask(terminal, "42", "SELECT 40+2;")
+    ask(terminal, "52", "\\e")
+    terminal.send(Terminal.control("d"))
+    expect(terminal.wait(), 0)
+
+
+def test_series_are_drawn(context):
+    server = context.server()
+    lines = server.lines()
+    lines.send("".join(f"cpu,host={host} v={(i % 20) * factor} {HOUR + i * 60 * 10**9}\n" for i in range(100) for host, factor in (("a", 1), ("b", 2))))
+    lines.sync()
+    query = "SELECT time, host, v FROM cpu ORDER BY time"
+    output, _ = context.run("sql", "--connect", server.url, stdin=f"\\chart {query}\n")
+    rows = output.split("\n")
+    assert rows[0].startswith("38 ┤") and rows[15].startswith(" 0 ┤"), output
+    assert "\x1b" not in output and "22:13" in rows[17] and "23:52" in rows[17], output
+    assert rows[18].startswith("a  ") and "min 0  max 19  last 19" in rows[18] and "max 38" in rows[19], output
+    output, _ = context.run("sql", "--connect", server.url, stdin=f"\\spark {query}\n")
+    rows = output.split("\n")
+    assert rows[0].startswith("a  ") and "█" in rows[0] and rows[1].startswith("b  "), output
+    output, error = context.run("sql", "--connect", server.url, stdin="\\chart SELECT host FROM cpu\n\\chart SELECT time, v FROM cpu WHERE v < 0\n", code=1)
+    assert "a chart needs a column of times and one of numbers" in error, error
+    expect(output, "(no values to draw)\n")
+    terminal = start(context, server)
+    ask(terminal, "⣀", f"\\chart {query};")
+    assert "ERROR" not in terminal.shown, terminal.shown
+    terminal.send("\\x", Terminal.ENTER)
+    terminal.expect("Expanded display is on")
+    ask(terminal, "a = 1\r\nb = 2", "SELECT 1 AS a, 2 AS b;")
+    terminal.send(Terminal.control("d"))
     expect(terminal.wait(), 0)

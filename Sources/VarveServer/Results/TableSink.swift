@@ -22,7 +22,7 @@ package final class TableSink: ResultSink {
 
   package func begin(_ columns: [ResultColumn]) throws {
     self.columns = columns
-    widths = columns.map(\.name.count)
+    widths = columns.map { DisplayWidth.of($0.name) }
     sample = []
     rowCount = 0
     hasRows = true
@@ -32,7 +32,9 @@ package final class TableSink: ResultSink {
     rowCount += 1
     let cells = row.cells.indices.map { column in row[column].map { String(decoding: $0, as: UTF8.self) } }
     if sample == nil { return try draw(cells) }
-    for (column, cell) in cells.enumerated() { widths[column] = max(widths[column], cell?.count ?? 0) }
+    for (column, cell) in cells.enumerated() {
+      widths[column] = max(widths[column], cell.map { DisplayWidth.of($0) } ?? 0)
+    }
     sample?.append(cells)
     if rowCount == Self.sampleRowCount { try endSample() }
   }
@@ -54,8 +56,8 @@ package final class TableSink: ResultSink {
     guard let rows = sample else { return }
     sample = nil
     let header = zip(columns, widths).map { column, width in
-      let left = (width - column.name.count) / 2
-      return Self.spaces(left) + column.name + Self.spaces(width - column.name.count - left)
+      let room = width - DisplayWidth.of(column.name)
+      return Self.spaces(room / 2) + column.name + Self.spaces(room - room / 2)
     }
     out.write(" " + header.joined(separator: " | ") + "\n")
     out.write(widths.map { String(repeating: "-", count: $0 + 2) }.joined(separator: "+") + "\n")
@@ -65,7 +67,7 @@ package final class TableSink: ResultSink {
   private func draw(_ cells: [String?]) throws {
     for (index, cell) in cells.enumerated() {
       let text = cell ?? ""
-      let padding = max(0, widths[index] - text.count)
+      let padding = max(0, widths[index] - DisplayWidth.of(text))
       out.write(index == 0 ? " " : " | ")
       if columns[index].isNumber {
         out.write(Self.spaces(padding) + text)

@@ -46,6 +46,27 @@ package final class InputFile {
   }
 }
 
+extension InputFile {
+  /// All of it. Throws `limit_exceeded` for more bytes, `invalid_utf8` for other than text.
+  package func readText(limit: Int) throws -> String {
+    var bytes: [UInt8] = []
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 1)
+    defer { buffer.deallocate() }
+    while true {
+      let count = try read(into: buffer)
+      if count == 0 { break }
+      bytes += UnsafeRawBufferPointer(buffer)[..<count]
+      guard bytes.count <= limit else {
+        throw VarveError(.limitExceeded, "the SQL text of \(name) is longer than \(limit) bytes")
+      }
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw VarveError(.invalidUTF8, "the SQL text of \(name) is not UTF-8")
+    }
+    return text
+  }
+}
+
 /// A text file that is written from front to end, replacing what was there.
 package final class OutputFile {
   private let descriptor: Int32
@@ -63,15 +84,17 @@ package final class OutputFile {
 
   package func write(_ text: String) throws {
     var text = text
-    try text.withUTF8 { bytes in
-      var done = 0
-      while done < bytes.count {
-        let count = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-        if count >= 0 {
-          done += count
-        } else if errno != EINTR {
-          throw VarveError(.inputOutput, "cannot write \(path): \(String(cString: strerror(errno)))")
-        }
+    try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
+  }
+
+  package func write(_ bytes: UnsafeRawBufferPointer) throws {
+    var done = 0
+    while done < bytes.count {
+      let count = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+      if count >= 0 {
+        done += count
+      } else if errno != EINTR {
+        throw VarveError(.inputOutput, "cannot write \(path): \(String(cString: strerror(errno)))")
       }
     }
   }

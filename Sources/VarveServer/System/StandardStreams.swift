@@ -19,6 +19,13 @@ package enum StandardStreams {
     return Int(size.ws_col)
   }
 
+  /// Rows of the terminal behind a stream; nil if there is none.
+  package static func height(_ stream: Stream) -> Int? {
+    var size = winsize()
+    guard ioctl(stream.rawValue, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return nil }
+    return Int(size.ws_row)
+  }
+
   /// Writes all of it, or throws.
   package static func write(_ bytes: UnsafeRawBufferPointer, to stream: Stream = .output) throws {
     var done = 0

@@ -1,5 +1,5 @@
 // A line typed at a terminal, with the keys that hands know from readline: arrows, Home and End, Ctrl-A E B F H D K U
-// W Y L P N as they are there, Up and Down through the history, Ctrl-R to search it.
+// W Y L P N as they are there, Up and Down through the history, Ctrl-R to search it, Tab to complete.
 
 import VarveServer
 
@@ -17,9 +17,14 @@ final class LineEditor {
   private(set) var history: History
   private var line = LineBuffer()
   private var view = LineView()
+  private var isSecondTab = false
 
-  init(_ terminal: Terminal, _ history: History) {
+  private let complete: (String) -> Completion
+
+  /// `complete`: what Tab offers for the line up to the cursor.
+  init(_ terminal: Terminal, _ history: History, complete: @escaping (String) -> Completion) {
     self.terminal = terminal
+    self.complete = complete
     self.history = history
     keys = KeyReader(terminal)
   }
@@ -49,7 +54,10 @@ final class LineEditor {
       // What is pasted is drawn once.
       if !terminal.hasInput { try view.draw(prompt, line) }
       guard let key = try keys.read() else { return .end }
+      defer { isSecondTab = key == .scalar("\t") }
       switch key {
+      // At a line's beginning a tab is a blank: there is nothing to complete, and what is pasted may be indented.
+      case .scalar("\t") where line.textBeforeCursor.contains(where: { !$0.isWhitespace }): try completeWord(prompt)
       case .enter: return try finish(prompt)
       case .control("c"): return .interrupted
       case .control("d") where line.isEmpty: return .end
@@ -64,6 +72,42 @@ final class LineEditor {
       default: apply(key)
       }
     }
+  }
+
+  /// What all candidates have in common; a second Tab in a row lists them.
+  private func completeWord(_ prompt: String) throws {
+    let completion = complete(line.textBeforeCursor)
+    guard let first = completion.candidates.first else { return }
+    let common = completion.candidates.dropFirst().reduce(first) { common, other in
+      String(zip(common, other).prefix { $0 == $1 }.map(\.0))
+    }
+    if common.count > completion.replacedCount || completion.candidates.count == 1 {
+      line.replace(completion.replacedCount, with: common + Self.tail(completion))
+    } else if isSecondTab {
+      try list(completion.candidates, prompt)
+    }
+  }
+
+  /// A blank behind a word that is complete, unless more of it must follow.
+  private static func tail(_ completion: Completion) -> String {
+    guard completion.candidates.count == 1, let last = completion.candidates[0].last else { return "" }
+    return last == "(" || last == "." ? "" : " "
+  }
+
+  private func list(_ candidates: [String], _ prompt: String) throws {
+    line.moveEnd()
+    try view.draw(prompt, line)
+    let width = (candidates.map { DisplayWidth.of($0) }.max() ?? 0) + 2
+    let perRow = max(1, ((StandardStreams.width(.output) ?? 80) - 1) / width)
+    // As many as people look through.
+    let shown = candidates.prefix(perRow * 20)
+    var text = "\n"
+    for (index, candidate) in shown.enumerated() {
+      let isLastOfRow = index % perRow == perRow - 1 || index == shown.count - 1
+      text += isLastOfRow ? candidate + "\n" : DisplayWidth.padded(candidate, width)
+    }
+    if shown.count < candidates.count { text += "… \(candidates.count - shown.count) more\n" }
+    try StandardStreams.write(text)
   }
 
   private func finish(_ prompt: String) throws -> Outcome {

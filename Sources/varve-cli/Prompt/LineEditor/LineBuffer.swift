@@ -7,6 +7,7 @@ struct LineBuffer {
   private var cut: [Character] = []
 
   var text: String { String(characters) }
+  var textBeforeCursor: String { String(characters[..<cursor]) }
   var isEmpty: Bool { characters.isEmpty }
 
   mutating func set(_ text: String) {
@@ -22,6 +23,13 @@ struct LineBuffer {
       characters.insert(Character(scalar), at: cursor)
       cursor += 1
     }
+  }
+
+  /// The characters before the cursor by others.
+  mutating func replace(_ count: Int, with text: String) {
+    let start = max(0, cursor - count)
+    characters.replaceSubrange(start..<cursor, with: Array(text))
+    cursor = start + text.count
   }
 
   private static func joined(_ character: Character, _ scalar: Unicode.Scalar) -> Character? {
