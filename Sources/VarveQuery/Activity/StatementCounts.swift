@@ -10,11 +10,12 @@ package enum StatementKind: String, Sendable, CaseIterable {
     switch syntax {
     case .select: self = .select
     case .insert: self = .insert
+    case .update: self = .update
     case .delete, .truncate: self = .delete
     case .copy: self = .copy
     case .explain: self = .explain
     case .call: self = .call
-    case .createTable, .dropTable: self = .definition
+    case .createTable, .alterTable, .dropTable: self = .definition
     case .transaction: self = .transaction
     case .set, .setTransaction, .show, .discard: self = .setting
     case .prepare(_, _, let inner): self.init(inner)

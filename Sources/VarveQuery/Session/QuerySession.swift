@@ -62,7 +62,10 @@ package final class QuerySession {
       zones: zones, ingestReport: { store.ingestReport() })
   }
 
-  deinit { state.monitor.close(state.activity) }
+  deinit {
+    unlockTables()
+    state.monitor.close(state.activity)
+  }
 
   // MARK: For the connection
 
@@ -84,8 +87,6 @@ package final class QuerySession {
       return EvaluationContext(now: now, timeZone: state.timeZone, zones: state.zones)
     }
   }
-
-  deinit { unlockTables() }
 
   /// Forgets what was not committed.
   package func close() {
@@ -137,7 +138,7 @@ package final class QuerySession {
     if result.hasRows {
       result.watch = watch
       self.watch = nil
-    } else if transactionStatus != .idle || !hasPending {
+    } else if transactionStatus != .idle || pending.isEmpty {
       endWatch()
     }
   }
