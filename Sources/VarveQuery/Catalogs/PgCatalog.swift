@@ -54,7 +54,8 @@ enum PgCatalog {
       ]
     },
     VirtualTable("pg_catalog", "pg_roles", roleColumns, rows: roles),
-    VirtualTable("pg_catalog", "pg_authid", oid: 1260, roleColumns, rows: roles),
+    VirtualTable(
+      "pg_catalog", "pg_authid", oid: 1260, authColumns, rows: { view in roles(view).map { Array($0.dropLast()) } }),
     VirtualTable("pg_catalog", "pg_shadow", userColumns, rows: users),
     VirtualTable("pg_catalog", "pg_user", userColumns, rows: users),
     VirtualTable(
@@ -117,11 +118,11 @@ enum PgCatalog {
     },
   ]
 
-  private static let roleColumns = """
+  private static let authColumns = """
     oid oid rolname name rolsuper bool rolinherit bool rolcreaterole bool rolcreatedb bool rolcanlogin bool \
-    rolreplication bool rolconnlimit int4 rolpassword text rolvaliduntil timestamptz rolbypassrls bool \
-    rolconfig text[]
+    rolreplication bool rolconnlimit int4 rolpassword text rolvaliduntil timestamptz rolbypassrls bool
     """
+  private static let roleColumns = authColumns + " rolconfig text[]"
 
   private static let userColumns = """
     usename name usesysid oid usecreatedb bool usesuper bool userepl bool usebypassrls bool passwd text \
