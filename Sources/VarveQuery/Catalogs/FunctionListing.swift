@@ -74,7 +74,8 @@ struct FunctionListing: Sendable {
 
   /// Words and signs that the grammar makes calls of, and that PostgreSQL has no functions for.
   private static func isGrammar(_ name: String) -> Bool {
-    ["and", "or", "not", "current_catalog", "current_date", "current_timestamp", "localtimestamp"].contains(name)
+    ["and", "or", "not", "current_catalog", "current_date", "current_timestamp", "localtime", "localtimestamp"]
+      .contains(name)
       || !(name.unicodeScalars.first?.properties.isAlphabetic ?? false)
   }
 
