@@ -70,7 +70,7 @@ enum SystemFunctions {
   static func int(_ datum: Datum) -> Int64 { if case .int(let value) = datum { value } else { 0 } }
 
   static let signatures: [Signature] =
-    session + catalog + settings + privileges + texts + visibility + definitions + formats
+    session + catalog + settings + privileges + texts + visibility + definitions
 
   private static let session: [Signature] = [
     make("current_database", [], .name) { _, session, _ in .text(session.database) },
