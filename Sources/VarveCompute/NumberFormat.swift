@@ -154,7 +154,11 @@ struct NumberFormat {
 
   /// Doubles show no more than fifteen digits.
   func string(_ value: Double) throws -> String {
-    if isRoman { return try string(Numeric(value.rounded(.toNearestOrEven), digits: 17)) }
+    if isRoman {
+      // What has no Roman numeral is shown as such, however large it is.
+      return write(
+        digits: Self.roman(Int(exactly: value.rounded(.toNearestOrEven)) ?? 0), isNegative: false, leadingSpaces: 0)
+    }
     if isScientific || !value.isFinite { return try string(Numeric(value, digits: 17)) }
     let scaled = shift > 0 ? value * Transcendental.powerOfTen(shift) : value
     guard scaled.isFinite else { throw SQLError.outOfRange(.float8) }

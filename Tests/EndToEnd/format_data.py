@@ -119,3 +119,7 @@ DIMENSIONS_LATER = [
     "ALTER TABLE places RENAME TO spots",
     "DROP TABLE dropped_dimension",
 ]
+DIMENSIONS_LAST = [
+    "UPDATE devices SET more = 'in the log' WHERE n > 20000000000000",
+    "DELETE FROM devices WHERE id = 'late'",
+]

@@ -132,6 +132,8 @@ def fill_and_compare(context, chance):
             time.sleep(0.2)
         send(server, format_data.overlaps(chance), ["dropped_later,host=b w=\"again\" 2\n"])
         format_data.nulls_over_values(connection, 2)
+        for statement in format_data.DIMENSIONS_LAST:
+            connection.execute(statement)
     server.kill()
 
     met = compare_all(server)
