@@ -89,6 +89,10 @@ extension Binder {
     if let filter = call.filter { result.filter = try bindFilter(filter, level) }
     if !call.isWithinGroup {
       result.orderBy = try call.orderBy.map { try bindSort($0, try bind($0.expression, level)) }
+      // What is told apart has been sorted, and what keeps an order shows that.
+      if call.isDistinct, result.orderBy.isEmpty, CollectingAggregate.names.contains(function.name) {
+        result.orderBy = arguments.map { BoundSort(expression: $0, isDescending: false, nullsFirst: false) }
+      }
     }
     return .aggregate(result)
   }

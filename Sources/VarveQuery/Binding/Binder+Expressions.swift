@@ -345,7 +345,25 @@ extension Binder {
     else {
       throw error("42846", "cannot cast type \(value.type.name) to \(target.name)", at: location)
     }
-    return result
+    return try fitted(result, typeSyntax.isArray ? nil : typeSyntax.modifiers.first, at: location)
+  }
+
+  /// varchar(n) and char(n) cut what is longer; char(n) is as long.
+  private func fitted(_ value: BoundExpression, _ length: Int?, at location: Int) throws -> BoundExpression {
+    guard let length, value.type == .varchar || value.type == .bpchar else { return value }
+    let count = BoundExpression.constant(.int(Int64(length)), .int4)
+    var text = try invoke("left", [value, count], at: location)
+    if value.type == .bpchar { text = try invoke("rpad", [text, count], at: location) }
+    return try coerce(text, to: value.type, .explicit, at: location) ?? text
+  }
+
+  private func invoke(_ name: String, _ values: [BoundExpression], at location: Int) throws -> BoundExpression {
+    guard let function = try FunctionCatalog.scalar(name, values.map(\.type)) else {
+      throw missingFunction(name, values.map(\.type), at: location)
+    }
+    var arguments = values
+    try convert(&arguments, to: function.argumentTypes, locations: values.map { _ in location })
+    return folded(function, arguments)
   }
 
   private func choose(

@@ -368,36 +368,39 @@ extension Binder {
   }
 
   /// The name PostgreSQL gives a column without an alias.
-  static func name(of syntax: ExpressionSyntax) -> String {
+  static func name(of syntax: ExpressionSyntax) -> String { figuredName(of: syntax)?.text ?? "?column?" }
+
+  /// A type's name, or the word of a CASE, gives way to nothing but what stands within it and has a name of its own.
+  private static func figuredName(of syntax: ExpressionSyntax) -> (text: String, isOwn: Bool)? {
+    func own(_ text: String?) -> (text: String, isOwn: Bool)? { text.map { ($0, true) } }
+    func orElse(_ inner: (text: String, isOwn: Bool)?, _ text: String?) -> (text: String, isOwn: Bool)? {
+      if let inner, inner.isOwn { return inner }
+      return text.map { ($0, false) } ?? inner
+    }
     switch syntax.kind {
-    case .column(let names): return names.last ?? "?column?"
-    case .call(let call): return call.name.last ?? "?column?"
-    case .cast(let operand, let type):
-      let inner = name(of: operand)
-      return inner == "?column?" ? (type.names.last ?? inner) : inner
-    case .coalesce: return "coalesce"
-    case .greatest(_, let isLeast): return isLeast ? "least" : "greatest"
-    case .nullIf: return "nullif"
-    case .keyword(let name): return name
-    case .array: return "array"
-    case .row: return "row"
-    case .grouping: return "grouping"
-    case .element(let operand, _): return name(of: operand)
-    case .field(_, let name): return name
-    case .choose(_, _, let otherwise):
-      let inner = otherwise.map(name) ?? "case"
-      return inner == "?column?" ? "case" : inner
+    case .column(let names): return own(names.last)
+    case .call(let call): return own(call.name.last)
+    case .cast(let operand, let type): return orElse(figuredName(of: operand), type.names.last)
+    case .coalesce: return own("coalesce")
+    case .greatest(_, let isLeast): return own(isLeast ? "least" : "greatest")
+    case .nullIf: return own("nullif")
+    case .keyword(let name): return own(name)
+    case .array: return own("array")
+    case .row: return own("row")
+    case .grouping: return own("grouping")
+    case .element(let operand, _): return figuredName(of: operand)
+    case .field(_, let name): return own(name)
+    case .choose(_, _, let otherwise): return orElse(otherwise.flatMap(figuredName), "case")
     case .sublink(let kind, _, _, let query):
       switch kind {
-      case .exists: return "exists"
-      case .array: return "array"
+      case .exists: return own("exists")
+      case .array: return own("array")
       case .scalar:
-        guard let target = query.targets.first else { return "?column?" }
-        return target.name ?? target.expression.map(name) ?? "?column?"
-      case .anyOf, .allOf: return "?column?"
+        guard let target = query.targets.first else { return nil }
+        return own(target.name) ?? target.expression.flatMap(figuredName)
+      case .anyOf, .allOf: return nil
       }
-    case .boolean: return "bool"
-    default: return "?column?"
+    default: return nil
     }
   }
 

@@ -112,7 +112,7 @@ final class Binder {
 
   /// The value of a quoted literal.
   func literal(_ text: String, _ type: SQLType, at location: Int) throws -> Datum {
-    if type.isText, type != .char { return .text(text) }
+    if [.text, .varchar, .bpchar, .name].contains(type) { return .text(text) }
     if type.category == "D", Self.namesMoment(text) { isOnceOnly = true }
     return try placing(location) { try TypeText.parse(text, as: type, context: evaluation) }
   }

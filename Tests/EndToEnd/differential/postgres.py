@@ -37,7 +37,7 @@ class PostgreSQL:
             self.open_path(os.path.dirname(directory))
             os.chown(directory, owner.pw_uid, owner.pw_gid)
         os.chmod(directory, 0o700)
-        self.run(program("initdb"), "-D", directory, "-A", "trust", "-U", "varve", "--locale=C", "-E", "UTF8", "-N")
+        self.run(program("initdb"), "-D", directory, "-A", "trust", "-U", "varve", "--locale=C.UTF-8", "-E", "UTF8", "-N")
         settings = [f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={directory}",
                     "timezone=UTC", "fsync=off", "jit=off", "log_timezone=UTC", *settings]
         arguments = [part for setting in settings for part in ("-c", setting)]
