@@ -92,4 +92,17 @@ import VarveCore
     let plan = try session.text("EXPLAIN SELECT n FROM cpu WHERE host = (SELECT (1 / (n - n))::text FROM cpu LIMIT 1)")
     #expect(plan.contains("Conditions: by subqueries"))
   }
+
+  @Test func explainSaysWhereConditionsTakeValuesOfRowsAround() throws {
+    let session = try filled()
+    for selected in ["c.n", "count(*)", "max(c.n), count(DISTINCT c.host)"] {
+      for condition in ["c.time BETWEEN o.time - interval '1 hour' AND o.time", "c.host = o.host", "c.n < o.n"] {
+        for explain in ["EXPLAIN", "EXPLAIN ANALYZE", "EXPLAIN (FORMAT JSON)", "EXPLAIN (ANALYZE, FORMAT JSON)"] {
+          let plan = try session.text(
+            "\(explain) SELECT 1 FROM cpu o, LATERAL (SELECT \(selected) FROM cpu c WHERE \(condition)) x")
+          #expect(plan.contains("by the rows around"), "\(selected) \(condition)\n\(plan)")
+        }
+      }
+    }
+  }
 }

@@ -187,6 +187,13 @@ extension BoundExpression {
   func contains(_ test: (BoundExpression) -> Bool) -> Bool {
     test(self) || children.contains { $0.contains(test) }
   }
+  /// Whether it takes a value from the query around.
+  var hasOuter: Bool {
+    contains {
+      if case .outer = $0 { return true }
+      return false
+    }
+  }
   var hasAggregate: Bool {
     contains {
       switch $0 {

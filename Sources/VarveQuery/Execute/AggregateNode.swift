@@ -37,7 +37,8 @@ final class AggregateNode: PlanNode {
 
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
     guard let partial, context.catalog.session.usesSummaries,
-      context.profile != nil || !partial.scan.asksSubqueries, let request = try partial.scan.request(context)
+      context.profile != nil || !partial.scan.asksSubqueries, !partial.scan.takesOuterValues,
+      let request = try partial.scan.request(context)
     else { return [] }
     let uses = try context.snapshot.summaries(request).map {
       "\($0.step) in \($0.chunks) chunk\($0.chunks == 1 ? "" : "s")"

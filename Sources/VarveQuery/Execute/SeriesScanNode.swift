@@ -122,24 +122,22 @@ final class SeriesScanNode: PlanNode {
     tagConditions.contains { $0.condition.hasSubquery } || timeBounds.contains { $0.value.hasSubquery }
   }
 
+  /// Whether conditions take values of the query around, which a plan by itself has none of.
+  var takesOuterValues: Bool {
+    tagConditions.contains { $0.condition.hasOuter } || timeBounds.contains { $0.value.hasOuter }
+      || zoneBounds.contains { $0.bound.value.hasOuter }
+  }
+
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
     var lines: [(name: String, text: String)] = []
     if asksSubqueries, context.profile == nil { return [("Conditions", "by subqueries")] }
-    guard let request = try request(context) else { return [("Result", "none: the conditions exclude each other")] }
-    if !tagConditions.isEmpty {
-      let total = context.snapshot.statistics(of: table.id).series
-      if case .some(let ids) = request.series { lines.append(("Series", "\(ids.count) of \(total)")) }
-    }
-    if let joined = context.profile?.joinedSeries(of: self) {
-      lines.append(("Series by Join", "\(joined) of \(context.snapshot.statistics(of: table.id).series)"))
-    }
-    if request.time != .all {
-      func text(_ time: Int64) throws -> String {
-        try TypeText.string(.timestamp(time), type: .timestamptz, context: context.evaluation)
-      }
-      let lower = request.time.lower == .min ? "-infinity" : try text(request.time.lower)
-      let upper = request.time.upper == .max ? "infinity" : try text(request.time.upper)
-      lines.append(("Time", "\(lower) to \(upper)"))
+    let request = takesOuterValues ? nil : try request(context)
+    if let request {
+      lines = try details(of: request, context)
+    } else if takesOuterValues {
+      lines.append(("Conditions", "by the rows around"))
+    } else {
+      return [("Result", "none: the conditions exclude each other")]
     }
     if !residual.isEmpty {
       lines.append(("Filter", "\(residual.count) condition\(residual.count == 1 ? "" : "s")"))
@@ -155,12 +153,33 @@ final class SeriesScanNode: PlanNode {
       }
       if actual.summaryBuckets > 0 { lines.append(("Summary Buckets", "\(actual.summaryBuckets)")) }
     }
+    guard let request else { return lines }
     let estimate = try context.snapshot.estimate(request)
     lines.append(("Partitions", "\(estimate.partitions - estimate.partitionsPruned) of \(estimate.partitions)"))
     lines.append(("Chunks", "\(estimate.chunks - estimate.chunksPruned) of \(estimate.chunks)"))
     lines.append(("Row Blocks", "\(estimate.rowBlocks - estimate.rowBlocksPruned) of \(estimate.rowBlocks)"))
     lines.append(("Head Rows", "\(estimate.headRows)"))
     lines.append(("Rows at Most", "\(estimate.rows)"))
+    return lines
+  }
+
+  private func details(of request: ScanRequest, _ context: ExecutionContext) throws -> [(name: String, text: String)] {
+    var lines: [(name: String, text: String)] = []
+    if !tagConditions.isEmpty {
+      let total = context.snapshot.statistics(of: table.id).series
+      if case .some(let ids) = request.series { lines.append(("Series", "\(ids.count) of \(total)")) }
+    }
+    if let joined = context.profile?.joinedSeries(of: self) {
+      lines.append(("Series by Join", "\(joined) of \(context.snapshot.statistics(of: table.id).series)"))
+    }
+    if request.time != .all {
+      func text(_ time: Int64) throws -> String {
+        try TypeText.string(.timestamp(time), type: .timestamptz, context: context.evaluation)
+      }
+      let lower = request.time.lower == .min ? "-infinity" : try text(request.time.lower)
+      let upper = request.time.upper == .max ? "infinity" : try text(request.time.upper)
+      lines.append(("Time", "\(lower) to \(upper)"))
+    }
     return lines
   }
 }
