@@ -61,4 +61,30 @@ struct FuzzTests {
         session, String(repeating: "SELECT * FROM (", count: 1000) + "SELECT 1" + String(repeating: ") x", count: 1000))?
         .sqlState == "54001")
   }
+
+  /// `count` queries of which each reads the one before through `body`, and the rows of the last.
+  private func chain(_ count: Int, _ body: (String) -> String) -> String {
+    let tables = (1..<count).map { "a\($0) AS (\(body("a\($0 - 1)")))" }
+    return "WITH a0 AS (SELECT 1 AS n), \(tables.joined(separator: ", ")) SELECT * FROM a\(count - 1)"
+  }
+
+  @Test func queriesOfWithThatNameEachOtherAreRefusedBeyondADepth() throws {
+    let session = makeSession()
+    let deep = String(repeating: "(", count: 150) + "SELECT n FROM "
+    for body in [
+      { "SELECT * FROM \($0)" }, { "SELECT 1 AS n WHERE EXISTS (SELECT 1 FROM \($0))" },
+      { "SELECT n FROM \($0) UNION ALL SELECT 2" }, { "SELECT x.n FROM (SELECT * FROM \($0)) AS x" },
+      { deep + $0 + String(repeating: ")", count: 150) },
+      { "SELECT " + String(repeating: "- ", count: 100) + "(SELECT n FROM \($0)) AS n" },
+    ] as [(String) -> String] {
+      let refusal = error(session, chain(900, body))
+      #expect(refusal?.sqlState == "54001", "\(body("t").prefix(60)): \(String(describing: refusal))")
+    }
+    #expect(try session.text(chain(150) { "SELECT n + 1 AS n FROM \($0) WHERE n > 0 LIMIT 1" }) == "150")
+    #expect(
+      try session.text(
+        chain(60) { "SELECT sum(n) + row_number() OVER (ORDER BY n) AS n FROM \($0) GROUP BY n ORDER BY n LIMIT 5" })
+        == "60")
+    #expect(error(session, chain(3000) { "SELECT * FROM \($0)" })?.sqlState == "54001")
+  }
 }

@@ -5,6 +5,8 @@ import VarveCore
 
 extension Binder {
   func bind(_ syntax: ExpressionSyntax, _ level: QueryLevel) throws -> BoundExpression {
+    try descend()
+    defer { ascend() }
     let location = syntax.location
     switch syntax.kind {
     case .null: return .constant(.null, .unknown)

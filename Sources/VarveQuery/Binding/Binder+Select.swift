@@ -21,6 +21,8 @@ struct BoundQuery {
 
 extension Binder {
   func bindSelect(_ select: SelectSyntax, _ level: QueryLevel) throws -> BoundQuery {
+    try descend()
+    defer { ascend() }
     if let (what, location) = select.unsupported { throw source.unsupported(what, at: location) }
     for table in select.commonTables {
       guard table.query != nil else {

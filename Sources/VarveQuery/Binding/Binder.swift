@@ -20,6 +20,8 @@ final class Binder {
   /// Those of them that are read.
   var reads: Set<TableID> = []
   var commonTableUses = 0
+  /// Of queries and expressions within each other.
+  private var depth = 0
   /// The plan holds something of its moment ('now' in a literal) and must not be used again.
   var isOnceOnly = false
 
@@ -37,6 +39,18 @@ final class Binder {
   func error(_ sqlState: String, _ message: String, at location: Int, hint: String? = nil) -> VarveError {
     source.error(sqlState, message, at: location, hint: hint)
   }
+
+  /// Goes into a query or an expression; `ascend` leaves it. The text's own depth is bounded, but queries of WITH that
+  /// name each other go deeper than their text. Throws 54001 beyond the limit, so that none can exhaust the stack.
+  func descend() throws {
+    guard depth < Limits.expressionDepth else {
+      throw VarveError(
+        .limitExceeded, "queries of WITH name each other more than \(Limits.expressionDepth) levels deep",
+        hint: "Run the statement in several steps.", sqlState: "54001")
+    }
+    depth += 1
+  }
+  func ascend() { depth -= 1 }
 
   /// An error of something that does not know the text, with the place added.
   func placing<T>(_ location: Int, _ body: () throws -> T) throws -> T {
