@@ -31,6 +31,17 @@ struct SessionTests {
     #expect(prepared.columns?.first?.attributeNumber == 3)
   }
 
+  @Test(arguments: [
+    ("true", "?column?"), ("NOT true", "?column?"), ("true::bool", "bool"), ("bool 't'", "bool"), ("1::int", "int4"),
+    ("true::int::text", "text"), ("lower('A')::text", "lower"), ("(SELECT true)", "?column?"),
+    ("(SELECT 1::int)::text", "int4"), ("CASE WHEN true THEN 1 END", "case"),
+    ("CASE WHEN true THEN 1 ELSE 2::int END", "case"),
+    ("CASE WHEN true THEN 1 ELSE length('a') END::text", "length"), ("(ARRAY[1])[1]::text", "array"),
+    ("CASE WHEN true THEN 1 END::text", "text"), ("EXISTS (SELECT 1)", "exists"), ("ARRAY(SELECT 1)", "array"),
+  ]) func columnsWithoutAliasAreNamedAsInPostgreSQL(expression: String, name: String) throws {
+    #expect(try makeSession().prepare("SELECT \(expression)").columns?.map(\.name) == [name], "\(expression)")
+  }
+
   @Test func aPreparedStatementRunsWithItsParameters() throws {
     let session = try filled()
     let prepared = try session.prepare("SELECT count(*) FROM cpu WHERE host = $1 AND n >= $2")

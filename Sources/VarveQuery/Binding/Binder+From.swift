@@ -202,7 +202,7 @@ extension Binder {
       return BoundQuery(plan: .function(function, arguments), columns: columns)
     }
     let value = try decided(try bind(syntax, level), at: syntax.location)
-    let name = alias?.name ?? Self.name(of: syntax)
+    let name = alias?.name ?? ColumnName.of(syntax)
     return BoundQuery(plan: .project(.oneRow, [value]), columns: [ResultColumn(name: name, type: value.type)])
   }
 

@@ -333,7 +333,7 @@ extension Binder {
       }
       let bound = try bind(syntax, level)
       let expression = keepsUnknown ? bound : try decided(bound, at: syntax.location)
-      var column = ResultColumn(name: target.name ?? Self.name(of: syntax), type: expression.type)
+      var column = ResultColumn(name: target.name ?? ColumnName.of(syntax), type: expression.type)
       if case .column(let reference) = expression {
         if level.columns.indices.contains(reference.index) {
           column.tableOID = level.columns[reference.index].tableOID
@@ -366,43 +366,6 @@ extension Binder {
           ColumnReference(index: index, type: column.type, name: column.qualifiedName, location: location)),
         column: ResultColumn(
           name: column.name, type: column.type, tableOID: column.tableOID, attributeNumber: column.attributeNumber))
-    }
-  }
-
-  /// The name PostgreSQL gives a column without an alias.
-  static func name(of syntax: ExpressionSyntax) -> String { figuredName(of: syntax)?.text ?? "?column?" }
-
-  /// A type's name, or the word of a CASE, gives way to nothing but what stands within it and has a name of its own.
-  private static func figuredName(of syntax: ExpressionSyntax) -> (text: String, isOwn: Bool)? {
-    func own(_ text: String?) -> (text: String, isOwn: Bool)? { text.map { ($0, true) } }
-    func orElse(_ inner: (text: String, isOwn: Bool)?, _ text: String?) -> (text: String, isOwn: Bool)? {
-      if let inner, inner.isOwn { return inner }
-      return text.map { ($0, false) } ?? inner
-    }
-    switch syntax.kind {
-    case .column(let names): return own(names.last)
-    case .call(let call): return own(call.name.last)
-    case .cast(let operand, let type): return orElse(figuredName(of: operand), type.names.last)
-    case .coalesce: return own("coalesce")
-    case .greatest(_, let isLeast): return own(isLeast ? "least" : "greatest")
-    case .nullIf: return own("nullif")
-    case .keyword(let name): return own(name)
-    case .array: return own("array")
-    case .row: return own("row")
-    case .grouping: return own("grouping")
-    case .element(let operand, _): return figuredName(of: operand)
-    case .field(_, let name): return own(name)
-    case .choose(_, _, let otherwise): return orElse(otherwise.flatMap(figuredName), "case")
-    case .sublink(let kind, _, _, let query):
-      switch kind {
-      case .exists: return own("exists")
-      case .array: return own("array")
-      case .scalar:
-        guard let target = query.targets.first else { return nil }
-        return own(target.name) ?? target.expression.flatMap(figuredName)
-      case .anyOf, .allOf: return nil
-      }
-    default: return nil
     }
   }
 
