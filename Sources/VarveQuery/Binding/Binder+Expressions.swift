@@ -223,16 +223,32 @@ extension Binder {
   private func rowComparison(
     _ symbol: String, _ left: ExpressionSyntax, _ right: ExpressionSyntax, _ level: QueryLevel, at location: Int
   ) throws -> BoundExpression {
-    guard case .row(let a) = left.kind, case .row(let b) = right.kind, a.count == b.count, !a.isEmpty,
-      symbol == "=" || symbol == "<>"
+    guard case .row(let a) = left.kind, case .row(let b) = right.kind, !a.isEmpty,
+      ["=", "<>", "<", "<=", ">", ">="].contains(symbol)
     else {
       throw source.unsupported("this comparison of rows", at: location, hint: "Compare the columns one by one.")
     }
-    let parts = try zip(a, b).map { x, y in
-      try apply(
-        symbol, [try bind(x, level), try bind(y, level)], locations: [x.location, y.location], at: location)
+    guard a.count == b.count else {
+      throw error("42601", "unequal number of entries in row expressions", at: location)
     }
-    return symbol == "=" ? .and(parts) : .or(parts)
+    func compare(_ symbol: String, _ index: Int) throws -> BoundExpression {
+      try apply(
+        symbol, [try bind(a[index], level), try bind(b[index], level)],
+        locations: [a[index].location, b[index].location], at: location)
+    }
+    switch symbol {
+    case "=": return .and(try a.indices.map { try compare("=", $0) })
+    case "<>": return .or(try a.indices.map { try compare("<>", $0) })
+    default:
+      // The first pair that differs decides.
+      let strict = String(symbol.prefix(1))
+      var result = try compare(symbol, a.count - 1)
+      for index in a.indices.dropLast().reversed() {
+        result = .or([try compare(strict, index), .and([try compare("=", index), result])])
+      }
+      // What follows for the first pair is said by itself: scans are bounded by it.
+      return a.count == 1 ? result : .and([try compare(strict + "=", 0), result])
+    }
   }
 
   private func quantified(

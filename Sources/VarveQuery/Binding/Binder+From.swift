@@ -80,14 +80,16 @@ extension Binder {
       try add(bound, self.alias(of: item), level, at: call.location)
       return plan
     case .join(let kind, let left, let right, let on, let using, let isNatural, let alias):
-      if let alias { throw source.unsupported("an alias of a join (\(alias.name))", at: -1) }
-      return try bindJoin(kind, left, right, on, using, isNatural, level)
+      let first = level.columns.count
+      let plan = try bindJoin(kind, left, right, on, using, isNatural, level)
+      if let alias { try name(columnsFrom: first, by: alias, level) }
+      return plan
     case .unsupported(let what, let location): throw source.unsupported(what, at: location)
     }
   }
 
   /// A subquery in FROM that takes values from around the whole query: run with those values.
-  private func lifted(_ plan: LogicalPlan, _ inner: QueryLevel, _ level: QueryLevel) throws -> LogicalPlan {
+  func lifted(_ plan: LogicalPlan, _ inner: QueryLevel, _ level: QueryLevel) throws -> LogicalPlan {
     if inner.outerInputs.isEmpty { return plan }
     let inputs = inner.outerInputs.map { level.slot(for: $0) }
     return .lateral(
@@ -171,6 +173,20 @@ extension Binder {
     level.columns.append(contentsOf: columns)
   }
 
+  /// Behind an alias the relations of a join are not seen.
+  private func name(columnsFrom first: Int, by alias: AliasSyntax, _ level: QueryLevel) throws {
+    var seen = level.columns[first...].filter { !$0.isMerged }
+    try rename(&seen, alias, at: -1)
+    var names = seen.makeIterator()
+    for index in level.columns.indices.dropFirst(first) {
+      level.columns[index].schema = nil
+      level.columns[index].relation = nil
+      guard !level.columns[index].isMerged, let name = names.next()?.name else { continue }
+      level.columns[index].relation = alias.name
+      level.columns[index].name = name
+    }
+  }
+
   private func rename(_ columns: inout [ScopeColumn], _ alias: AliasSyntax?, at location: Int) throws {
     guard let alias else { return }
     guard alias.columns.count <= columns.count else {
@@ -186,24 +202,33 @@ extension Binder {
     _ syntax: ExpressionSyntax, _ alias: AliasSyntax?, _ withOrdinality: Bool, _ level: QueryLevel
   ) throws -> BoundQuery {
     level.clauseWithoutAggregates = "functions in FROM"
-    if withOrdinality { throw source.unsupported("WITH ORDINALITY", at: syntax.location) }
     if case .call(let call) = syntax.kind, let name = call.name.last, TableFunction.names.contains(name) {
       var arguments = try call.arguments.map { try bind($0, level) }
       let types = arguments.map(\.type)
-      guard let function = try TableFunction.find(name, types) else {
+      guard var function = try TableFunction.find(name, types) else {
         throw missingFunction(name, types, at: syntax.location)
       }
       try convert(&arguments, to: function.argumentTypes, locations: call.arguments.map(\.location))
       // A function's only column goes by the alias.
-      let columns = function.types.indices.map {
+      var columns = function.types.indices.map {
         ResultColumn(
           name: function.columnNames.isEmpty ? alias?.name ?? name : function.columnNames[$0], type: function.types[$0])
+      }
+      if withOrdinality {
+        function = function.numbered()
+        columns.append(ResultColumn(name: "ordinality", type: .int8))
       }
       return BoundQuery(plan: .function(function, arguments), columns: columns)
     }
     let value = try decided(try bind(syntax, level), at: syntax.location)
     let name = alias?.name ?? ColumnName.of(syntax)
-    return BoundQuery(plan: .project(.oneRow, [value]), columns: [ResultColumn(name: name, type: value.type)])
+    var values = [value]
+    var columns = [ResultColumn(name: name, type: value.type)]
+    if withOrdinality {
+      values.append(.constant(.int(1), .int8))
+      columns.append(ResultColumn(name: "ordinality", type: .int8))
+    }
+    return BoundQuery(plan: .project(.oneRow, values), columns: columns)
   }
 
   // MARK: JOIN

@@ -88,9 +88,11 @@ extension Binder {
       inner.commonTables = level.commonTables
       inner.keepsUnknown = true
       let query = try bindSelect(select, inner)
-      // Slots of the side are slots of this query: same surroundings.
       if inner.outerInputs.isEmpty { return query }
-      throw source.unsupported("a reference to an outer query within UNION", at: -1)
+      // It is run with the values it takes, so its types must be decided.
+      var decided = try retyped(query, query.columns.map { $0.type == .unknown ? .text : $0.type }, at: [])
+      decided.plan = try lifted(decided.plan, inner, level)
+      return decided
     }
     let name = ["UNION", "INTERSECT", "EXCEPT"][operation == .union ? 0 : operation == .intersect ? 1 : 2]
     let a = try side(left)

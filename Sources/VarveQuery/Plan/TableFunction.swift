@@ -34,6 +34,17 @@ struct TableFunction: Sendable {
     }
   }
 
+  /// WITH ORDINALITY: the rows counted from 1 in a last column.
+  func numbered() -> TableFunction {
+    let rows = rows
+    return TableFunction(
+      name: name, argumentTypes: argumentTypes, types: types + [.int8],
+      columnNames: columnNames.isEmpty ? [] : columnNames + ["ordinality"]
+    ) { arguments, context in
+      try rows(arguments, context).enumerated().map { $1 + [.int(Int64($0 + 1))] }
+    }
+  }
+
   private static func unnest(_ element: SQLType) -> TableFunction {
     TableFunction(name: "unnest", argumentTypes: [.array(element)], types: [element]) { arguments, _ in
       guard case .array(let items) = arguments[0] else { return [] }

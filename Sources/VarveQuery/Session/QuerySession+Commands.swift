@@ -146,7 +146,9 @@ extension QuerySession {
     let context = context(catalog, [])
     var values: [Datum] = []
     for (argument, type) in zip(arguments, inner.parameterTypes) {
-      let bound = try binder.bind(argument, QueryLevel(parent: nil))
+      let level = QueryLevel(parent: nil)
+      level.clauseWithoutAggregates = "EXECUTE parameters"
+      let bound = try binder.bind(argument, level)
       guard let converted = try binder.coerce(bound, to: type, .assignment, at: argument.location) else {
         throw binder.error(
           "42804", "parameter of type \(type.name) cannot take a value of type \(bound.type.name)",

@@ -133,10 +133,15 @@ final class TreeReader {
           case "sortby_dir":
             switch try json.string() {
             case "SORTBY_DESC": sort.isDescending = true
-            case "SORTBY_USING":
-              sort.expression = ExpressionSyntax(
-                kind: .unsupported("ORDER BY … USING"), location: sort.expression.location)
             default: break
+            }
+          case "useOp":
+            switch try plainNames().last {
+            case "<": break
+            case ">": sort.isDescending = true
+            case let symbol:
+              sort.expression = ExpressionSyntax(
+                kind: .unsupported("ORDER BY … USING \(symbol ?? "")"), location: sort.expression.location)
             }
           case "sortby_nulls":
             switch try json.string() {
