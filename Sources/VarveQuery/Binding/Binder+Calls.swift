@@ -16,6 +16,8 @@ extension Binder {
     if WindowFunction.names[name] != nil, !call.isWithinGroup {
       throw error("42809", "window function \(name) requires an OVER clause", at: location)
     }
+    if name == GapFillRequest.name { return try bindGapFill(call, level, at: location) }
+    if Self.fillNames.contains(name) { return try bindFill(name, call, level, at: location) }
     if name == "pg_typeof", call.arguments.count == 1 {
       let value = try bind(call.arguments[0], level)
       return .constant(.int(Int64(value.type.oid)), .regtype)

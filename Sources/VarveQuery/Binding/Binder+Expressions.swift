@@ -101,6 +101,10 @@ extension Binder {
         throw error("54023", "GROUPING must have fewer than 32 arguments", at: location)
       }
       return .grouping(try arguments.map { try bind($0, level) }, locations: arguments.map(\.start))
+    case .named(let name, _):
+      throw error(
+        "42883", "no function takes the named argument \"\(name)\" here", at: location,
+        hint: "Give the arguments in their order.")
     case .groupingSet: throw error("42601", "grouping sets are not allowed here", at: location)
     case .defaultValue: throw error("42601", "DEFAULT is not allowed in this context", at: location)
     case .unsupported(let what): throw source.unsupported(what, at: location)

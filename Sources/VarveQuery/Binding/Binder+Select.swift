@@ -214,9 +214,11 @@ extension Binder {
 
   private func bindPlain(_ select: SelectSyntax, _ level: QueryLevel) throws -> BoundQuery {
     var plan = try bindFrom(select.from, level)
+    var conditions: [BoundExpression] = []
     if let filter = select.filter {
       level.clauseWithoutAggregates = "WHERE"
-      plan = .filter(plan, try condition(filter, level, "WHERE").conjuncts)
+      conditions = try condition(filter, level, "WHERE").conjuncts
+      plan = .filter(plan, conditions)
       level.clauseWithoutAggregates = nil
     }
     let keepsUnknown =
@@ -241,6 +243,7 @@ extension Binder {
     let isGrouped =
       !select.groupBy.isEmpty || having != nil || targets.contains { $0.expression.hasAggregate }
       || sorts.contains { $0.expression.hasAggregate } || distinctOn.contains { $0.hasAggregate }
+    var gapFill = isGrouped ? nil : try self.gapFill(level, nil, filter: conditions)
     if isGrouped {
       if !level.sets.isEmpty { throw setsBesideAggregates(select) }
       var grouping = Grouping(binder: self, keys)
@@ -253,6 +256,18 @@ extension Binder {
       // What the query takes to its subqueries was rewritten with the expressions that hold them.
       plan = grouping.plan(plan)
       if let having { plan = .filter(plan, having.conjuncts) }
+      gapFill = try self.gapFill(level, grouping, filter: conditions)
+    }
+    if let gapFill {
+      let filling = Filling(
+        targets.map(\.expression) + sorts.map(\.expression) + distinctOn, inputWidth: plan.types.count)
+      for index in targets.indices { targets[index].expression = filling.rewrite(targets[index].expression) }
+      for index in sorts.indices { sorts[index].expression = filling.rewrite(sorts[index].expression) }
+      distinctOn = distinctOn.map(filling.rewrite)
+      plan = filling.plan(plan, gapFill)
+    } else if let (name, location) = level.needsGapFill {
+      throw error(
+        "0A000", "\(name) can only be used in a query grouped by \(GapFillRequest.name)", at: location)
     }
     let windowing = Windowing(
       targets.map(\.expression) + sorts.map(\.expression) + distinctOn, inputWidth: plan.types.count)

@@ -78,6 +78,8 @@ indirect enum BoundExpression: Sendable {
   case aggregate(AggregateCall)
   /// GROUPING(…), until the grouping of its query is planned.
   case grouping([BoundExpression], locations: [Int])
+  /// locf and interpolate, until the gap filling of their query is planned.
+  case fill(FillCall)
   /// Only until the windows of its query are planned.
   case window(WindowCall)
 
@@ -94,6 +96,7 @@ indirect enum BoundExpression: Sendable {
     case .aggregate(let call): call.function.resultType
     case .window(let call): call.type
     case .grouping: .int4
+    case .fill(let call): call.type
     }
   }
 
@@ -120,6 +123,7 @@ extension BoundExpression {
     case .aggregate(let call):
       call.arguments + (call.filter.map { [$0] } ?? []) + call.orderBy.map(\.expression)
     case .window(let call): call.children
+    case .fill(let call): call.children
     }
   }
 
@@ -154,6 +158,7 @@ extension BoundExpression {
       call.orderBy = try call.orderBy.map { try $0.mapExpression(map) }
       return .aggregate(call)
     case .window(let call): return .window(try call.mapChildren(map))
+    case .fill(let call): return .fill(try call.mapChildren(map))
     case .grouping(let arguments, let locations): return .grouping(try arguments.map(map), locations: locations)
     }
   }
@@ -247,6 +252,8 @@ extension BoundExpression {
       if f.name != g.name || f.argumentTypes != g.argumentTypes || a != b { return false }
     case (.subquery(let a), .subquery(let b)): if a.plan !== b.plan { return false }
     case (.window(let a), .window(let b)): if !a.isSame(as: b) { return false }
+    case (.fill(let a), .fill(let b)):
+      if a.kind != b.kind || a.before.count != b.before.count || a.after.count != b.after.count { return false }
     case (.aggregate(let a), .aggregate(let b)):
       guard a.function.name == b.function.name, a.function.argumentTypes == b.function.argumentTypes,
         a.isDistinct == b.isDistinct, (a.filter == nil) == (b.filter == nil), a.orderBy.count == b.orderBy.count,

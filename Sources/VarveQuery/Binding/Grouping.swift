@@ -20,6 +20,11 @@ struct Grouping {
 
   /// The aggregation that the rewritten expressions are over.
   func plan(_ input: LogicalPlan) -> LogicalPlan {
+    // Under its own name it was found; the plan knows what time_bucket does.
+    let keys = keys.map { key -> BoundExpression in
+      guard case .call(let function, let arguments) = key, function.name == GapFillRequest.name else { return key }
+      return .call(function.renamed("time_bucket"), arguments)
+    }
     guard let sets else { return .aggregate(input, keys: keys, calls) }
     return .groupingSets(input, GroupingSets(keys: keys, sets: sets, masks: masks), calls)
   }

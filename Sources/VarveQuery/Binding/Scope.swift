@@ -34,6 +34,11 @@ final class QueryLevel {
   var clauseWithoutWindows: String?
   var isInsideAggregate = false
   var isInsideWindow = false
+  var isInsideFill = false
+  /// The query's time_bucket_gapfill.
+  var gapFill: GapFillRequest?
+  /// A call that only gap filling gives a meaning.
+  var needsGapFill: (name: String, location: Int)?
   /// By WINDOW.
   var windows: [Name: WindowDefinition] = [:]
   /// The query's results get their types from elsewhere (a UNION, an INSERT): literals stay undecided.

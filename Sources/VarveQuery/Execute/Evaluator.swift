@@ -48,8 +48,8 @@ extension ExecutionContext {
           return items[Int(place - first)]
         })
     case .subquery(let subquery): return try run(subquery, batch)
-    case .aggregate, .grouping, .window:
-      preconditionFailure("aggregates and window functions are planned before anything is evaluated")
+    case .aggregate, .grouping, .fill, .window:
+      preconditionFailure("aggregates and what is over groups are planned before anything is evaluated")
     }
   }
 

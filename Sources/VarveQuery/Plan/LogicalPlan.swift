@@ -77,6 +77,8 @@ indirect enum LogicalPlan: Sendable {
   case filter(LogicalPlan, [BoundExpression])
   case project(LogicalPlan, [BoundExpression])
   case aggregate(LogicalPlan, keys: [BoundExpression], [AggregateCall])
+  /// The input's columns, then one a call.
+  case gapFill(LogicalPlan, GapFill, [FillCall])
   case groupingSets(LogicalPlan, GroupingSets, [AggregateCall])
   /// The input's columns, then one a call. All calls are of this order.
   case window(LogicalPlan, WindowOrder, [WindowCall])
@@ -104,6 +106,7 @@ indirect enum LogicalPlan: Sendable {
       input.types
     case .project(_, let expressions): expressions.map(\.type)
     case .aggregate(_, let keys, let calls): keys.map(\.type) + calls.map(\.function.resultType)
+    case .gapFill(let input, _, let calls): input.types + calls.map(\.type)
     case .groupingSets(_, let grouping, let calls):
       grouping.keys.map(\.type) + calls.map(\.function.resultType) + grouping.masks.map { _ in .int4 }
     case .window(let input, _, let calls): input.types + calls.map(\.type)

@@ -38,6 +38,7 @@ enum Planner {
       if isIdentity(expressions, input.types.count) { return physical(input) }
       return ProjectNode(physical(input), expressions)
     case .aggregate(let input, let keys, let calls): return aggregate(input, keys, calls)
+    case .gapFill(let input, let fill, let calls): return GapFillNode(physical(input), fill, calls)
     case .groupingSets(let input, let grouping, let calls):
       return GroupingSetsNode(physical(input), grouping, calls)
     case .window(let input, let order, let calls): return WindowNode(physical(input), order, calls)

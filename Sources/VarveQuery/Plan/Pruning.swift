@@ -41,6 +41,7 @@ enum Pruning {
       let (inner, places) = prune(input, needed: below)
       return (.project(inner, order.map { expressions[$0].renumbered(places) }), numbered(order))
     case .aggregate(let input, let keys, let calls): return pruneAggregate(input, keys, calls, needed)
+    case .gapFill(let input, let fill, let calls): return pruneGapFill(input, fill, calls, needed)
     case .groupingSets(let input, let grouping, let calls): return pruneSets(input, grouping, calls, needed)
     case .window(let input, let order, let calls): return pruneWindow(input, order, calls, needed)
     case .join(let kind, let left, let right, let on):
@@ -116,6 +117,27 @@ enum Pruning {
     var result = identity(keys.count)
     for (new, old) in kept.enumerated() { result[keys.count + old] = keys.count + new }
     return (.aggregate(inner, keys: keys.map { $0.renumbered(places) }, newCalls), result)
+  }
+
+  private static func pruneGapFill(
+    _ input: LogicalPlan, _ fill: GapFill, _ calls: [FillCall], _ needed: Set<Int>
+  ) -> Result {
+    let width = input.types.count
+    let kept = calls.indices.filter { needed.contains(width + $0) }
+    var below = needed.filter { $0 < width }.union(fill.keys)
+    below.insert(fill.time)
+    for index in kept { BoundExpression.fill(calls[index]).collectColumns(into: &below) }
+    let (inner, places) = prune(input, needed: below)
+    func place(_ column: Int) -> Int {
+      guard let place = places[column] else { preconditionFailure("pruning keeps what is needed") }
+      return place
+    }
+    var fill = fill
+    fill.keys = fill.keys.map(place)
+    fill.time = place(fill.time)
+    var result = places
+    for (new, old) in kept.enumerated() { result[width + old] = inner.types.count + new }
+    return (.gapFill(inner, fill, kept.map { calls[$0].mapChildren { $0.renumbered(places) } }), result)
   }
 
   private static func pruneSets(

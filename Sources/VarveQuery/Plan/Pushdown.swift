@@ -26,6 +26,13 @@ enum Pushdown {
       }
       let moved = down.map { $0.replacingColumns { keys[$0.index] } }
       return filtered(.aggregate(push(input, moved), keys: keys, calls), stay)
+    case .gapFill(let input, let fill, let calls):
+      // Conditions on time would leave gaps, which are filled again.
+      let (down, stay) = split(conditions) { condition in
+        let columns = condition.columns
+        return !columns.isEmpty && columns.allSatisfy { fill.keys.contains($0) }
+      }
+      return filtered(.gapFill(push(input, down), fill, calls), stay)
     case .groupingSets(let input, let grouping, let calls):
       // A key that a set leaves out is NULL there, whatever it is below.
       let (down, stay) = split(conditions) { condition in

@@ -24,6 +24,27 @@ final class SelectSyntax {
   var offset: ExpressionSyntax?
   /// A clause that is refused, and where.
   var unsupported: (what: String, location: Int)?
+
+  /// The same query with another select list.
+  func selecting(_ targets: [TargetSyntax]) -> SelectSyntax {
+    let other = SelectSyntax()
+    other.body = body
+    other.commonTables = commonTables
+    other.isDistinct = isDistinct
+    other.distinctOn = distinctOn
+    other.targets = targets
+    other.from = from
+    other.filter = filter
+    other.groupBy = groupBy
+    other.isGroupDistinct = isGroupDistinct
+    other.having = having
+    other.windows = windows
+    other.orderBy = orderBy
+    other.limit = limit
+    other.offset = offset
+    other.unsupported = unsupported
+    return other
+  }
 }
 
 struct CommonTableSyntax {

@@ -109,6 +109,8 @@ indirect enum ExpressionKind {
   /// `(row).name`.
   case field(ExpressionSyntax, String)
   case sublink(SublinkKind, operator: String, operand: ExpressionSyntax?, SelectSyntax)
+  /// An argument by name: `start => …`.
+  case named(String, ExpressionSyntax)
   /// GROUPING SETS and its kin, in GROUP BY.
   case groupingSet(GroupingSetKind, [ExpressionSyntax])
   /// GROUPING(…).

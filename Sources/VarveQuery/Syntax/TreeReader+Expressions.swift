@@ -41,7 +41,7 @@ extension TreeReader {
     case "SetToDefault": try simple { _ in .defaultValue }
     case "GroupingSet": try simple { .groupingSet(TreeReader.groupingSetKind($0.kind), $0.content) }
     case "GroupingFunc": try simple { .grouping($0.arguments) }
-    case "NamedArgExpr": try simple { _ in .unsupported("calling a function with named arguments") }
+    case "NamedArgExpr": try namedArgument()
     case "CurrentOfExpr": try simple { _ in .unsupported("WHERE CURRENT OF") }
     case "XmlExpr", "XmlSerialize": try simple { _ in .unsupported("XML") }
     case "List": try list()
@@ -205,6 +205,21 @@ extension TreeReader {
       }
     }
     return ExpressionSyntax(kind: .call(call), location: location)
+  }
+
+  private func namedArgument() throws -> ExpressionSyntax {
+    var name = ""
+    var value = ExpressionSyntax(kind: .null, location: -1)
+    var location = 0
+    try object { key in
+      switch key {
+      case "name": name = try json.string()
+      case "arg": value = try expression()
+      case "location": location = try json.integer()
+      default: try json.skip()
+      }
+    }
+    return ExpressionSyntax(kind: .named(name, value), location: location)
   }
 
   private func typeCast() throws -> ExpressionSyntax {
