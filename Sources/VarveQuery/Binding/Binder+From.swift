@@ -30,8 +30,9 @@ extension Binder {
       try add(bound, alias(of: item), level, at: -1)
       if outerInputs.isEmpty { return .join(kind, left, bound.plan, on: try on(leftWidth)) }
       let subquery = SubqueryPlan(try Planner.plan(bound.plan))
+      let asOf = kind == .full ? nil : try AsOf.recognize(bound.plan, outerInputs: outerInputs)
       return .lateral(
-        kind, left, subquery, outerInputs: outerInputs, types: bound.plan.types, on: try on(leftWidth))
+        kind, left, subquery, outerInputs: outerInputs, types: bound.plan.types, on: try on(leftWidth), asOf: asOf)
     }
     let right = try bindItem(item, level)
     return .join(kind, left, right, on: try on(leftWidth))
@@ -80,6 +81,12 @@ extension Binder {
       try add(bound, self.alias(of: item), level, at: call.location)
       return plan
     case .join(let kind, let left, let right, let on, let using, let isNatural, let alias):
+      if case .table(let relation, let alias?) = left, alias.name == "asof", alias.columns.isEmpty {
+        throw source.unsupported(
+          "ASOF JOIN", at: relation.location,
+          hint: "Write LEFT JOIN LATERAL (SELECT … FROM t WHERE t.key = o.key AND t.time <= o.time"
+            + " ORDER BY t.time DESC LIMIT 1) AS t ON true.")
+      }
       let first = level.columns.count
       let plan = try bindJoin(kind, left, right, on, using, isNatural, level)
       if let alias { try name(columnsFrom: first, by: alias, level) }

@@ -216,7 +216,11 @@ final class LateralNode: PlanNode {
   var inputs: [any PlanNode] { [left, right.node] }
   var label: String { kind == .left ? "Lateral Left Join" : "Lateral Join" }
   func open(_ context: ExecutionContext) throws -> any Operator {
-    LateralOperator(self, try context.open(left), context)
+    run(try context.open(left), context)
+  }
+  /// Over rows of the left that come from elsewhere.
+  func run(_ left: any Operator, _ context: ExecutionContext) -> any Operator {
+    LateralOperator(self, left, context)
   }
 
   private final class LateralOperator: Operator {

@@ -85,7 +85,8 @@ indirect enum LogicalPlan: Sendable {
   case join(JoinKind, LogicalPlan, LogicalPlan, on: [BoundExpression])
   /// The right side is run for each row of the left: LATERAL.
   case lateral(
-    JoinKind, LogicalPlan, SubqueryPlan, outerInputs: [BoundExpression], types: [SQLType], on: [BoundExpression])
+    JoinKind, LogicalPlan, SubqueryPlan, outerInputs: [BoundExpression], types: [SQLType], on: [BoundExpression],
+    asOf: AsOf? = nil)
   case sort(LogicalPlan, [BoundSort])
   case distinct(LogicalPlan)
   /// The first row for each value of the keys.
@@ -111,7 +112,7 @@ indirect enum LogicalPlan: Sendable {
       grouping.keys.map(\.type) + calls.map(\.function.resultType) + grouping.masks.map { _ in .int4 }
     case .window(let input, _, let calls): input.types + calls.map(\.type)
     case .join(_, let left, let right, _): left.types + right.types
-    case .lateral(_, let left, _, _, let types, _): left.types + types
+    case .lateral(_, let left, _, _, let types, _, _): left.types + types
     }
   }
 }

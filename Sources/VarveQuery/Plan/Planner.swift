@@ -43,8 +43,9 @@ enum Planner {
       return GroupingSetsNode(physical(input), grouping, calls)
     case .window(let input, let order, let calls): return WindowNode(physical(input), order, calls)
     case .join(let kind, let left, let right, let conditions): return join(kind, left, right, conditions)
-    case .lateral(let kind, let left, let right, let outerInputs, _, let conditions):
-      return LateralNode(kind, physical(left), right, outerInputs: outerInputs, residual: conditions)
+    case .lateral(let kind, let left, let right, let outerInputs, _, let conditions, let asOf):
+      let node = LateralNode(kind, physical(left), right, outerInputs: outerInputs, residual: conditions)
+      return asOf.map { AsOfNode($0, rowByRow: node) } ?? node
     case .sort(let input, let sorts): return SortNode(physical(input), sorts)
     case .distinct(let input): return DistinctNode(physical(input))
     case .distinctOn(.sort(let input, let sorts), let keys):

@@ -54,10 +54,10 @@ enum Pruning {
       var places = a.places
       for (old, new) in b.places { places[old + width] = new + newWidth }
       return (.join(kind, a.plan, b.plan, on: on.map { $0.renumbered(places) }), places)
-    case .lateral(let kind, let left, let right, let outerInputs, let types, let on):
+    case .lateral(let kind, let left, let right, let outerInputs, let types, let on, let asOf):
       let width = left.types.count
       var below = needed
-      for expression in on + outerInputs { expression.collectColumns(into: &below) }
+      for expression in on + outerInputs + (asOf?.expressions ?? []) { expression.collectColumns(into: &below) }
       let a = prune(left, needed: below.filter { $0 < width })
       let newWidth = a.plan.types.count
       var places = a.places
@@ -65,7 +65,7 @@ enum Pruning {
       return (
         .lateral(
           kind, a.plan, right, outerInputs: outerInputs.map { $0.renumbered(places) }, types: types,
-          on: on.map { $0.renumbered(places) }), places
+          on: on.map { $0.renumbered(places) }, asOf: asOf?.mapExpressions { $0.renumbered(places) }), places
       )
     case .sort(let input, let sorts):
       var below = needed

@@ -57,11 +57,11 @@ enum Pushdown {
       }
       return filtered(.window(push(input, down), order, calls), stay)
     case .join(let kind, let left, let right, let on): return pushJoin(kind, left, right, on, conditions)
-    case .lateral(let kind, let left, let right, let outerInputs, let types, let on):
+    case .lateral(let kind, let left, let right, let outerInputs, let types, let on, let asOf):
       let width = left.types.count
       let (toLeft, stay) = split(conditions) { $0.columns.allSatisfy { $0 < width } && !$0.isVolatile }
       return filtered(
-        .lateral(kind, push(left, toLeft), right, outerInputs: outerInputs, types: types, on: on), stay)
+        .lateral(kind, push(left, toLeft), right, outerInputs: outerInputs, types: types, on: on, asOf: asOf), stay)
     case .sort(let input, let sorts): return .sort(push(input, conditions), sorts)
     case .distinct(let input): return .distinct(push(input, conditions))
     case .distinctOn(let input, let keys): return filtered(.distinctOn(push(input, []), keys), conditions)
