@@ -461,7 +461,7 @@ extension Binder {
     }
     var result: BoundSubquery.Kind
     var type = SQLType.bool
-    var left: BoundExpression?
+    var left: [BoundExpression] = []
     switch kind {
     case .exists:
       result = .exists
@@ -474,7 +474,14 @@ extension Binder {
       result = .array
     case .anyOf, .allOf:
       guard let operand else { throw source.unsupported("this kind of subquery", at: location) }
-      if case .row = operand.kind { throw source.unsupported("IN with several columns", at: location) }
+      if case .row(let items) = operand.kind {
+        let isIn = kind == .anyOf && symbol == "="
+        guard isIn || (kind == .allOf && symbol == "<>") else {
+          throw source.unsupported("this comparison of a row with a subquery", at: location)
+        }
+        let found = try rowMembership(items, bound, inner, level, at: location)
+        return isIn ? found : .not(found)
+      }
       var sides = [try bind(operand, level)]
       let element = try oneColumn()
       guard let function = try placing(location, { try FunctionCatalog.operator(symbol, [sides[0].type, element]) }),
@@ -485,7 +492,7 @@ extension Binder {
           hint: "No operator matches the given name and argument types. You might need to add explicit type casts.")
       }
       try convert(&sides, to: [function.argumentTypes[0]], locations: [operand.location])
-      left = sides[0]
+      left = sides
       if element.base != function.argumentTypes[1].base {
         let column = BoundExpression.column(
           ColumnReference(index: 0, type: element, name: bound.columns[0].name, location: location))
@@ -497,7 +504,36 @@ extension Binder {
     }
     let plan = SubqueryPlan(try Planner.plan(node))
     return .subquery(
-      BoundSubquery(kind: result, plan: plan, outerInputs: inner.outerInputs, operand: left, type: type))
+      BoundSubquery(kind: result, plan: plan, outerInputs: inner.outerInputs, operands: left, type: type))
+  }
+
+  /// `(a, b) IN (SELECT …)`.
+  private func rowMembership(
+    _ items: [ExpressionSyntax], _ query: BoundQuery, _ inner: QueryLevel, _ level: QueryLevel, at location: Int
+  ) throws -> BoundExpression {
+    guard items.count == query.columns.count else {
+      throw error(
+        "42601", "subquery has too \(query.columns.count > items.count ? "many" : "few") columns", at: location)
+    }
+    var operands: [BoundExpression] = []
+    var columns: [BoundExpression] = []
+    for (index, item) in items.enumerated() {
+      let column = query.columns[index]
+      let value = try bind(item, level)
+      guard try placing(location, { try FunctionCatalog.operator("=", [value.type, column.type]) }) != nil else {
+        throw error(
+          "42883", "operator does not exist: \(value.type.name) = \(column.type.name)", at: location,
+          hint: "No operator matches the given name and argument types. You might need to add explicit type casts.")
+      }
+      let reference = ColumnReference(index: index, type: column.type, name: column.name, location: location)
+      let sides = try unify([value, .column(reference)], "IN", at: [item.location, location])
+      operands.append(sides[0])
+      columns.append(sides[1])
+    }
+    let plan = SubqueryPlan(try Planner.plan(.project(query.plan, columns)))
+    return .subquery(
+      BoundSubquery(
+        kind: .containsRow, plan: plan, outerInputs: inner.outerInputs, operands: operands, type: .bool))
   }
 }
 

@@ -42,12 +42,14 @@ struct BoundSubquery: Sendable {
     case scalar, exists, array
     /// `operand op ANY (…)`; with ALL.
     case quantified(ScalarFunction, isAll: Bool)
+    /// `(operand, …) IN (…)`: each operand has the type of its column.
+    case containsRow
   }
   var kind: Kind
   var plan: SubqueryPlan
   /// What the query takes from around it: slot n of its `.outer` expressions, in terms of the surrounding input.
   var outerInputs: [BoundExpression]
-  var operand: BoundExpression?
+  var operands: [BoundExpression] = []
   var type: SQLType
 }
 
@@ -119,7 +121,7 @@ extension BoundExpression {
     case .quantified(_, let left, let array, _): [left, array]
     case .choose(let cases, let otherwise, _): cases.flatMap { [$0.when, $0.result] } + [otherwise]
     case .element(let array, let index, _): [array, index]
-    case .subquery(let subquery): subquery.outerInputs + (subquery.operand.map { [$0] } ?? [])
+    case .subquery(let subquery): subquery.outerInputs + subquery.operands
     case .aggregate(let call):
       call.arguments + (call.filter.map { [$0] } ?? []) + call.orderBy.map(\.expression)
     case .window(let call): call.children
@@ -150,7 +152,7 @@ extension BoundExpression {
     case .element(let array, let index, let type): return .element(try map(array), index: try map(index), type)
     case .subquery(var subquery):
       subquery.outerInputs = try subquery.outerInputs.map(map)
-      subquery.operand = try subquery.operand.map(map)
+      subquery.operands = try subquery.operands.map(map)
       return .subquery(subquery)
     case .aggregate(var call):
       call.arguments = try call.arguments.map(map)

@@ -24,20 +24,22 @@ final class SubqueryResults {
 
 extension ExecutionContext {
   func run(_ subquery: BoundSubquery, _ batch: QueryBatch) throws -> Column {
-    let operand = try subquery.operand.map { try evaluate($0, batch) }
+    let operands = try subquery.operands.map { try evaluate($0, batch) }
     if subquery.outerInputs.isEmpty {
       let result = try rows(subquery, [])
-      if case .quantified(let function, let isAll) = subquery.kind, let operand {
-        return try compare(operand, with: result, function, isAll)
+      switch subquery.kind {
+      case .quantified(let function, let isAll): return try compare(operands[0], with: result, function, isAll)
+      case .containsRow: return RowSet(result).contains(operands, count: batch.count)
+      case .scalar, .exists, .array:
+        return .constant(try value(subquery, result, []), type: subquery.type, count: batch.count)
       }
-      return .constant(try value(subquery, result, nil), type: subquery.type, count: batch.count)
     }
     let inputs = try subquery.outerInputs.map { try evaluate($0, batch) }
     var builder = ColumnBuilder(subquery.type, capacity: batch.count)
     for row in 0..<batch.count {
       try check()
       let result = try rows(subquery, inputs.map { $0.datum(at: row) })
-      try builder.append(try value(subquery, result, operand?.slice(row..<(row + 1))))
+      try builder.append(try value(subquery, result, operands.map { $0.slice(row..<(row + 1)) }))
     }
     return builder.finish()
   }
@@ -47,7 +49,7 @@ extension ExecutionContext {
     return try subqueryResults.result(key) { try nested(values).collect(subquery.plan.node) }
   }
 
-  private func value(_ subquery: BoundSubquery, _ result: QueryBatch, _ operand: Column?) throws -> Datum {
+  private func value(_ subquery: BoundSubquery, _ result: QueryBatch, _ operands: [Column]) throws -> Datum {
     switch subquery.kind {
     case .exists: return .bool(result.count > 0)
     case .scalar:
@@ -57,8 +59,8 @@ extension ExecutionContext {
       return result.count == 0 ? .null : result.columns[0].datum(at: 0)
     case .array: return .array((0..<result.count).map { result.columns[0].datum(at: $0) })
     case .quantified(let function, let isAll):
-      guard let operand else { preconditionFailure("a quantified subquery has a left side") }
-      return try compare(operand, with: result, function, isAll).datum(at: 0)
+      return try compare(operands[0], with: result, function, isAll).datum(at: 0)
+    case .containsRow: return RowSet(result).contains(operands, count: 1).datum(at: 0)
     }
   }
 
