@@ -48,7 +48,7 @@ def long_log(megabytes=1000):
                 out.write(f"noise,host=h{row % 100} {fields} {1_700_000_000_000_000_000 + row // 100 * 10 ** 10}\n")
     directory = os.path.join(BASE, "run", "spine-log")
     shutil.rmtree(directory, ignore_errors=True)
-    flags = ["--memory", "16GB", "--seal-size", "4GB"]
+    flags = ["--memory", "16GB", "--seal-size", "4GB", "--seal-idle", "0s"]
     process, ports = start(directory, *flags)
     while directory_bytes(directory + "/wal") < megabytes * 1e6:
         load(noise, ports["line-protocol"], "tcp")

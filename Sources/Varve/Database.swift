@@ -268,9 +268,10 @@ extension StoreOptions {
       future.seconds.multipliedReportingOverflow(by: 1_000_000_000).overflow
       ? .max : future.seconds * 1_000_000_000 + future.attoseconds / 1_000_000_000
     sealAgeMilliseconds = Int(options.sealAge.components.seconds) * 1000
+    // As nanoseconds they fit a word.
+    let idle = options.sealIdle.components
     sealIdleMilliseconds =
-      Int(options.sealIdle.components.seconds) * 1000
-      + Int(options.sealIdle.components.attoseconds / 1_000_000_000_000_000)
+      min(Int(idle.seconds), 9_000_000_000) * 1000 + Int(idle.attoseconds / 1_000_000_000_000_000)
     log = { level, text in
       switch level {
       case .debug: options.log(.debug, text)

@@ -50,6 +50,7 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.pageCache), help: help(.pageCache)) var pageCache: String?
   @Option(name: name(.maxFuture), help: help(.maxFuture)) var maxFuture: String?
   @Option(name: name(.sealAge), help: help(.sealAge)) var sealAge: String?
+  @Option(name: name(.sealIdle), help: help(.sealIdle)) var sealIdle: String?
   @Option(name: name(.sealSize), help: help(.sealSize)) var sealSize: String?
   @Option(name: name(.compaction), help: help(.compaction)) var compaction: String?
   @Option(name: name(.compactionRate), help: help(.compactionRate)) var compactionRate: String?
@@ -69,7 +70,7 @@ struct SettingFlags: ParsableArguments {
     let values: [(Setting, String?)] = [
       (.data, data), (.lineProtocol, lineProtocol), (.http, http), (.postgres, postgres), (.sync, sync),
       (.memory, memory), (.pageCache, pageCache),
-      (.maxFuture, maxFuture), (.sealAge, sealAge), (.sealSize, sealSize),
+      (.maxFuture, maxFuture), (.sealAge, sealAge), (.sealIdle, sealIdle), (.sealSize, sealSize),
       (.compaction, compaction), (.compactionRate, compactionRate), (.maxSeries, maxSeries),
       (.connections, connections), (.sessions, sessions),
       (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat),

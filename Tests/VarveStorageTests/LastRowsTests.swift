@@ -117,6 +117,14 @@ import VarveStorage
       #expect((cursor.statistics.pagesRead > 0) == (read == 1), "the second time nothing is read")
     }
     #expect(store.tailStatistics.chunks == 2 && store.tailStatistics.byteCount > hosts * 2 * 24)
+    // What is written once tails were asked for has its own from the start.
+    let before = try rows(snapshot.lastRows(request))
+    try store.sealAll()
+    let sealed = try store.snapshot().lastRows(request)
+    #expect(Set(try rows(sealed)) == Set(before) && sealed.statistics.pagesRead == 0)
+    try store.compactAll()
+    let compacted = try store.snapshot().lastRows(request)
+    #expect(Set(try rows(compacted)) == Set(before) && compacted.statistics.pagesRead == 0)
   }
 
   @Test func tailsAreKeptWithinTheirLimit() throws {

@@ -75,6 +75,17 @@ enum AggregateWorkload {
       if Bool.random(using: &g) { try await database.flush() }
     }
     try await database.write(points(1, from: midnight + 47 * hour, count: 20, &g))
+    // Blocks of the head that were put in order, one behind the other or overlapping.
+    for piece in 0..<Int.random(in: 0...3, using: &g) {
+      let shift = Int64.random(in: 0...2, using: &g) * hour * Int64(piece)
+      for host in 0..<4 {
+        try await database.write(
+          points(host, from: midnight + 46 * hour + shift, count: Int.random(in: 20...900, using: &g), &g))
+      }
+      while let gather = database.store.pickGather(byteCount: 0, joinedRowCount: 0) {
+        guard database.store.install(gather, gather.make()) else { break }
+      }
+    }
     let session = database.makeSession()
     for _ in 0..<Int.random(in: 0...2, using: &g) {
       let from = midnight / 1_000_000_000 + Int64.random(in: 0...150_000, using: &g)

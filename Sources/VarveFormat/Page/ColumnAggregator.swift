@@ -1,9 +1,11 @@
-// Aggregates over rows of a decoded column: what `PageAggregator` falls back to, with rows that have no value.
+// Aggregates over rows of a column: what `PageAggregator` falls back to, with rows that have no value, and how rows in
+// memory are aggregated.
 
 import VarveCore
 
-enum ColumnAggregator {
-  static func aggregate(_ column: FieldColumn, _ segments: [Range<Int>], _ wanted: PageAggregates) -> [ZoneMap] {
+package enum ColumnAggregator {
+  package static func aggregate(_ column: FieldColumn, _ segments: [Range<Int>], _ wanted: PageAggregates) -> [ZoneMap]
+  {
     segments.map { rows in
       guard let states = column.states else {
         var zone = ZoneMap()

@@ -15,6 +15,7 @@ package struct ServerSettings: Sendable {
   package var pageCacheByteCount: Int
   package var maxFutureMilliseconds: Int
   package var sealAgeMilliseconds: Int
+  package var sealIdleMilliseconds: Int
   package var sealByteCount: Int
   package var isCompacting: Bool
   package var compactionBytesPerSecond: Int
@@ -53,6 +54,7 @@ package struct ServerSettings: Sendable {
     pageCacheByteCount = number(.pageCache)
     maxFutureMilliseconds = number(.maxFuture)
     sealAgeMilliseconds = number(.sealAge)
+    sealIdleMilliseconds = number(.sealIdle)
     sealByteCount = number(.sealSize)
     isCompacting = effective[.compaction].value == .choice("on")
     compactionBytesPerSecond = number(.compactionRate)
@@ -94,6 +96,7 @@ package struct ServerSettings: Sendable {
     options.pageCacheByteCount = pageCacheByteCount
     options.maxFuture = .milliseconds(maxFutureMilliseconds)
     options.sealAge = .milliseconds(sealAgeMilliseconds)
+    options.sealIdle = .milliseconds(sealIdleMilliseconds)
     options.sealByteCount = sealByteCount
     options.compaction = isCompacting
     options.compactionBytesPerSecond = compactionBytesPerSecond

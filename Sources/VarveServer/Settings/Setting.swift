@@ -58,6 +58,9 @@ package struct Setting: Sendable {
   package static let sealAge = Setting(
     "seal-age", .duration, "DURATION", default: "10m",
     "Rows are written to chunk files at the latest this long after they came.")
+  package static let sealIdle = Setting(
+    "seal-idle", .duration, "DURATION", default: "2s",
+    "Rows are written to chunk files when none came for this long, unless they are few; 0s: not for that.")
   package static let sealSize = Setting(
     "seal-size", .byteCount(minimum: 4 << 20), "BYTES", default: "256MB",
     "Rows are written to chunk files when they take this much memory; at most a quarter of --memory.")
@@ -98,8 +101,8 @@ package struct Setting: Sendable {
   )
 
   package static let all = [
-    data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealSize, compaction,
-    compactionRate, maxSeries, connections, sessions, maxBody, logLevel, logFormat,
+    data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealIdle, sealSize,
+    compaction, compactionRate, maxSeries, connections, sessions, maxBody, logLevel, logFormat,
     logMinDurationStatement, insecure,
   ]
 

@@ -35,7 +35,7 @@ final class ChunkTail: Sendable {
 }
 
 /// Collects the last row of each series from batches in order of (series, time).
-private struct RunEnds {
+struct RunEnds {
   private let series = Buffer<UInt32>()
   private let times = Buffer<Int64>()
   private let builders: [FieldColumnBuilder]
@@ -43,6 +43,8 @@ private struct RunEnds {
   private var held: ScanBatch?
 
   init(_ types: [FieldType]) { builders = types.map { FieldColumnBuilder(type: $0, capacity: 0) } }
+
+  var seriesCount: Int { series.count }
 
   mutating func add(_ batch: ScanBatch) {
     if let held, held.runs.last?.series != batch.runs.first?.series { appendLast(held) }
@@ -73,4 +75,61 @@ private struct RunEnds {
     let columns = zip(ids, builders).map { ($0, $1.finish()) }
     return ChunkTail(tail, Dictionary(columns) { first, _ in first })
   }
+}
+
+/// Makes a chunk's tail while the chunk is written, row block by row block, column by column.
+struct TailCollector {
+  private let fields: [(id: ColumnID, type: FieldType)]
+  private let seriesLimit: Int
+  private var ends: RunEnds
+  private var isTooLarge = false
+  // Of the row block at hand: the last row of each run.
+  private var runs: [SeriesRun] = []
+  private var rows = Buffer<UInt32>()
+  private var times = Buffer<Int64>()
+  private var columns: [FieldColumn?] = []
+
+  /// What has more series comes to nothing.
+  init(_ fields: [(id: ColumnID, type: FieldType)], seriesLimit: Int) {
+    self.fields = fields
+    self.seriesLimit = seriesLimit
+    ends = RunEnds(fields.map(\.type))
+  }
+
+  mutating func begin(_ block: SortedBlock) {
+    guard !isTooLarge else { return }
+    runs = block.runs.map { SeriesRun(series: $0.series, count: 1) }
+    rows = Buffer(capacity: runs.count)
+    times = Buffer(capacity: runs.count)
+    columns = Array(repeating: nil, count: fields.count)
+    var end = 0
+    for run in block.runs {
+      end += run.count
+      rows.append(UInt32(end - 1))
+      times.append(block.times[end - 1])
+    }
+  }
+
+  mutating func add(_ column: FieldColumn, _ place: Int) {
+    guard !isTooLarge else { return }
+    let builder = FieldColumnBuilder(type: column.type, capacity: rows.count)
+    builder.append(column, order: rows.span)
+    columns[place] = builder.finish()
+  }
+
+  mutating func end() {
+    guard !isTooLarge else { return }
+    let complete = zip(fields, columns).map { field, column in
+      if let column { return column }
+      let builder = FieldColumnBuilder(type: field.type, capacity: rows.count)
+      builder.appendAbsent(rows.count)
+      return builder.finish()
+    }
+    ends.add(ScanBatch(runs: runs, times: times, fields: complete))
+    guard ends.seriesCount > seriesLimit else { return }
+    isTooLarge = true
+    ends = RunEnds([])
+  }
+
+  mutating func finish() -> ChunkTail? { isTooLarge ? nil : ends.finish(fields.map(\.id)) }
 }

@@ -1,5 +1,8 @@
 // Tails of chunks, within a limit: what was used longest ago goes. A chunk never changes, so neither does its tail; the
 // one of a chunk that is gone is not asked for any more, and goes as others come.
+//
+// Once a table's tails were asked for, they are made of its chunks as these are written (`collector`), so that a query
+// finds them though chunks come and go.
 
 import Synchronization
 import VarveCore
@@ -24,6 +27,8 @@ package final class TailCache: Sendable {
     var entries: [FileID: Entry] = [:]
     var uses = 0
     var statistics = Statistics()
+    /// Tables whose tails were asked for.
+    var tables = Set<TableID>()
   }
 
   private let state = Mutex(State())
@@ -43,20 +48,28 @@ package final class TailCache: Sendable {
   func tail(
     of chunk: ChunkHandle, _ fields: [(id: ColumnID, type: FieldType)], _ statistics: inout ScanStatistics
   ) throws -> ChunkTail? {
-    let known = find(chunk.metadata.file)
+    let known = find(chunk.metadata)
     let missing = fields.filter { known?.columns[$0.id] == nil }
     if let known, missing.isEmpty {
       state.withLock { $0.statistics.hits += 1 }
       return known
     }
-    let rowByteCount = 24 + 9 * missing.count
-    guard try chunk.contents().index.seriesCount * rowByteCount <= byteLimit / 4 else { return nil }
+    guard try chunk.contents().index.seriesCount <= seriesLimit(missing.count) else { return nil }
     let (read, added) = try ChunkTail.read(chunk, missing)
     statistics.add(added)
     let tail = known?.adding(read) ?? read
-    keep(tail, chunk.metadata.file)
+    state.withLock { $0.statistics.reads += 1 }
+    keep(tail, of: chunk.metadata.file)
     return tail
   }
+
+  /// What makes the tail of a chunk of the table while that is written; nil if nobody has asked for any.
+  func collector(_ table: TableID, _ fields: [(id: ColumnID, type: FieldType)]) -> TailCollector? {
+    guard state.withLock({ $0.tables.contains(table) }) else { return nil }
+    return TailCollector(fields, seriesLimit: seriesLimit(fields.count))
+  }
+
+  private func seriesLimit(_ fieldCount: Int) -> Int { byteLimit / 4 / (24 + 9 * fieldCount) }
 
   /// Whether a tail with these fields is at hand.
   func has(_ file: FileID, _ fields: [(id: ColumnID, type: FieldType)]) -> Bool {
@@ -66,19 +79,20 @@ package final class TailCache: Sendable {
     }
   }
 
-  private func find(_ file: FileID) -> ChunkTail? {
-    state.withLock { state in
+  private func find(_ chunk: ChunkMetadata) -> ChunkTail? {
+    let file = chunk.file
+    return state.withLock { state in
+      state.tables.insert(chunk.table)
       state.uses += 1
       state.entries[file]?.lastUse = state.uses
       return state.entries[file]?.tail
     }
   }
 
-  private func keep(_ tail: ChunkTail, _ file: FileID) {
+  func keep(_ tail: ChunkTail, of file: FileID) {
     let byteCount = tail.byteCount
     // What goes is released without the lock.
     let gone = state.withLock { state -> [Entry] in
-      state.statistics.reads += 1
       var gone: [Entry] = []
       func remove(_ file: FileID) {
         guard let entry = state.entries.removeValue(forKey: file) else { return }

@@ -61,6 +61,9 @@ package final class HeadBlock: Sendable {
     }
   }
 
+  /// Whether the tail is at hand.
+  var hasTail: Bool { keptTail.withLock { $0 != nil } }
+
   /// The newest row of each series. Kept where it takes a byte a row at most.
   func tail() -> Tail {
     keptTail.withLock { kept in

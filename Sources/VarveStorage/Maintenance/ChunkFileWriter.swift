@@ -1,6 +1,6 @@
 // Writes the rows of one partition to a chunk file, or to several where one would grow too large, each front to back,
-// and syncs them; memory held is a column of a row block, and a buffer. A chunk's name is its id, so it is written in place: until the manifest names it, it is an orphan that
-// the next open sweeps.
+// and syncs them; memory held is a column of a row block, a buffer, and perhaps the chunk's tail (`TailCache`). A chunk's
+// name is its id, so it is written in place: until the manifest names it, it is an orphan that the next open sweeps.
 
 import VarveCore
 import VarveFormat
@@ -12,6 +12,7 @@ struct ChunkFileWriter {
   let ids: FileIDs
   /// The commits whose rows the chunks hold.
   let sequences: ClosedRange<Sequence>
+  let tails: TailCache
   var level = ChunkLevel.sealed
   /// No tombstone up to here covers any of the rows; nil: the last of the commits.
   var deletedThrough: Sequence?
@@ -60,7 +61,8 @@ struct ChunkFileWriter {
     let builder = ChunkBuilder(
       identity: identity, effort: level == .full ? .smallest : .light, summaryStep: rows.summaryStep,
       fieldCount: rows.fields.count)
-    return ChunkFile(try options.fileSystem.open(paths.chunk(id), .createNew), builder)
+    return ChunkFile(
+      try options.fileSystem.open(paths.chunk(id), .createNew), builder, tails.collector(table.id, rows.fields))
   }
 }
 
@@ -70,11 +72,13 @@ private final class ChunkFile {
 
   private let file: any File
   private var builder: ChunkBuilder
+  private var tail: TailCollector?
   private var pending: [UInt8] = []
   private var written = 0
 
-  init(_ file: any File, _ builder: ChunkBuilder) {
+  init(_ file: any File, _ builder: ChunkBuilder, _ tail: TailCollector?) {
     self.file = file
+    self.tail = tail
     self.builder = builder
   }
 
@@ -83,11 +87,14 @@ private final class ChunkFile {
   /// Gives the bytes that the rows take.
   func append(_ block: SortedBlock, _ fields: [(id: ColumnID, type: FieldType)]) throws -> Int {
     let before = builder.byteCount
+    tail?.begin(block)
     try write(builder.beginRowBlock(runs: block.runs, times: block.times), atLeast: Self.bufferByteCount)
     for (place, field) in fields.enumerated() {
       guard let column = try block.field(place) else { continue }
+      tail?.add(column, place)
       try write(builder.appendField(field.id, column), atLeast: Self.bufferByteCount)
     }
+    tail?.end()
     try builder.endRowBlock()
     return builder.byteCount - before
   }
@@ -101,6 +108,7 @@ private final class ChunkFile {
       preconditionFailure("a chunk is begun with its first row")
     }
     let identity = builder.identity
+    if let tail = tail?.finish() { writer.tails.keep(tail, of: identity.file) }
     return ChunkMetadata(
       file: identity.file, table: identity.table, partition: identity.partition, byteCount: written,
       rowCount: builder.rowCount, valueCount: builder.valueCount, time: builder.time, firstSeries: first,

@@ -144,7 +144,8 @@ extension Store {
       preconditionFailure("a compaction has inputs")
     }
     let writer = ChunkFileWriter(
-      options: options, paths: paths, ids: ids, sequences: first...last, level: task.isFull ? .full : .merged,
+      options: options, paths: paths, ids: ids, sequences: first...last, tails: caches.tails,
+      level: task.isFull ? .full : .merged,
       deletedThrough: max(task.sequence, last), byteLimit: options.compactedChunkByteCount)
     defer { maintenance.withLock { $0.statistics.raisePeak(rows.memory.peakByteCount) } }
     return try writer.write(rows, partition: task.partition, table: task.table, progress: pace)

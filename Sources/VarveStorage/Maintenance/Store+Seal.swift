@@ -81,7 +81,8 @@ extension Store {
     do {
       for key in head.partitions.keys.sorted(by: { ($0.table, $0.index) < ($1.table, $1.index) }) {
         guard let table = catalog.tables[key.table], let blocks = head.partitions[key] else { continue }
-        let writer = ChunkFileWriter(options: options, paths: paths, ids: ids, sequences: flushed.next...sealedSequence)
+        let writer = ChunkFileWriter(
+          options: options, paths: paths, ids: ids, sequences: flushed.next...sealedSequence, tails: caches.tails)
         written += try writer.write(SortedPartition(blocks, table), partition: key, table: table)
       }
       if !written.isEmpty { try options.fileSystem.syncDirectory(paths.chunks) }

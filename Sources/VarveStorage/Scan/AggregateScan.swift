@@ -20,7 +20,7 @@ package struct AggregateRequest {
     package init(rawValue: UInt8) { self.rawValue = rawValue }
     /// Partial aggregates that chunks hold.
     package static let summaries = Sources(rawValue: 1)
-    /// Partial aggregates made on chunks' pages.
+    /// Partial aggregates made on chunks' pages, and on blocks of the head that are in order.
     package static let pages = Sources(rawValue: 2)
   }
 

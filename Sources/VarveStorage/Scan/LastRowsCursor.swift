@@ -4,8 +4,8 @@
 import VarveCore
 
 final class LastRowsCursor: ScanCursor {
-  /// Where a chunk has this many times the series that are left, these are looked for themselves: that reads less than
-  /// the chunk's tail takes to be made.
+  /// Where a chunk or a block has this many times the series that are left, these are looked for themselves: that reads
+  /// less than a tail takes to be made.
   private static let seriesRatio = 8
 
   private let plan: ScanPlan
@@ -72,6 +72,9 @@ final class LastRowsCursor: ScanCursor {
     let fields = plan.selection.fields
     for chunk in partition.chunks where !tails.has(chunk.handle.metadata.file, fields) {
       if try pending.count * Self.seriesRatio <= chunk.handle.contents().index.seriesCount { return nil }
+    }
+    for block in partition.blocks where !block.rows.hasTail {
+      if pending.count * Self.seriesRatio <= block.rows.seriesRange.count { return nil }
     }
     var sources: [TailMerge.Source] = []
     for chunk in partition.chunks {

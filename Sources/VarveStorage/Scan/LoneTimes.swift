@@ -1,5 +1,6 @@
-// Times at which rows of a chunk lie alone: no other source of the partition may have the same ones there, so what the
-// chunk says of them is what they are, without a merge. Told by the bounds of the other sources; none is read.
+// Times at which rows of a chunk, or of a block of the head, lie alone: no other source of the partition may have the
+// same ones there, so what it says of them is what they are, without a merge. Told by the bounds of the other sources;
+// none is read.
 
 import VarveCore
 import VarveFormat
@@ -17,6 +18,16 @@ struct LoneTimes {
     others =
       (chunks.map { ($0.seriesBounds, $0.time) } + partition.blocks.map { ($0.rows.seriesRange, $0.rows.timeRange) })
       .filter { $0.0.overlaps(chunk.seriesBounds) }
+  }
+
+  /// Of the head block with this number in the partition.
+  init(ofBlock number: Int, in partition: ScanPlan.Partition) {
+    let own = partition.blocks[number].rows
+    let blocks = partition.blocks.enumerated().filter { $0.offset != number }.map(\.element.rows)
+    others =
+      (partition.chunks.map { ($0.handle.metadata.seriesBounds, $0.handle.metadata.time) }
+      + blocks.map { ($0.seriesRange, $0.timeRange) })
+      .filter { $0.0.overlaps(own.seriesRange) }
   }
 
   /// Where rows of any of `series` lie alone within `time`: ascending, disjoint.

@@ -10,8 +10,6 @@ final class PageAggregateSource {
   private let blocks: RowBlockCursor
   private let request: AggregateRequest
   private let fields: [(id: ColumnID, type: FieldType)]
-  /// Where the rows of a run are cut.
-  private let ends = Buffer<Int>()
   private var rowCount = 0
   private var aggregatedRowCount = 0
 
@@ -35,7 +33,9 @@ final class PageAggregateSource {
   func next() throws -> AggregateItem? {
     while let block = try blocks.next() {
       guard let rows = try blocks.rows(of: block) else { continue }
-      if try tells(block), let cut = try cut(rows), let partials = try partials(of: block, rows, cut) {
+      if try tells(block), let cut = try SegmentCut(rows, request.groups, rowsPerSegment: ScanLimits.partialRowCount),
+        let partials = try partials(of: block, rows, cut)
+      {
         aggregatedRowCount += rows.count
         return .partials(partials)
       }
@@ -55,7 +55,7 @@ final class PageAggregateSource {
       let zone = field.zone
       let isTold =
         (wanted.isDisjoint(with: SummaryStatistics(.first, .last)) || zone.valueCount == block.rowCount)
-        && (!wanted.contains(.sum) || Self.sum(zone, field.type) != nil)
+        && (!wanted.contains(.sum) || ZoneMaps.sum(zone, field.type) != nil)
       guard isTold else { return false }
     }
     return true
@@ -67,65 +67,15 @@ final class PageAggregateSource {
     return page.flatMap { $0.zone.valueCount > 0 ? $0 : nil }
   }
 
-  /// Rows of one run and one group each, ascending.
-  private struct Cut {
-    var segments: [Range<Int>] = []
-    /// With the number of segments of each.
-    var runs: [SeriesRun] = []
-  }
-
-  /// Nil where segments are too short to be worth it, or it is not known where groups end.
-  private func cut(_ rows: SelectedRows) throws -> Cut? {
-    let limit = rows.count / ScanLimits.partialRowCount
-    guard rows.runs.count <= limit else { return nil }
-    var cut = Cut()
-    var place = 0
-    var row = rows.ranges[0].lowerBound
-    for run in rows.runs {
-      let before = cut.segments.count
-      var left = run.count
-      while left > 0 {
-        // A range may hold rows of the next run, too.
-        let end = min(rows.ranges[place].upperBound, row + left)
-        left -= end - row
-        ends.count = 0
-        guard
-          try request.groups.cut(
-            row..<end, of: rows.times, appendingTo: ends, unlessBelow: ScanLimits.partialRowCount),
-          cut.segments.count + ends.count <= limit
-        else { return nil }
-        for end in ends.span {
-          cut.segments.append(row..<end)
-          row = end
-        }
-        if end == rows.ranges[place].upperBound, place + 1 < rows.ranges.count {
-          place += 1
-          row = rows.ranges[place].lowerBound
-        }
-      }
-      cut.runs.append(SeriesRun(series: run.series, count: cut.segments.count - before))
-    }
-    return cut
-  }
-
   /// Nil where a sum turns out to be none.
-  private func partials(of block: RowBlockEntry, _ rows: SelectedRows, _ cut: Cut) throws -> PartialBatch? {
+  private func partials(of block: RowBlockEntry, _ rows: SelectedRows, _ cut: SegmentCut) throws -> PartialBatch? {
     var columns: [SummaryColumn] = []
     columns.reserveCapacity(fields.count)
     for number in fields.indices {
       guard let column = try column(number, block, cut.segments) else { return nil }
       columns.append(column)
     }
-    let rowCounts = Buffer<UInt64>(capacity: cut.segments.count)
-    let firstTimes = Buffer<Int64>(capacity: cut.segments.count)
-    let lastTimes = Buffer<Int64>(capacity: cut.segments.count)
-    for segment in cut.segments {
-      rowCounts.append(UInt64(segment.count))
-      firstTimes.append(rows.times[segment.lowerBound])
-      lastTimes.append(rows.times[segment.upperBound - 1])
-    }
-    return PartialBatch(
-      runs: cut.runs, rowCounts: rowCounts, firstTimes: firstTimes, lastTimes: lastTimes, columns: columns)
+    return cut.partials(rows.times, columns)
   }
 
   private func column(_ number: Int, _ block: RowBlockEntry, _ segments: [Range<Int>]) throws -> SummaryColumn? {
@@ -135,44 +85,9 @@ final class PageAggregateSource {
     if wanted.isSubset(of: SummaryStatistics(.count)), field.zone.valueCount == block.rowCount {
       blocks.keepUnused(field)
       var column = SummaryColumn(column: id, type: type)
-      column[.count] = Self.words(segments) { UInt64($0.count) }
+      column[.count] = ZoneMaps.words(segments) { UInt64($0.count) }
       return column
     }
-    let zones = try blocks.aggregate(field, block, segments, Self.aggregates(wanted))
-    var column = SummaryColumn(column: id, type: type)
-    column[.count] = Self.words(zones) { UInt64($0.valueCount) }
-    if type == .float64, wanted.contains(.nanCount) { column[.nanCount] = Self.words(zones) { UInt64($0.nanCount) } }
-    if wanted.contains(.minimum) { column[.minimum] = Self.words(zones, \.minimum) }
-    if wanted.contains(.maximum) { column[.maximum] = Self.words(zones, \.maximum) }
-    if wanted.contains(.first) { column[.first] = Self.words(zones, \.first) }
-    if wanted.contains(.last) { column[.last] = Self.words(zones, \.last) }
-    guard wanted.contains(.sum) else { return column }
-    let sums = Buffer<UInt64>(capacity: zones.count)
-    for zone in zones {
-      guard let sum = Self.sum(zone, type) else { return nil }
-      sums.append(sum)
-    }
-    column[.sum] = sums
-    return column
-  }
-
-  private static func aggregates(_ wanted: SummaryStatistics) -> PageAggregates {
-    var result: PageAggregates = []
-    if wanted.contains(.sum) { result.insert(.sum) }
-    if !wanted.isDisjoint(with: SummaryStatistics(.minimum, .maximum)) { result.insert(.range) }
-    if !wanted.isDisjoint(with: SummaryStatistics(.first, .last)) { result.insert(.ends) }
-    return result
-  }
-
-  /// Nil if it does not fit a word; of doubles if it is no number, be it for one of them or for their sum.
-  private static func sum(_ zone: ZoneMap, _ type: FieldType) -> UInt64? {
-    guard type == .float64 else { return Int64(exactly: zone.integerSum).map { UInt64(bitPattern: $0) } }
-    return zone.doubleSum.isFinite ? zone.doubleSum.bitPattern : nil
-  }
-
-  private static func words<Source>(_ sources: [Source], _ word: (Source) -> UInt64) -> Buffer<UInt64> {
-    let words = Buffer<UInt64>(capacity: sources.count)
-    for source in sources { words.append(word(source)) }
-    return words
+    return ZoneMaps.column(id, type, try blocks.aggregate(field, block, segments, ZoneMaps.aggregates(wanted)), wanted)
   }
 }

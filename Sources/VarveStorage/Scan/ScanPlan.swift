@@ -19,7 +19,7 @@ struct ScanPlan {
   }
   struct Block {
     let rows: HeadBlock
-    let exclusions: Exclusions
+    var exclusions: Exclusions
   }
 
   private(set) var selection: RowSelection
