@@ -133,7 +133,8 @@ public final class Database: Sendable {
       workers: workers ?? BlockingWorkers(count: 2),
       subscriptions: subscriptions,
       monitor: SessionMonitor(
-        wallNanoseconds: { clock.wallNanoseconds() }, slowStatementMilliseconds: options.slowStatementMilliseconds,
+        wallNanoseconds: { clock.wallNanoseconds() },
+        slowStatementMilliseconds: options.slowStatement?.clampedMilliseconds,
         onSlowStatement: options.onSlowStatement ?? { [log = options.log] in log(.info, $0.line) }),
       memoryBudgetByteCount: budget, log: options.log)
   }
@@ -230,15 +231,16 @@ public final class Database: Sendable {
   }
 }
 
-extension Database.Options {
-  fileprivate var slowStatementMilliseconds: Int? {
-    slowStatement.map { duration in
-      let (seconds, attoseconds) = duration.components
-      let milliseconds = seconds.multipliedReportingOverflow(by: 1000)
-      return milliseconds.overflow
-        ? .max : max(0, Int(milliseconds.partialValue) + Int(attoseconds / 1_000_000_000_000_000))
-    }
+extension Duration {
+  /// From nothing to what a word holds, 292 years.
+  fileprivate var clampedNanoseconds: Int64 {
+    let (seconds, attoseconds) = components
+    let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, overflows) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
+    return self < .zero ? 0 : overflow || overflows ? .max : sum
   }
+
+  fileprivate var clampedMilliseconds: Int { Int(clampedNanoseconds / 1_000_000) }
 }
 
 extension StoreOptions {
@@ -263,15 +265,9 @@ extension StoreOptions {
     maxSeriesPerTable = options.maxSeriesPerTable
     compactsByItself = options.compaction
     compactionBytesPerSecond = max(1, options.compactionBytesPerSecond)
-    let future = options.maxFuture.components
-    maxFutureNanoseconds =
-      future.seconds.multipliedReportingOverflow(by: 1_000_000_000).overflow
-      ? .max : future.seconds * 1_000_000_000 + future.attoseconds / 1_000_000_000
-    sealAgeMilliseconds = Int(options.sealAge.components.seconds) * 1000
-    // As nanoseconds they fit a word.
-    let idle = options.sealIdle.components
-    sealIdleMilliseconds =
-      min(Int(idle.seconds), 9_000_000_000) * 1000 + Int(idle.attoseconds / 1_000_000_000_000_000)
+    maxFutureNanoseconds = options.maxFuture.clampedNanoseconds
+    sealAgeMilliseconds = options.sealAge.clampedMilliseconds
+    sealIdleMilliseconds = options.sealIdle.clampedMilliseconds
     log = { level, text in
       switch level {
       case .debug: options.log(.debug, text)

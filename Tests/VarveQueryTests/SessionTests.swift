@@ -130,6 +130,18 @@ struct SessionTests {
     #expect(reported == ["application_name=driver"])
   }
 
+  @Test func durationsAreBounded() throws {
+    let session = try filled()
+    for name in ["statement_timeout", "lock_timeout", "idle_session_timeout", "log_min_duration_statement"] {
+      for value in ["2147483648", "'25d'", "'106751d'"] {
+        let refusal = error(session, "SET \(name) = \(value)")
+        #expect(refusal?.sqlState == "22023" && refusal?.hint == "Value exceeds integer range.", "\(name) \(value)")
+      }
+    }
+    try session.rows("SET statement_timeout = 2147483647")
+    #expect(try session.text("SELECT count(*) FROM cpu") == "100")
+  }
+
   @Test func cancellingStopsTheStatement() throws {
     let session = try filled()
     session.cancel()

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import Varve
+import VarveStorage
 
 @Suite struct LifecycleTests {
   private let scratch: Scratch
@@ -49,6 +50,26 @@ import Varve
     for query in queries { #expect(await failure { _ = try await query.value }?.code == .closed) }
     #expect(rows.values.count < 2 * 1000 + 1, "each was stopped within its batch")
     #expect(try scratch.openFiles() == [])
+  }
+
+  @Test func durationsOfAnyLengthAreTaken() async throws {
+    for (duration, milliseconds) in [
+      (Duration.seconds(Int64.max), Int(Int64.max / 1_000_000)), (.seconds(9_223_372_037), Int(Int64.max / 1_000_000)),
+      (.milliseconds(1_500), 1_500), (.zero, 0), (.seconds(-1), 0), (.seconds(Int64.min), 0),
+    ] {
+      var options = Database.Options()
+      options.maxFuture = duration
+      options.sealAge = duration
+      options.sealIdle = duration
+      options.slowStatement = duration
+      let database = try Database.openBlocking(scratch.database, options: options) { store in
+        #expect(store.sealAgeMilliseconds == milliseconds && store.sealIdleMilliseconds == milliseconds, "\(duration)")
+        #expect(store.maxFutureNanoseconds / 1_000_000 == Int64(milliseconds), "\(duration)")
+      }
+      try await database.write([point(1)])
+      #expect(try await count(database) == 1)
+      try await database.close()
+    }
   }
 
   @Test func aCancelledTaskStillCloses() async throws {

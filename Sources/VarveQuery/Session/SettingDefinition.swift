@@ -154,6 +154,7 @@ struct SettingDefinition: Sendable {
           lower, ["": 1, "us": 0, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000]),
         number >= 0
       else { throw invalid("Valid units for this parameter are \"ms\", \"s\", \"min\", \"h\", and \"d\".") }
+      guard number <= Int32.max else { throw invalid("Value exceeds integer range.") }
       return String(number)
     case .millisecondsOrNever:
       if lower == "-1" { return lower }

@@ -96,7 +96,8 @@ package enum SettingKind: Sendable, Equatable {
       guard let milliseconds = Self.milliseconds(text) else {
         return refuse("must be a duration with its unit, such as 500ms, 90s, 15m, 24h or 1d")
       }
-      return .success(.duration(milliseconds: milliseconds))
+      return milliseconds <= Self.longestMilliseconds
+        ? .success(.duration(milliseconds: milliseconds)) : refuse("must be at most \(Self.longestDays)d")
     case .durationOrOff: return text == "off" ? .success(.choice(text)) : SettingKind.duration.value(of: text)
     case .count(let range):
       guard let count = Int(text), range.contains(count) else {
@@ -128,11 +129,15 @@ package enum SettingKind: Sendable, Equatable {
 
   private static let durationUnits = ["ms": 1, "s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000]
 
+  // In whole days, what a word of nanoseconds holds: 292 years.
+  private static let longestDays = Int(Int64.max / 86_400_000_000_000)
+  private static let longestMilliseconds = longestDays * 86_400_000
+
+  /// `Int.max` for what is more.
   private static func milliseconds(_ text: String) -> Int? {
     guard let (number, unit) = split(text), let factor = durationUnits[unit] else { return nil }
     let (product, overflow) = number.multipliedReportingOverflow(by: factor)
-    // A thousand years; more would not fit nanoseconds.
-    return overflow || product > 31_536_000_000_000 ? nil : product
+    return overflow ? .max : product
   }
 
   private static func split(_ text: String) -> (Int, String)? {

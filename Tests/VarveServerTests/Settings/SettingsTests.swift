@@ -105,6 +105,17 @@ private func refusal(_ body: () throws -> Void) -> String {
     #expect(byVariable.contains(variable), "\(byVariable)")
   }
 
+  @Test(arguments: ["max-future", "seal-age", "seal-idle", "log-min-duration-statement"])
+  func durationsFitAWordOfNanoseconds(name: String) throws {
+    for value in ["106752d", "9223372036855s", "99999999999999d"] {
+      let message = refusal { _ = try settings(flags: [name: value]) }
+      #expect(message.contains("--\(name): \(name) must be at most 106751d, not '\(value)'"), "\(message)")
+    }
+    let longest = try ServerSettings(try settings(flags: [name: "106751d"])).databaseOptions
+    let found: [Duration?] = [longest.maxFuture, longest.sealAge, longest.sealIdle, longest.slowStatement]
+    #expect(found.contains(.seconds(106_751 * 86_400)), "\(found)")
+  }
+
   @Test func valuesOfTheWrongTypeInTheFileAreRefused() throws {
     for line in ["connections = \"5\"", "insecure = 1", "http = 8086", "sync = true", "memory = 1.5", "data = [\"a\"]"]
     {
