@@ -19,10 +19,11 @@ package enum Datum: Sendable, Hashable {
 
   package var isNull: Bool { self == .null }
 
-  /// The same value to the last bit: -0 is not 0, a NaN is itself, and text is bytes.
+  /// The same value to the last bit: -0 is not 0, a NaN is itself, 1.0 is not 1.00, and text is bytes.
   package func isIdentical(to other: Datum) -> Bool {
     switch (self, other) {
     case (.float(let a), .float(let b)): a.bitPattern == b.bitPattern
+    case (.numeric(let a), .numeric(let b)): a == b && a.scale == b.scale
     case (.text(let a), .text(let b)): a.utf8.elementsEqual(b.utf8)
     case (.array(let a), .array(let b)): a.count == b.count && zip(a, b).allSatisfy { $0.isIdentical(to: $1) }
     default: self == other

@@ -63,6 +63,11 @@ struct TableFunction: Sendable {
         try times($0, step, type, $1)
       }
     }
+    if arguments.contains(where: { $0.base == .numeric }), arguments.allSatisfy({ $0.isInteger || $0.base == .numeric })
+    {
+      return TableFunction(
+        name: "generate_series", argumentTypes: arguments.map { _ in .numeric }, types: [.numeric], rows: numbers)
+    }
     guard bounds.allSatisfy({ $0.isInteger || $0 == .unknown }) else { return nil }
     let type: SQLType = arguments.contains(.int8) ? .int8 : .int4
     return TableFunction(
@@ -88,6 +93,30 @@ struct TableFunction: Sendable {
       }
       return rows
     }
+  }
+
+  @Sendable private static func numbers(_ arguments: [Datum], _ context: ExecutionContext) throws -> [[Datum]] {
+    guard case .numeric(var value) = arguments[0], case .numeric(let last) = arguments[1] else { return [] }
+    var step = Numeric(Int64(1))
+    if arguments.count > 2 {
+      guard case .numeric(let given) = arguments[2] else { return [] }
+      step = given
+    }
+    guard [value, last, step].allSatisfy(\.isFinite) else {
+      throw SQLError.make("22023", "start, stop and step of a series must be finite numbers")
+    }
+    let zero = Numeric(Int64(0))
+    if step == zero { throw SQLError.make("22023", "step size cannot equal zero") }
+    var rows: [[Datum]] = []
+    while step > zero ? value <= last : value >= last {
+      rows.append([.numeric(value)])
+      if rows.count % 4096 == 0 {
+        try context.check()
+        try context.memory.charge(4096 * 96)
+      }
+      value = try Numeric.adding(value, step)
+    }
+    return rows
   }
 
   private static func times(
