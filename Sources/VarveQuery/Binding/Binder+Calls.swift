@@ -56,6 +56,12 @@ extension Binder {
       hint: "No function matches the given name and argument types. You might need to add explicit type casts.")
   }
 
+  func checkStar(_ name: String, _ call: CallSyntax, at location: Int) throws {
+    if name == "count", call.arguments.isEmpty, !call.isStar, !call.isWithinGroup {
+      throw error("42809", "count(*) must be used to call a parameterless aggregate function", at: location)
+    }
+  }
+
   private func bindAggregate(_ name: String, _ call: CallSyntax, _ level: QueryLevel, at location: Int) throws
     -> BoundExpression?
   {
@@ -64,6 +70,7 @@ extension Binder {
     defer { level.isInsideAggregate = wasInside }
     // Ordered-set aggregates take their sorted value as last argument.
     let syntax = call.arguments + (call.isWithinGroup ? call.orderBy.map(\.expression) : [])
+    try checkStar(name, call, at: location)
     var arguments = try syntax.map { try bind($0, level) }
     let types = arguments.map(\.type)
     let found = try placing(location) {

@@ -28,6 +28,7 @@ extension Binder {
     if let (inner, bound) = try bindLateral(item, level) {
       let outerInputs = inner.outerInputs
       try add(bound, alias(of: item), level, at: -1)
+      try checkNames(level, behind: leftWidth)
       if outerInputs.isEmpty { return .join(kind, left, bound.plan, on: try on(leftWidth)) }
       let subquery = SubqueryPlan(try Planner.plan(bound.plan))
       let asOf = kind == .full ? nil : try AsOf.recognize(bound.plan, outerInputs: outerInputs)
@@ -35,7 +36,21 @@ extension Binder {
         kind, left, subquery, outerInputs: outerInputs, types: bound.plan.types, on: try on(leftWidth), asOf: asOf)
     }
     let right = try bindItem(item, level)
+    try checkNames(level, behind: leftWidth)
     return .join(kind, left, right, on: try on(leftWidth))
+  }
+
+  /// A name may stand for one relation only; tables of two schemas that go by their own names are told apart.
+  private func checkNames(_ level: QueryLevel, behind leftWidth: Int) throws {
+    var seen: [Name: String?] = [:]
+    for column in level.columns[..<leftWidth] {
+      if let relation = column.relation { seen.updateValue(column.schema, forKey: Name(relation)) }
+    }
+    for column in level.columns[leftWidth...] {
+      guard let relation = column.relation, let schema = seen[Name(relation)] else { continue }
+      if let schema, let own = column.schema, schema != own { continue }
+      throw error("42712", "table name \"\(relation)\" specified more than once", at: -1)
+    }
   }
 
   private func alias(of item: FromSyntax) -> AliasSyntax? {
@@ -255,6 +270,7 @@ extension Binder {
     var plan: LogicalPlan
     if kind == .right {
       let rightPlan = try bindItem(right, own)
+      try checkNames(own, behind: leftWidth)
       let conditions = try joinConditions(on, using, isNatural, own, leftWidth, &merged)
       let width = own.columns.count
       let rightWidth = width - leftWidth

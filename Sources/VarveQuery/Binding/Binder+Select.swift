@@ -24,7 +24,11 @@ extension Binder {
     try descend()
     defer { ascend() }
     if let (what, location) = select.unsupported { throw source.unsupported(what, at: location) }
+    var names = Set<Name>()
     for table in select.commonTables {
+      guard names.insert(Name(table.name)).inserted else {
+        throw error("42712", "WITH query name \"\(table.name)\" specified more than once", at: table.location)
+      }
       guard table.query != nil else {
         throw source.unsupported("a statement other than SELECT in WITH", at: table.location)
       }

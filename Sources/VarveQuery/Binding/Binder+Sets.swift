@@ -75,6 +75,12 @@ extension Binder {
       }
     default: break
     }
+    let type = try bind(operand, level).type
+    if type != .unknown, type.element == nil {
+      throw error(
+        "42809", "column notation .\(name) applied to type \(type.name), which is not a composite type",
+        at: operand.start)
+    }
     throw source.unsupported("selecting a field of a row", at: location)
   }
 

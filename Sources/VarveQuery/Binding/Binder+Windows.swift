@@ -84,6 +84,7 @@ extension Binder {
     if call.isWithinGroup {
       throw source.unsupported("OVER for ordered-set aggregate \(name)", at: location)
     }
+    try checkStar(name, call, at: location)
     var arguments = try call.arguments.map { try bind($0, level) }
     let types = arguments.map(\.type)
     let locations = call.arguments.map(\.location)
