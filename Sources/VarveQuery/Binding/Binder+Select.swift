@@ -160,8 +160,9 @@ extension Binder {
   /// ORDER BY and LIMIT over VALUES and UNION, where only the results can be named.
   private func limited(_ query: BoundQuery, _ select: SelectSyntax, _ level: QueryLevel) throws -> BoundQuery {
     var plan = query.plan
+    var sorts: [BoundSort] = []
     if !select.orderBy.isEmpty {
-      let sorts = try select.orderBy.map { sort in
+      sorts = try select.orderBy.map { sort in
         let index: Int
         switch sort.expression.kind {
         case .integer(let ordinal):
@@ -184,10 +185,12 @@ extension Binder {
       }
       plan = .sort(plan, sorts)
     }
-    return BoundQuery(plan: try limit(plan, select, level), columns: query.columns)
+    return BoundQuery(plan: try limit(plan, sorts, select, level), columns: query.columns)
   }
 
-  private func limit(_ plan: LogicalPlan, _ select: SelectSyntax, _ level: QueryLevel) throws -> LogicalPlan {
+  private func limit(
+    _ plan: LogicalPlan, _ sorts: [BoundSort], _ select: SelectSyntax, _ level: QueryLevel
+  ) throws -> LogicalPlan {
     func count(_ syntax: ExpressionSyntax?, _ clause: String) throws -> BoundExpression? {
       guard let syntax else { return nil }
       let around = QueryLevel(parent: level.parent)
@@ -204,6 +207,12 @@ extension Binder {
     }
     let limit = try count(select.limit, "LIMIT")
     let offset = try count(select.offset, "OFFSET")
+    if select.hasTies, let limit {
+      guard !sorts.isEmpty else {
+        throw error("42601", "WITH TIES cannot be specified without ORDER BY clause", at: -1)
+      }
+      return .ties(plan, sorts, limit: limit, offset: offset)
+    }
     return limit == nil && offset == nil ? plan : .limit(plan, limit: limit, offset: offset)
   }
 
@@ -314,7 +323,7 @@ extension Binder {
       try checkDistinctOn(placedKeys, placedSorts, select)
       plan = .distinctOn(plan, placedKeys)
     }
-    plan = try limit(plan, select, level)
+    plan = try limit(plan, placedSorts, select, level)
     if expressions.count > width {
       plan = .project(
         plan,

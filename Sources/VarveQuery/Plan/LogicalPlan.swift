@@ -92,6 +92,8 @@ indirect enum LogicalPlan: Sendable {
   /// The first row for each value of the keys.
   case distinctOn(LogicalPlan, [BoundExpression])
   case limit(LogicalPlan, limit: BoundExpression?, offset: BoundExpression?)
+  /// With the rows behind the last that no key tells from it. The input is of this order.
+  case ties(LogicalPlan, [BoundSort], limit: BoundExpression, offset: BoundExpression?)
   case setOperation(SelectSyntax.SetOperation, isAll: Bool, LogicalPlan, LogicalPlan)
 
   var types: [SQLType] {
@@ -103,7 +105,7 @@ indirect enum LogicalPlan: Sendable {
     case .values(_, let types): types
     case .function(let function, _): function.types
     case .filter(let input, _), .sort(let input, _), .distinct(let input), .distinctOn(let input, _),
-      .limit(let input, _, _), .setOperation(_, _, let input, _):
+      .limit(let input, _, _), .ties(let input, _, _, _), .setOperation(_, _, let input, _):
       input.types
     case .project(_, let expressions): expressions.map(\.type)
     case .aggregate(_, let keys, let calls): keys.map(\.type) + calls.map(\.function.resultType)

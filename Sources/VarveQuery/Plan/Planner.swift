@@ -58,6 +58,8 @@ enum Planner {
     case .limit(.project(.sort(let input, let sorts), let expressions), let limit?, let offset):
       return ProjectNode(topRows(input, sorts, limit, offset), expressions)
     case .limit(let input, let limit, let offset): return LimitNode(physical(input), limit, offset)
+    case .ties(let input, let sorts, let limit, let offset):
+      return TiesNode(physical(input), sorts, limit: limit, offset: offset)
     case .setOperation(.union, isAll: false, let left, let right):
       return DistinctNode(SetOperationNode(.union, isAll: true, physical(left), physical(right)))
     case .setOperation(let operation, let isAll, let left, let right):

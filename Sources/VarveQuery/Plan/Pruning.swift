@@ -68,17 +68,8 @@ enum Pruning {
           on: on.map { $0.renumbered(places) }, asOf: asOf?.mapExpressions { $0.renumbered(places) }), places
       )
     case .sort(let input, let sorts):
-      var below = needed
-      for sort in sorts { sort.expression.collectColumns(into: &below) }
-      let (inner, places) = prune(input, needed: below)
-      return (
-        .sort(
-          inner,
-          sorts.map {
-            BoundSort(
-              expression: $0.expression.renumbered(places), isDescending: $0.isDescending, nullsFirst: $0.nullsFirst)
-          }), places
-      )
+      let (inner, newSorts, places) = pruneSorted(input, sorts, needed)
+      return (.sort(inner, newSorts), places)
     case .distinct(let input):
       let width = input.types.count
       let inner = prune(input, needed: Set(0..<width))
@@ -91,6 +82,9 @@ enum Pruning {
     case .limit(let input, let limit, let offset):
       let (inner, places) = prune(input, needed: needed)
       return (.limit(inner, limit: limit, offset: offset), places)
+    case .ties(let input, let sorts, let limit, let offset):
+      let (inner, newSorts, places) = pruneSorted(input, sorts, needed)
+      return (.ties(inner, newSorts, limit: limit, offset: offset), places)
     case .setOperation(let operation, let isAll, let left, let right):
       let width = left.types.count
       let a = Planner.restored(prune(left, needed: Set(0..<width)), width: width)
@@ -117,6 +111,18 @@ enum Pruning {
     var result = identity(keys.count)
     for (new, old) in kept.enumerated() { result[keys.count + old] = keys.count + new }
     return (.aggregate(inner, keys: keys.map { $0.renumbered(places) }, newCalls), result)
+  }
+
+  private static func pruneSorted(_ input: LogicalPlan, _ sorts: [BoundSort], _ needed: Set<Int>) -> (
+    plan: LogicalPlan, sorts: [BoundSort], places: [Int: Int]
+  ) {
+    var below = needed
+    for sort in sorts { sort.expression.collectColumns(into: &below) }
+    let (inner, places) = prune(input, needed: below)
+    let newSorts = sorts.map {
+      BoundSort(expression: $0.expression.renumbered(places), isDescending: $0.isDescending, nullsFirst: $0.nullsFirst)
+    }
+    return (inner, newSorts, places)
   }
 
   private static func pruneGapFill(

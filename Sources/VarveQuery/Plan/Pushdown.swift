@@ -67,6 +67,8 @@ enum Pushdown {
     case .distinctOn(let input, let keys): return filtered(.distinctOn(push(input, []), keys), conditions)
     case .limit(let input, let limit, let offset):
       return filtered(.limit(push(input, []), limit: limit, offset: offset), conditions)
+    case .ties(let input, let sorts, let limit, let offset):
+      return filtered(.ties(push(input, []), sorts, limit: limit, offset: offset), conditions)
     case .setOperation(let operation, let isAll, let left, let right):
       return .setOperation(operation, isAll: isAll, push(left, conditions), push(right, conditions))
     case .dimension(let table, let columns, _):

@@ -22,6 +22,8 @@ final class SelectSyntax {
   var orderBy: [SortSyntax] = []
   var limit: ExpressionSyntax?
   var offset: ExpressionSyntax?
+  /// FETCH FIRST … WITH TIES.
+  var hasTies = false
   /// A clause that is refused, and where.
   var unsupported: (what: String, location: Int)?
 
@@ -42,6 +44,7 @@ final class SelectSyntax {
     other.orderBy = orderBy
     other.limit = limit
     other.offset = offset
+    other.hasTies = hasTies
     other.unsupported = unsupported
     return other
   }

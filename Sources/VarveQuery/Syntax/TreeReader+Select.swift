@@ -44,8 +44,7 @@ extension TreeReader {
         case "sortClause": select.orderBy = try sort()
         case "limitOffset": select.offset = try expression()
         case "limitCount": select.limit = try expression()
-        case "limitOption":
-          if try json.string() == "LIMIT_OPTION_WITH_TIES" { select.unsupported = ("FETCH FIRST … WITH TIES", -1) }
+        case "limitOption": select.hasTies = try json.string() == "LIMIT_OPTION_WITH_TIES"
         case "withClause": select.commonTables = try commonTables()
         case "windowClause": try array { try object { _ in select.windows.append(try window()) } }
         case "lockingClause":
