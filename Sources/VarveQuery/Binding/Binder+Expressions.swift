@@ -91,6 +91,7 @@ extension Binder {
         throw error("42804", "array subscript must have type integer", at: index.location)
       }
       return .element(array, index: position, element)
+    case .slice(let operand, let lower, let upper): return try bindSlice(operand, lower, upper, level, at: location)
     case .sublink(let kind, let symbol, let operand, let query):
       return try sublink(kind, symbol, operand, query, level, at: location)
     case .grouping(let arguments):

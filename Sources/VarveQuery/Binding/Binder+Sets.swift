@@ -29,7 +29,10 @@ extension Binder {
     level.takesSets = false
     defer { level.takesSets = true }
     var arguments = try call.arguments.map { try bind($0, level) }
-    guard let function = try TableFunction.find(name, arguments.map(\.type)) else {
+    // Several arrays side by side are a form of FROM alone.
+    guard name != "unnest" || arguments.count == 1,
+      let function = try TableFunction.find(name, arguments.map(\.type))
+    else {
       throw missingFunction(name, arguments.map(\.type), at: location)
     }
     try convert(&arguments, to: function.argumentTypes, locations: call.arguments.map(\.location))

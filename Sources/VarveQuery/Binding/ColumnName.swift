@@ -19,7 +19,7 @@ enum ColumnName {
     case .array: return strong("array")
     case .row: return strong("row")
     case .grouping: return strong("grouping")
-    case .element(let operand, _): return found(in: operand)
+    case .element(let operand, _), .slice(let operand, _, _): return found(in: operand)
     case .field(_, let name): return strong(name)
     case .choose(_, _, let otherwise):
       if let otherwise, let inner = found(in: otherwise), !inner.isWeak { return inner }

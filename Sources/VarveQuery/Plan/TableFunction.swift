@@ -17,6 +17,7 @@ struct TableFunction: Sendable {
   static func find(_ name: String, _ arguments: [SQLType]) throws -> TableFunction? {
     switch name {
     case "generate_series": try series(arguments)
+    case "unnest" where arguments.count > 1 && arguments.allSatisfy({ $0.element != nil }): unnest(arguments)
     case "unnest" where arguments.count == 1 && arguments[0].element != nil: arguments[0].element.map(unnest)
     default:
       try CatalogTableFunctions.find(name, arguments)
@@ -49,6 +50,21 @@ struct TableFunction: Sendable {
     TableFunction(name: "unnest", argumentTypes: [.array(element)], types: [element]) { arguments, _ in
       guard case .array(let items) = arguments[0] else { return [] }
       return items.map { [$0] }
+    }
+  }
+
+  /// Several arrays side by side; the shorter ones end in NULLs.
+  private static func unnest(_ arrays: [SQLType]) -> TableFunction {
+    TableFunction(
+      name: "unnest", argumentTypes: arrays, types: arrays.compactMap(\.element),
+      columnNames: arrays.map { _ in "unnest" }
+    ) { arguments, _ in
+      let columns = arguments.map { argument -> [Datum] in
+        if case .array(let items) = argument { return items }
+        return []
+      }
+      let count = columns.map(\.count).max() ?? 0
+      return (0..<count).map { row in columns.map { row < $0.count ? $0[row] : .null } }
     }
   }
 

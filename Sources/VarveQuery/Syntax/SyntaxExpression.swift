@@ -106,6 +106,8 @@ indirect enum ExpressionKind {
   case array([ExpressionSyntax])
   case row([ExpressionSyntax])
   case element(ExpressionSyntax, ExpressionSyntax)
+  /// `array[lower:upper]`; a bound that is left out is that of the array.
+  case slice(ExpressionSyntax, lower: ExpressionSyntax?, upper: ExpressionSyntax?)
   /// `(row).name`.
   case field(ExpressionSyntax, String)
   case sublink(SublinkKind, operator: String, operand: ExpressionSyntax?, SelectSyntax)

@@ -365,19 +365,25 @@ extension TreeReader {
               return
             }
             var index: ExpressionSyntax?
+            var lower: ExpressionSyntax?
             var isSlice = false
             try object { key in
               switch key {
               case "uidx": index = try expression()
+              case "lidx": lower = try expression()
               case "is_slice": isSlice = try json.boolean()
               default: try json.skip()
               }
             }
-            guard !isSlice, let index else {
-              operand = ExpressionSyntax(kind: .unsupported("a slice of an array"), location: operand.location)
-              return
+            if case .slice = operand.kind {
+              let what = "a slice of an array of several dimensions"
+              operand = ExpressionSyntax(kind: .unsupported(what), location: operand.location)
+            } else if isSlice {
+              operand = ExpressionSyntax(
+                kind: .slice(operand, lower: lower, upper: index), location: operand.location)
+            } else if let index {
+              operand = ExpressionSyntax(kind: .element(operand, index), location: operand.location)
             }
-            operand = ExpressionSyntax(kind: .element(operand, index), location: operand.location)
           }
         }
       default: try json.skip()
