@@ -22,13 +22,8 @@ package struct HeadGather: Sendable {
       times.append(contentsOf: block.times)
     }
     let order = RowOrder.sorted(series: series.span, times: times.span)
-    if hasRepeats(order, series, times) { return merged() }
-    let someSeries = Buffer<UInt32>(capacity: count)
-    let someTimes = Buffer<Int64>(capacity: count)
-    for row in order.span {
-      someSeries.append(series.base[Int(row)])
-      someTimes.append(times.base[Int(row)])
-    }
+    let (orderedSeries, orderedTimes) = (taken(order, from: series), taken(order, from: times))
+    if hasRepeats(orderedSeries.span, orderedTimes.span) { return merged() }
     // One after the other: then what is looked for all over is no more than a column.
     let fields = fieldTypes.map { id, type in
       let joined = FieldColumnBuilder(type: type, capacity: count)
@@ -37,23 +32,13 @@ package struct HeadGather: Sendable {
       builder.append(joined.finish(), order: order.span)
       return (id: id, column: builder.finish())
     }
-    withExtendedLifetime(order) {}
-    return HeadBlock(series: someSeries, times: someTimes, fields: fields)
+    return HeadBlock(series: orderedSeries, times: orderedTimes, fields: fields)
   }
 
   private var fieldTypes: [(id: ColumnID, type: FieldType)] {
     var types: [ColumnID: FieldType] = [:]
     for block in blocks { for field in block.fields { types[field.id] = field.column.type } }
     return types.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-  }
-
-  private func hasRepeats(_ order: Buffer<UInt32>, _ series: Buffer<UInt32>, _ times: Buffer<Int64>) -> Bool {
-    var repeats = 0
-    for place in stride(from: 1, to: order.count, by: 1) {
-      let (before, row) = (Int(order.base[place - 1]), Int(order.base[place]))
-      repeats &+= series.base[before] == series.base[row] && times.base[before] == times.base[row] ? 1 : 0
-    }
-    return repeats > 0
   }
 
   /// Where identities repeat.
@@ -71,6 +56,25 @@ package struct HeadGather: Sendable {
     return HeadBlock(
       series: series, times: times, fields: zip(fields, builders).map { (id: $0.id, column: $1.finish()) })
   }
+}
+
+/// The values of the rows that `order` names, in that order.
+private func taken<Value>(_ order: Buffer<UInt32>, from values: Buffer<Value>) -> Buffer<Value> {
+  let taken = Buffer<Value>(capacity: order.count)
+  let (rows, from, to) = (order.base, values.base, taken.base)
+  for place in 0..<order.count { to[place] = from[Int(rows[place])] }
+  taken.count = order.count
+  withExtendedLifetime((order, values)) {}
+  return taken
+}
+
+/// Whether neighbours are one identity, in rows in order of (series, time).
+private func hasRepeats(_ series: UnsafeBufferPointer<UInt32>, _ times: UnsafeBufferPointer<Int64>) -> Bool {
+  var repeats = 0
+  for row in stride(from: 1, to: series.count, by: 1) {
+    repeats &+= series[row] == series[row &- 1] && times[row] == times[row &- 1] ? 1 : 0
+  }
+  return repeats > 0
 }
 
 extension Head {

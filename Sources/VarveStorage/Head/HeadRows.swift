@@ -69,9 +69,11 @@ struct HeadRows {
     /// The block's first row.
     var start: Int
     var places: Range<Int>
+    /// Its rows within the block, if they are known to lie one behind the other.
+    var rows: Range<Int>?
   }
 
-  /// Cuts a list of rows into stretches. Rows of a series mostly ascend, so that they are long.
+  /// Cuts a list of rows, in order, into stretches. Rows of a series mostly ascend, so that they are long.
   func stretches(of rows: UnsafeBufferPointer<UInt32>) -> [Stretch] {
     var stretches: [Stretch] = []
     var place = 0
@@ -80,7 +82,13 @@ struct HeadRows {
       let (lower, upper) = (UInt32(starts[block]), UInt32(starts[block + 1]))
       var end = place + 1
       while end < rows.count, rows[end] >= lower, rows[end] < upper { end += 1 }
-      stretches.append(Stretch(block: block, start: starts[block], places: place..<end))
+      var stretch = Stretch(block: block, start: starts[block], places: place..<end)
+      // Rows of a block in order ascend, so that their ends tell.
+      if blocks[block].isSorted, Int(rows[end - 1] - rows[place]) == end - 1 - place {
+        let first = Int(rows[place]) - starts[block]
+        stretch.rows = first..<(first + end - place)
+      }
+      stretches.append(stretch)
       place = end
     }
     return stretches

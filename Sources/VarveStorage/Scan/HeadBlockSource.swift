@@ -1,5 +1,5 @@
-// Rows of head blocks in order of arrival. Their sorted order is searched for each wanted series, so that one series of many costs what
-// that series has.
+// Rows of head blocks in order of arrival. Their sorted order is searched for each wanted series, so that one series of
+// many costs what that series has.
 
 import CVarve
 import VarveCore
@@ -167,8 +167,12 @@ final class HeadBlockSource: RowSource {
             builder.appendAbsent(stretch.places.count)
             continue
           }
-          let order = UnsafeBufferPointer(rebasing: batches[piece.batch].rows.span[stretch.places])
-          builder.append(column, order: order, start: stretch.start)
+          if let rows = stretch.rows {
+            builder.append(column, rows: rows)
+          } else {
+            let order = UnsafeBufferPointer(rebasing: batches[piece.batch].rows.span[stretch.places])
+            builder.append(column, order: order, start: stretch.start)
+          }
         }
       }
       for (batch, builder) in builders.enumerated() { columns[batch].append(builder.finish()) }
@@ -192,6 +196,10 @@ final class HeadBlockSource: RowSource {
     let targets = zip(batches, builders).map { batch, builder in builder.appendWords(batch.rows.count) }
     for (index, piece) in pieces.enumerated() {
       let first = piece.stretch.places.lowerBound
+      if let rows = piece.stretch.rows {
+        (targets[piece.batch] + first).update(from: words[piece.stretch.block] + rows.lowerBound, count: rows.count)
+        continue
+      }
       // The first piece of several batches brings near what all of them need, as far as those are neighbours: the lines
       // of the first and of the last.
       if index == 0 || piece.batch <= pieces[index - 1].batch {
