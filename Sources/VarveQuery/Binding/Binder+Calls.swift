@@ -18,6 +18,7 @@ extension Binder {
     }
     if name == GapFillRequest.name { return try bindGapFill(call, level, at: location) }
     if Self.fillNames.contains(name) { return try bindFill(name, call, level, at: location) }
+    let call = try ordered(call, level, at: location)
     if name == "overlaps", call.arguments.count == 4 { return try bindOverlaps(call, level, at: location) }
     if name == "pg_typeof", call.arguments.count == 1 {
       let value = try bind(call.arguments[0], level)
