@@ -52,6 +52,36 @@ import VarveStorage
     #expect(try Model.reading(store) == model, "seed \(seed)")
   }
 
+  /// Series of blocks in order are copied in stretches, those of others row by row, with any kind of column.
+  @Test(arguments: 1...12) func blocksInOrderAndOthersAreSealedAsOne(seed: Int) throws {
+    var random = SeededRandom(seed: UInt64(seed))
+    let store = try Store.open(Run.options(SimulatedFileSystem(), ManualClock()))
+    var model = Model()
+    var times = Array(Int64(0)..<20_000)
+    if seed.isMultiple(of: 2) { times.shuffle(using: &random) }
+    let isComplete = seed.isMultiple(of: 3)
+    var gathers = 0
+    for count in [9_000, 4_000, 1_900, 900, 400, 190, 90, 40, 15, 5] {
+      let rows = (0..<count).map { number -> ModelRow in
+        var fields: [String: Cell] = ["v": .double(Double(random.next() % 1000).bitPattern)]
+        if !isComplete, random.chance(70) { fields["w"] = .integer(Int64(random.next() % 1000)) }
+        if seed.isMultiple(of: 4) { fields["s"] = .text("text \(random.next() % 1000)") }
+        let host = number == 0 ? 0 : random.next() % 20
+        return ModelRow(
+          table: "t", identity: Identity(tags: ["h": "h\(host)"], time: times.removeLast()), fields: fields)
+      }
+      _ = try store.commit([.write(batches(rows))])[0].get()
+      for row in rows { model.write(row) }
+      while gathers == 0 || random.chance(50), let gather = store.pickGather(byteCount: 1_000, joinedRowCount: 0) {
+        #expect(store.install(gather, gather.make()))
+        gathers += 1
+      }
+    }
+    #expect(gathers > 0, "seed \(seed)")
+    try store.sealAll()
+    #expect(try Model.reading(store) == model, "seed \(seed)")
+  }
+
   /// A range condition may deliver too much, never too little: whatever the values are, NaN and infinities too.
   @Test(arguments: 1...8) func zoneMapsRuleOutNoRowThatPasses(seed: Int) throws {
     var random = SeededRandom(seed: UInt64(seed))
