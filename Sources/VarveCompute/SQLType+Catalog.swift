@@ -69,7 +69,9 @@ extension SQLType {
     case .numeric: 1231
     case .regclass: 2210
     case .regtype: 2211
-    case .unknown, .void, .timevector, .array: nil
+    // An array of arrays is an array of what is in them.
+    case .array(let element): element.arrayOID
+    case .unknown, .void, .timevector: nil
     }
   }
 

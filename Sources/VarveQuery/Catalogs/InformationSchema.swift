@@ -11,7 +11,7 @@ enum InformationSchema {
     VirtualTable("information_schema", "enabled_roles", "role_name name") { view in [[.text(view.session.user)]] },
     VirtualTable(
       "information_schema", "schemata",
-      "catalog_name name schema_name name schema_owner name default_character_set_catalog name default_character_set_schema name default_character_set_name name sql_path text"
+      "catalog_name name schema_name name schema_owner name default_character_set_catalog name default_character_set_schema name default_character_set_name name sql_path varchar"
     ) { view in
       Namespace.all.map {
         [.text(view.session.database), .text($0.name), .text(view.session.user), .null, .null, .null, .null]
@@ -20,9 +20,9 @@ enum InformationSchema {
     VirtualTable(
       "information_schema", "tables",
       """
-      table_catalog name table_schema name table_name name table_type text self_referencing_column_name name \
-      reference_generation text user_defined_type_catalog name user_defined_type_schema name user_defined_type_name \
-      name is_insertable_into text is_typed text commit_action text
+      table_catalog name table_schema name table_name name table_type varchar self_referencing_column_name name \
+      reference_generation varchar user_defined_type_catalog name user_defined_type_schema name user_defined_type_name \
+      name is_insertable_into varchar is_typed varchar commit_action varchar
       """
     ) { view in
       view.relations().map {
@@ -35,8 +35,8 @@ enum InformationSchema {
     VirtualTable(
       "information_schema", "views",
       """
-      table_catalog name table_schema name table_name name view_definition text check_option text is_updatable text \
-      is_insertable_into text is_trigger_updatable text is_trigger_deletable text is_trigger_insertable_into text
+      table_catalog name table_schema name table_name name view_definition varchar check_option varchar is_updatable varchar \
+      is_insertable_into varchar is_trigger_updatable varchar is_trigger_deletable varchar is_trigger_insertable_into varchar
       """,
       cells: { view in
         view.relations().filter(\.isView).map {
@@ -52,14 +52,14 @@ enum InformationSchema {
       "information_schema", "columns",
       """
       table_catalog name table_schema name table_name name column_name name ordinal_position int4 column_default \
-      text is_nullable text data_type text character_maximum_length int4 character_octet_length int4 \
+      varchar is_nullable varchar data_type varchar character_maximum_length int4 character_octet_length int4 \
       numeric_precision int4 numeric_precision_radix int4 numeric_scale int4 datetime_precision int4 interval_type \
-      text interval_precision int4 character_set_catalog name character_set_schema name character_set_name name \
+      varchar interval_precision int4 character_set_catalog name character_set_schema name character_set_name name \
       collation_catalog name collation_schema name collation_name name domain_catalog name domain_schema name \
       domain_name name udt_catalog name udt_schema name udt_name name scope_catalog name scope_schema name \
-      scope_name name maximum_cardinality int4 dtd_identifier name is_self_referencing text is_identity text \
-      identity_generation text identity_start text identity_increment text identity_maximum text identity_minimum \
-      text identity_cycle text is_generated text generation_expression text is_updatable text
+      scope_name name maximum_cardinality int4 dtd_identifier name is_self_referencing varchar is_identity varchar \
+      identity_generation varchar identity_start varchar identity_increment varchar identity_maximum varchar identity_minimum \
+      varchar identity_cycle varchar is_generated varchar generation_expression varchar is_updatable varchar
       """,
       cells: { view in
         view.relations().flatMap { relation in
@@ -72,7 +72,7 @@ enum InformationSchema {
       "information_schema", "column_privileges",
       """
       grantor name grantee name table_catalog name table_schema name table_name name column_name name privilege_type \
-      text is_grantable text
+      varchar is_grantable varchar
       """,
       cells: { view in
         privileges(view, of: ["SELECT", "INSERT"]).flatMap { relation, row in
@@ -82,7 +82,7 @@ enum InformationSchema {
     VirtualTable(
       "information_schema", "collations",
       """
-      collation_catalog name collation_schema name collation_name name pad_attribute text
+      collation_catalog name collation_schema name collation_name name pad_attribute varchar
       """,
       cells: { view in
         ["default", "C", "POSIX"].map {
@@ -96,22 +96,22 @@ enum InformationSchema {
       "information_schema", "routines",
       """
       specific_catalog name specific_schema name specific_name name routine_catalog name routine_schema name \
-      routine_name name routine_type text module_catalog name module_schema name module_name name udt_catalog name \
-      udt_schema name udt_name name data_type text character_maximum_length int4 character_octet_length int4 \
+      routine_name name routine_type varchar module_catalog name module_schema name module_name name udt_catalog name \
+      udt_schema name udt_name name data_type varchar character_maximum_length int4 character_octet_length int4 \
       character_set_catalog name character_set_schema name character_set_name name collation_catalog name \
       collation_schema name collation_name name numeric_precision int4 numeric_precision_radix int4 numeric_scale \
-      int4 datetime_precision int4 interval_type text interval_precision int4 type_udt_catalog name type_udt_schema \
+      int4 datetime_precision int4 interval_type varchar interval_precision int4 type_udt_catalog name type_udt_schema \
       name type_udt_name name scope_catalog name scope_schema name scope_name name maximum_cardinality int4 \
-      dtd_identifier name routine_body text routine_definition text external_name text external_language text \
-      parameter_style text is_deterministic text sql_data_access text is_null_call text sql_path text \
-      schema_level_routine text max_dynamic_result_sets int4 is_user_defined_cast text is_implicitly_invocable text \
-      security_type text to_sql_specific_catalog name to_sql_specific_schema name to_sql_specific_name name \
-      as_locator text created timestamptz last_altered timestamptz new_savepoint_level text is_udt_dependent text \
-      result_cast_from_data_type text result_cast_as_locator text result_cast_char_max_length int4 \
+      dtd_identifier name routine_body varchar routine_definition varchar external_name varchar external_language varchar \
+      parameter_style varchar is_deterministic varchar sql_data_access varchar is_null_call varchar sql_path varchar \
+      schema_level_routine varchar max_dynamic_result_sets int4 is_user_defined_cast varchar is_implicitly_invocable varchar \
+      security_type varchar to_sql_specific_catalog name to_sql_specific_schema name to_sql_specific_name name \
+      as_locator varchar created timestamptz last_altered timestamptz new_savepoint_level varchar is_udt_dependent varchar \
+      result_cast_from_data_type varchar result_cast_as_locator varchar result_cast_char_max_length int4 \
       result_cast_char_octet_length int4 result_cast_char_set_catalog name result_cast_char_set_schema name \
       result_cast_char_set_name name result_cast_collation_catalog name result_cast_collation_schema name \
       result_cast_collation_name name result_cast_numeric_precision int4 result_cast_numeric_precision_radix int4 \
-      result_cast_numeric_scale int4 result_cast_datetime_precision int4 result_cast_interval_type text \
+      result_cast_numeric_scale int4 result_cast_datetime_precision int4 result_cast_interval_type varchar \
       result_cast_interval_precision int4 result_cast_type_udt_catalog name result_cast_type_udt_schema name \
       result_cast_type_udt_name name result_cast_scope_catalog name result_cast_scope_schema name \
       result_cast_scope_name name result_cast_maximum_cardinality int4 result_cast_dtd_identifier name
@@ -138,8 +138,8 @@ enum InformationSchema {
   ]
 
   private static let privilegeColumns = """
-    grantor name grantee name table_catalog name table_schema name table_name name privilege_type text \
-    is_grantable text with_hierarchy text
+    grantor name grantee name table_catalog name table_schema name table_name name privilege_type varchar \
+    is_grantable varchar with_hierarchy varchar
     """
 
   @Sendable private static func privileges(_ view: CatalogView) -> [[String: Datum]] {

@@ -35,6 +35,7 @@ extension TreeReader {
     case "SQLValueFunction": try simple { .keyword(TreeReader.keyword($0.operation)) }
     case "A_ArrayExpr": try simple { .array($0.elements) }
     case "RowExpr": try simple { .row($0.arguments) }
+    case "MultiAssignRef": try assigned()
     case "SubLink": try sublink()
     case "A_Indirection": try indirection()
     case "CollateClause": try collate()
@@ -409,5 +410,21 @@ extension TreeReader {
       return ExpressionSyntax(kind: .unsupported("the collation \"\(name.last ?? "")\""), location: location)
     }
     return operand
+  }
+
+  /// One of several columns that UPDATE … SET (a, b) = (…) assigns to: its part of the row.
+  private func assigned() throws -> ExpressionSyntax {
+    var row: ExpressionSyntax?
+    var column = 0
+    try object { key in
+      switch key {
+      case "source": row = try expression()
+      case "colno": column = try json.integer()
+      default: try json.skip()
+      }
+    }
+    if let row, case .row(let items) = row.kind, items.indices.contains(column - 1) { return items[column - 1] }
+    return ExpressionSyntax(
+      kind: .unsupported("assigning a subquery to several columns"), location: row?.location ?? -1)
   }
 }

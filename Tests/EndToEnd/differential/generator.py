@@ -148,7 +148,7 @@ class Generator:
         return self.make_any(sub, "interval") or self.choose(
             lambda: f"({sub('time')} - {sub('time')})", lambda: f"({sub('interval')} * ({sub('int')} % 10))",
             lambda: f"(- {sub('interval')})", lambda: f"justify_hours({sub('interval')})",
-            lambda: f"make_interval(hours => ({sub('int')} % 100)::int)", lambda: f"({self.constant('interval')} / 3)")()
+            lambda: f"make_interval(0, 0, 0, 0, ({sub('int')} % 100)::int)", lambda: f"({self.constant('interval')} / 3)")()
 
     # Sources
 
