@@ -34,7 +34,7 @@ final class BlockAggregateSource {
         aggregatedRowCount += selected.count
         return .partials(cut.partials(block.times, columns))
       }
-      rows = SortedBlockSource(block, selection)
+      rows = SortedBlockSource(block, selected, selection.fields)
     }
     guard let batch = rows?.next() else { return nil }
     rowCount += batch.count

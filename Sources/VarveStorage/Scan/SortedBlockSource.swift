@@ -3,7 +3,6 @@
 import VarveCore
 
 final class SortedBlockSource: RowSource {
-  private let block: HeadBlock
   private let fields: [(id: ColumnID, type: FieldType)]
   private let columns: [FieldColumn?]
   private let rows: SelectedRows
@@ -13,11 +12,14 @@ final class SortedBlockSource: RowSource {
   private var run = 0
   private var runOffset = 0
 
-  init(_ block: HeadBlock, _ selection: RowSelection) {
-    self.block = block
-    fields = selection.fields
-    columns = selection.fields.map { block.field($0.id) }
-    rows = SelectedRows(block, selection)
+  convenience init(_ block: HeadBlock, _ selection: RowSelection) {
+    self.init(block, SelectedRows(block, selection), selection.fields)
+  }
+
+  init(_ block: HeadBlock, _ rows: SelectedRows, _ fields: [(id: ColumnID, type: FieldType)]) {
+    self.rows = rows
+    self.fields = fields
+    columns = fields.map { block.field($0.id) }
   }
 
   func next() -> ScanBatch? {
