@@ -78,6 +78,9 @@ extension Binder {
           hint: "Explicitly cast to the desired type, for example ARRAY[]::integer[].")
       }
       let values = try unify(try elements.map { try bind($0, level) }, "ARRAY", at: elements.map(\.location))
+      if values[0].type.element != nil {
+        throw source.unsupported("an array of more than one dimension", at: location)
+      }
       return constantArray(values)
     case .row: throw source.unsupported("a row value here", at: location, hint: "Compare the columns one by one.")
     case .field(let operand, let name): return try bindField(operand, name, level, at: location)
