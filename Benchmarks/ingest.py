@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 
-from bench import BASE, BINARY, start, stop
+from bench import BASE, BINARY, RESULTS, peers, prepare, start, stop
 
 
 class Server:
@@ -253,6 +253,23 @@ def idle_memory(options):
                 connection.close()
 
 
+def beside(options, peer):
+    """Both load the same file in turns, by the bench folder's loader; ours over TCP, each row durable when acknowledged."""
+    prepare("cpu100")
+    serve = f"{BINARY} serve --data {{dir}} --line-protocol 127.0.0.1:{{lp}} --http 127.0.0.1:{{http}} --postgres 127.0.0.1:{{pg}}"
+
+    def loaded(name, **environment):
+        peers("bench", name, "cpu100", "--no-queries", **environment)
+        with open(f"{RESULTS}/cpu100-{name}.json") as file:
+            return json.load(file)["load"]["rows_per_s"]
+
+    pairs = [(loaded("varve", VARVE_CMD=serve, VARVE_INGEST="tcp"), loaded(peer)) for _ in range(options.pairs)]
+    for ours, other in pairs:
+        show(f"cpu100 over TCP, and {peer}", f"{millions(ours)}, {millions(other)}")
+    ratio = statistics.median(ours / other for ours, other in pairs)
+    show(f"  times {peer}, median of {len(pairs)} pairs", f"{ratio:.1f}", "≥ 10" if peer == "victoriametrics" else "", ratio >= 10)
+
+
 FIGURES = {
     "protocols": protocols, "sql": sql_protocols, "random": random_order, "series": million_series,
     "ten-million": ten_million_series, "late": late_rows, "writer": small_writer, "idle": idle_connections,
@@ -265,6 +282,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=3, help="runs of each kind, of which the median counts (3)")
     parser.add_argument("--idle", type=int, default=10_000, help="idle connections (10000)")
     parser.add_argument("--only", action="append", choices=FIGURES, help="this figure; all if none is named")
+    parser.add_argument("--peer", action="append", default=[], help="also load this peer of peers.py, in turns with ours")
     options = parser.parse_args()
     os.makedirs(BASE + "/run", exist_ok=True)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -277,6 +295,8 @@ def main():
     for name, figure in FIGURES.items():
         if not options.only or name in options.only:
             figure(options)
+    for peer in options.peer:
+        beside(options, peer)
     if failures:
         sys.exit(f"{len(failures)} figures missed what is asked: {'; '.join(failures)}")
 
