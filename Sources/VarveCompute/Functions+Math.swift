@@ -211,23 +211,24 @@ enum Degrees {
     if x > 90 { (x, sign) = (180 - x, -sign) }
     return sign * cosineOfQuadrant(x)
   }
-  static func tangent(_ angle: Double) -> Double {
-    if angle.isNaN { return angle }
+  /// The angle within the first quadrant whose tangent is that of `angle`, but for the sign.
+  private static func firstQuadrant(_ angle: Double) -> (angle: Double, sign: Double) {
     var x = angle.truncatingRemainder(dividingBy: 360)
     var sign = 1.0
     if x < 0 { (x, sign) = (-x, -sign) }
     if x > 180 { (x, sign) = (360 - x, -sign) }
     if x > 90 { (x, sign) = (180 - x, -sign) }
+    return (x, sign)
+  }
+  static func tangent(_ angle: Double) -> Double {
+    if angle.isNaN { return angle }
+    let (x, sign) = firstQuadrant(angle)
     let result = sign * (sineOfQuadrant(x) / cosineOfQuadrant(x) / tangent45)
     return result == 0 ? 0 : result
   }
   static func cotangent(_ angle: Double) -> Double {
     if angle.isNaN { return angle }
-    var x = angle.truncatingRemainder(dividingBy: 360)
-    var sign = 1.0
-    if x < 0 { (x, sign) = (-x, -sign) }
-    if x > 180 { (x, sign) = (360 - x, -sign) }
-    if x > 90 { (x, sign) = (180 - x, -sign) }
+    let (x, sign) = firstQuadrant(angle)
     let result = sign * (cosineOfQuadrant(x) / sineOfQuadrant(x) / cotangent45)
     return result == 0 ? 0 : result
   }

@@ -208,7 +208,7 @@ enum TimePart {
   }
 
   /// Days since 4714-11-24 BC, with the part of the day that has passed. nil for what has no date.
-  private static func julian(_ datum: Datum, _ type: SQLType, _ zone: TimeZone) -> Numeric? {
+  private static func julian(_ datum: Datum, _ type: SQLType, _ zone: TimeZone) throws -> Numeric? {
     switch datum {
     case .date(.max), .timestamp(.max): return .infinity
     case .date(.min), .timestamp(.min): return .negativeInfinity
@@ -218,10 +218,7 @@ enum TimePart {
       let local = seconds + (type == .timestamptz ? zone.offset(at: seconds) : 0)
       let day = Numeric(Int64(floorDivide(local, 86_400) + 2_440_588))
       let passed = Numeric(mantissa: Int128(floorModulo(local, 86_400)) * 1_000_000 + Int128(rest / 1000), scale: 6)
-      guard let part = try? Numeric.dividing(passed, Numeric(mantissa: 86_400_000_000, scale: 6)),
-        let sum = try? Numeric.adding(day, part)
-      else { return nil }
-      return sum
+      return try Numeric.adding(day, Numeric.dividing(passed, Numeric(mantissa: 86_400_000_000, scale: 6)))
     default: return nil
     }
   }
@@ -229,7 +226,7 @@ enum TimePart {
   /// nil: NULL, for fields that an infinite time does not have.
   static func extract(_ text: String, _ datum: Datum, _ type: SQLType, _ zone: TimeZone) throws -> Numeric? {
     guard let field = TimeField(text: text) else {
-      if text.lowercased() == "julian", let value = julian(datum, type, zone) { return value }
+      if text.lowercased() == "julian", let value = try julian(datum, type, zone) { return value }
       throw TimeField.unknown(text, type)
     }
     func whole(_ value: Int) -> Numeric { Numeric(Int64(value)) }

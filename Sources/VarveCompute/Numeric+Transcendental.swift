@@ -146,6 +146,7 @@ extension Numeric {
     if signum <= 0 { return 0 }
     let value = double
     if value >= 0.9, value <= 1.1 {
+      // Near 1 nothing is too long to be subtracted; an estimate may say 0 all the same.
       guard let difference = try? Numeric.subtracting(self, Numeric(Int64(1))), !difference.isZero else { return 0 }
       let (weight, digit) = Numeric.leading(difference.wide, scale: difference.scale)
       return weight * 4 + Int(cvarve_log10(Double(digit)))

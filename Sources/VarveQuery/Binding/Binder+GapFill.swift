@@ -77,6 +77,7 @@ extension Binder {
   private func isZone(_ argument: BoundExpression) -> Bool {
     guard argument.type == .unknown else { return argument.type.isText }
     guard case .text(let text)? = argument.constantValue else { return false }
+    // What it throws is that the text is no time.
     return (try? TypeText.parse(text, as: .timestamptz, context: evaluation)) == nil
   }
 
