@@ -100,6 +100,13 @@ struct ScriptTests {
     }
   }
 
+  /// Each SELECT by a plan in which what its columns are compared with are parameters.
+  @Test(arguments: Script.names()) func aScriptGivesTheSameByTemplates(_ name: String) throws {
+    let session = makeSession(MemoryStore())
+    session.cache.isEager = true
+    try run(name, session, 4096)
+  }
+
   private func run(_ name: String, _ session: QuerySession, _ batchRowCount: Int) throws {
     for item in Script.cases(Script.read(name)) {
       var actual: String

@@ -126,16 +126,30 @@ final class Binder {
 
   /// The value of a quoted literal.
   func literal(_ text: String, _ type: SQLType, at location: Int) throws -> Datum {
-    if [.text, .varchar, .bpchar, .name].contains(type) { return .text(text) }
-    if type.category == "D", Self.namesMoment(text) { isOnceOnly = true }
-    return try placing(location) { try TypeText.parse(text, as: type, context: evaluation) }
+    var text = text
+    return try text.withUTF8 { bytes in
+      if Self.namesMoment(bytes, type) { isOnceOnly = true }
+      return try placing(location) { try Self.literal(bytes, type, evaluation) }
+    }
   }
 
-  /// Whether a word such as `now` is in it. Most literals have no two letters side by side.
-  private static func namesMoment(_ text: String) -> Bool {
+  /// The same of its bytes, without a place for errors.
+  static func literal(_ text: UnsafeBufferPointer<UInt8>, _ type: SQLType, _ context: EvaluationContext) throws
+    -> Datum
+  {
+    switch type {
+    case .text, .varchar, .bpchar, .name: .text(String(decoding: text, as: UTF8.self))
+    default: try TypeText.parse(bytes: text, as: type, context: context)
+    }
+  }
+
+  /// Whether it is a time that is told by a word such as `now`. Most times have no two letters side by side.
+  static func namesMoment(_ text: UnsafeBufferPointer<UInt8>, _ type: SQLType) -> Bool {
     func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
-    guard zip(text.utf8, text.utf8.dropFirst()).contains(where: { isLetter($0) && isLetter($1) }) else { return false }
-    let lower = text.lowercased()
+    guard type.category == "D", zip(text, text.dropFirst()).contains(where: { isLetter($0) && isLetter($1) }) else {
+      return false
+    }
+    let lower = String(decoding: text, as: UTF8.self).lowercased()
     return momentWords.contains { lower.contains($0) }
   }
 

@@ -36,6 +36,8 @@ package final class PreparedStatement: Sendable {
   let timeZone: String
   /// Holds something of the moment it was made.
   let isOnceOnly: Bool
+  /// Values of the plan's parameters where the statement is one of a template: its client knows of no parameters.
+  let constants: [Datum]
 
   init(
     parsed: ParsedStatement, kind: Kind, declaredTypes: [SQLType?], parameterTypes: [SQLType],
@@ -52,6 +54,22 @@ package final class PreparedStatement: Sendable {
     self.reads = reads
     self.timeZone = timeZone
     self.isOnceOnly = isOnceOnly
+    constants = []
+  }
+
+  /// What a template planned, for a text with these values.
+  init(_ template: PreparedStatement, parsed: ParsedStatement, constants: [Datum]) {
+    self.parsed = parsed
+    kind = template.kind
+    declaredTypes = []
+    parameterTypes = []
+    columns = template.columns
+    dependencies = template.dependencies
+    dimensions = template.dimensions
+    reads = template.reads
+    timeZone = template.timeZone
+    isOnceOnly = true
+    self.constants = constants
   }
 
   /// For COPY … FROM STDIN, which `QuerySession.beginCopy` runs.

@@ -128,18 +128,25 @@ extension QuerySession {
       source: parsed.source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: [])
     let declared = try types.map { Optional(try binder.type($0)) }
     let statement = ParsedStatement(syntax: inner, source: parsed.source, text: parsed.text)
-    _ = try plan(statement, declared)
-    namedStatements[Name(name)] = (statement, declared)
+    namedStatements[Name(name)] = try plan(statement, declared)
     return QueryResult(columns: nil, rows: nil, verb: "PREPARE")
+  }
+
+  /// Planned anew where its tables have changed.
+  func namedStatement(_ name: String) throws -> PreparedStatement {
+    guard let known = namedStatements[Name(name)] else {
+      throw SQLError.make("26000", "prepared statement \"\(name)\" does not exist")
+    }
+    if known.isCurrent(try statementSnapshot(), timeZone: state.timeZone) { return known }
+    let renewed = try plan(known.parsed, known.declaredTypes)
+    namedStatements[Name(name)] = renewed
+    return renewed
   }
 
   func executeNamed(_ name: String, _ arguments: [ExpressionSyntax], _ parsed: ParsedStatement) throws
     -> QueryResult
   {
-    guard let named = namedStatements[Name(name)] else {
-      throw SQLError.make("26000", "prepared statement \"\(name)\" does not exist")
-    }
-    let inner = try plan(named.statement, named.types)
+    let inner = try namedStatement(name)
     let catalog = CatalogView(snapshot: try snapshot(), session: state)
     let binder = Binder(
       source: parsed.source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: [])

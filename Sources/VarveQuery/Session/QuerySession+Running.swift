@@ -14,6 +14,12 @@ extension QuerySession {
   }
 
   func plan(_ parsed: ParsedStatement, _ types: [SQLType?]) throws -> PreparedStatement {
+    if parsed.templated != nil {
+      guard let own = try SQLParser.parse(parsed.source.text).first else {
+        preconditionFailure("a text that a template was made for holds a statement")
+      }
+      return try plan(own, types)
+    }
     let isCommand =
       switch parsed.syntax {
       case .select, .insert, .update, .delete, .truncate, .copy, .explain, .execute, .declare: false
@@ -126,10 +132,7 @@ extension QuerySession {
   func planExecute(_ name: String, _ arguments: [ExpressionSyntax], _ parsed: ParsedStatement) throws
     -> PreparedStatement
   {
-    guard let named = namedStatements[Name(name)] else {
-      throw SQLError.make("26000", "prepared statement \"\(name)\" does not exist")
-    }
-    let inner = try plan(named.statement, named.types)
+    let inner = try namedStatement(name)
     guard arguments.count == inner.parameterTypes.count else {
       throw SQLError.make(
         "42601", "wrong number of parameters for prepared statement \"\(name)\"",
@@ -175,7 +178,7 @@ extension QuerySession {
     switch statement.kind {
     case .query(let node):
       let context = context(
-        catalog, parameters,
+        catalog, parameters.isEmpty ? statement.constants : parameters,
         profile: state.slowStatementNanoseconds == nil ? nil : Profile(coversSubqueries: false))
       watchPlan(node, context)
       return QueryResult(

@@ -38,10 +38,10 @@ package final class QuerySession {
   var lockedTables = Set<TableID>()
   /// Monotonic time since when a block waits for its next statement.
   var idleSince: Int64?
-  private var cache = PlanCache()
+  var cache = PlanCache()
   /// The statement at hand, until it has ended.
   private var watch: StatementWatch?
-  var namedStatements: [Name: (statement: ParsedStatement, types: [SQLType?])] = [:]
+  var namedStatements: [Name: PreparedStatement] = [:]
   /// Of the transaction.
   var cursors: [Name: SQLCursor] = [:]
   /// In the order they were set.
@@ -156,6 +156,7 @@ package final class QuerySession {
   /// The statements of a text. Errors count positions in the whole text.
   package func split(_ sql: String) throws -> [ParsedStatement] {
     if let known = cache.statements(sql) { return known }
+    if let templated = templated(sql) { return [templated.parsed(sql)] }
     do {
       let statements = try SQLParser.parse(sql)
       cache.add(sql, statements)
@@ -164,6 +165,18 @@ package final class QuerySession {
       fail()
       state.countFailure(.other, error)
       throw error
+    }
+  }
+
+  private func templated(_ sql: String) -> TemplatedText? {
+    switch cache.template(of: sql) {
+    case .none: return nil
+    case .found(let templated): return templated
+    case .wanted(let shape):
+      // What planning throws, the text itself throws when it is parsed or planned, with its own places.
+      let template = try? StatementTemplate(sql, shape) { try plan($0, $1) }
+      cache.add(template, shape)
+      return template.map { TemplatedText(template: $0, shape: shape) }
     }
   }
 
@@ -189,6 +202,10 @@ package final class QuerySession {
         state.monitor.count { $0.planCacheHits += 1 }
         return known
       }
+      if parameterTypes.isEmpty, transactionStatus != .failed, let prepared = try templated(statement) {
+        state.monitor.count { $0.planCacheHits += 1 }
+        return prepared
+      }
       state.monitor.count { $0.planCacheMisses += 1 }
       let prepared = try plan(statement, parameterTypes)
       if statement.isAlone, !prepared.isOnceOnly { cache.add(text, parameterTypes, prepared) }
@@ -198,6 +215,17 @@ package final class QuerySession {
       state.countFailure(StatementKind(statement.syntax), error)
       throw error
     }
+  }
+
+  /// From its template, while the tables are as that was planned for.
+  private func templated(_ statement: ParsedStatement) throws -> PreparedStatement? {
+    guard let templated = statement.templated else { return nil }
+    let catalog = CatalogView(snapshot: try snapshot(), session: state)
+    guard templated.template.statement.isCurrent(catalog.snapshot, timeZone: state.timeZone) else {
+      cache.forget(templated)
+      return nil
+    }
+    return templated.statement(statement, evaluation(catalog))
   }
 
   /// Starts a statement. INSERT and commands have done their work when this returns; rows come as they are pulled.

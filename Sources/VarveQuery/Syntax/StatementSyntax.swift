@@ -262,13 +262,15 @@ indirect enum StatementSyntax {
   case unsupported(String, hint: String?)
 }
 
-/// One statement of a query string. The text is the whole string's: positions count from its start.
+/// One statement of a query string. The source is the whole string: positions count from its start.
 package struct ParsedStatement: @unchecked Sendable {
-  // Unchecked for the select trees, which are classes but never written once parsed.
+  // Unchecked for the select trees, which are classes but not written by anybody who has a statement.
   let syntax: StatementSyntax
   let source: SourceText
   /// The statement's own text, without the semicolon.
   package let text: String
   /// There is no other statement in the source.
   var isAlone = false
+  /// The text was not parsed, since there is a template: `syntax` is the template's.
+  var templated: TemplatedText?
 }
