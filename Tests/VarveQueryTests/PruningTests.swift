@@ -61,6 +61,72 @@ import VarveCore
         == session.text("SELECT n FROM cpu WHERE \(same) ORDER BY n"), "\(condition)")
   }
 
+  /// Each branch of an OR says which series it is of; all together they say so of the scan.
+  @Test(arguments: [
+    ("host = 'h1' OR site = 's4'", "3 of 6", false),
+    ("host = 'h1' AND site = 's1' OR host = 'h2' AND site = 's2'", "2 of 6", false),
+    ("host LIKE 'h1%' OR site IN ('s2', 's9')", "4 of 6", false),
+    ("host IS NULL OR site = 's1'", "1 of 6", false),
+    ("host = 'nobody' OR site = (SELECT 's' || 2)", "2 of 6", false),
+    ("(host = 'h1' OR site = 's3') AND (host = 'h2' OR site = 's0')", "0 of 6", false),
+    ("(host = 'h1' OR site = 's1') AND site < 's2' AND NOT host = 'h2'", "1 of 6", false),
+    ("host = 'h1' AND n < 20 OR site = 's4' AND n > 80", "3 of 6", true),
+    ("host = 'h1' AND n % 2 = 0 OR host = 'h1' AND site = 's1'", "2 of 6", true),
+    ("host = 'h1' AND time < '2024-01-01 02:00Z' OR site = 's4' AND time > '2024-01-01 06:00Z'", "3 of 6", true),
+    ("(host = 'h1' AND time < '2020-01-01Z' OR site = 's4') AND time > '2023-01-01Z'", "1 of 6", true),
+    ("host = 'h1' OR n = 3", "", true),
+    ("host = 'h1' OR host = site", "", true),
+    ("host = 'h1' OR random() < 2", "", true),
+  ]) func anORLeavesTheSeriesOfItsBranches(condition: String, series: String, isFiltered: Bool) throws {
+    let session = makeSession()
+    try session.rows(
+      """
+      CREATE TABLE cpu (time timestamptz, host text, site text, n bigint)
+        WITH (varve.tags = 'host, site', varve.partition = '1 hour');
+      INSERT INTO cpu SELECT '2024-01-01Z'::timestamptz + n * interval '5 minutes', 'h' || n % 3, 's' || n % 2 * 2 + n % 3,
+        n FROM generate_series(0, 99) n
+      """)
+    let plan = try session.text("EXPLAIN ANALYZE SELECT n FROM cpu WHERE \(condition)")
+    if series == "0 of 6" {
+      #expect(plan.contains("none: the conditions exclude each other"), "\(condition)\n\(plan)")
+    } else {
+      #expect(plan.contains("Series: \(series)") == !series.isEmpty, "\(condition)\n\(plan)")
+      #expect(plan.contains("Filter") == isFiltered, "\(condition)\n\(plan)")
+    }
+    // CASE is not looked into.
+    let same = "CASE WHEN \(condition) THEN true ELSE false END"
+    for what in ["n", "count(*), sum(n)", "DISTINCT ON (host) host, n"] {
+      let order = what.hasPrefix("D") ? "ORDER BY host, time DESC" : "ORDER BY 1"
+      #expect(
+        try session.text("SELECT \(what) FROM cpu WHERE \(condition) \(order)")
+          == session.text("SELECT \(what) FROM cpu WHERE \(same) \(order)"), "\(what): \(condition)")
+    }
+  }
+
+  @Test(arguments: [
+    ("time < '2024-01-01 00:30Z' OR time >= '2024-01-01 08:00Z'", "n < 6 OR n >= 96", 2),
+    ("time < '2024-01-01 00:30Z' OR time < '2024-01-01 00:45Z'", "n < 9", 1),
+    ("(time < '2024-01-01 00:30Z' OR time >= '2024-01-01 08:00Z') AND time > '2024-01-01 01:00Z'", "n >= 96", 1),
+    (
+      "time BETWEEN '2024-01-01 01:00Z' AND '2024-01-01 01:10Z' AND host = 'h1' OR time = '2024-01-01 05:00Z'",
+      "n = 13 OR n = 60", 2
+    ),
+    ("time < '2024-01-01 00:30Z' OR time >= '2024-01-01 08:00Z' OR n = 40", "n < 6 OR n >= 96 OR n = 40", 9),
+  ]) func anORLeavesThePartitionsOfItsBranches(condition: String, same: String, partitions: Int) throws {
+    let session = try filled()
+    let plan = try session.text("EXPLAIN ANALYZE SELECT n FROM cpu WHERE \(condition)")
+    #expect(plan.contains("Partitions: \(partitions) of 9"), "\(condition)\n\(plan)")
+    for what in ["n", "count(*)", "time_bucket('1 hour', time) t, max(n)"] {
+      let tail = what.hasPrefix("t") ? "GROUP BY t ORDER BY t" : "ORDER BY 1"
+      let limited = what == "n" ? "ORDER BY time DESC LIMIT 4" : tail
+      for tail in [tail, limited] {
+        #expect(
+          try session.text("SELECT \(what) FROM cpu WHERE \(condition) \(tail)")
+            == session.text("SELECT \(what) FROM cpu WHERE \(same) \(tail)"), "\(what) \(tail): \(condition)")
+      }
+    }
+  }
+
   @Test(arguments: [
     "cpu JOIN devices d ON d.id = cpu.host WHERE d.site = 'eu'",
     "devices d JOIN cpu ON d.id = cpu.host AND d.site = 'eu'",

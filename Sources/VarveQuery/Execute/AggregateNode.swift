@@ -37,7 +37,8 @@ final class AggregateNode: PlanNode {
 
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
     guard let partial, context.catalog.session.usesSummaries,
-      context.profile != nil || !partial.scan.asksSubqueries, !partial.scan.takesOuterValues,
+      context.profile != nil || !partial.scan.conditions.asksSubqueries,
+      !partial.scan.conditions.takesOuterValues,
       let request = try partial.scan.request(context)
     else { return [] }
     let uses = try context.snapshot.summaries(request).map {

@@ -13,28 +13,44 @@ struct ScanBound: Sendable {
   var value: BoundExpression
 }
 
+struct ZoneBound: Sendable {
+  var column: ColumnID
+  var bound: ScanBound
+}
+
+/// What a scan can skip by.
+struct ScanConditions: Sendable {
+  var tags: [TagCondition] = []
+  var times: [ScanBound] = []
+  var alternatives: [ScanAlternatives] = []
+  /// Rows are tested for these as well.
+  var zones: [ZoneBound] = []
+
+  fileprivate var expressions: [BoundExpression] {
+    let branches = alternatives.flatMap(\.branches)
+    return (tags + branches.flatMap(\.tags)).map(\.condition) + (times + branches.flatMap(\.times)).map(\.value)
+  }
+  /// Whether there are subqueries, which of EXPLAIN's forms ANALYZE alone may run.
+  var asksSubqueries: Bool { expressions.contains(where: \.hasSubquery) }
+  /// Whether values of the query around are taken, which a plan by itself has none of.
+  var takesOuterValues: Bool { (expressions + zones.map(\.bound.value)).contains(where: \.hasOuter) }
+}
+
 final class SeriesScanNode: PlanNode {
   let table: TableSchema
   let columns: [SeriesColumn]
-  /// Condition on column 0, which is the tag.
-  let tagConditions: [(column: ColumnID, condition: BoundExpression)]
-  let timeBounds: [ScanBound]
-  let zoneBounds: [(column: ColumnID, type: FieldType, bound: ScanBound)]
+  let conditions: ScanConditions
   /// Over `columns`.
   let residual: [BoundExpression]
   /// How many of `columns` are delivered; the rest are for `residual` only.
   let width: Int
 
   init(
-    table: TableSchema, columns: [SeriesColumn], tagConditions: [(column: ColumnID, condition: BoundExpression)],
-    timeBounds: [ScanBound], zoneBounds: [(column: ColumnID, type: FieldType, bound: ScanBound)],
-    residual: [BoundExpression], width: Int
+    table: TableSchema, columns: [SeriesColumn], conditions: ScanConditions, residual: [BoundExpression], width: Int
   ) {
     self.table = table
     self.columns = columns
-    self.tagConditions = tagConditions
-    self.timeBounds = timeBounds
-    self.zoneBounds = zoneBounds
+    self.conditions = conditions
     self.residual = residual
     self.width = width
   }
@@ -43,7 +59,21 @@ final class SeriesScanNode: PlanNode {
   var inputs: [any PlanNode] { [] }
   var label: String { "Series Scan on \(table.name)" }
 
-  func open(_ context: ExecutionContext) throws -> any Operator { try open(context, within: .all) }
+  func open(_ context: ExecutionContext) throws -> any Operator {
+    let ranges = try ranges(context)
+    if ranges.isEmpty { return try open(context, within: .all) }
+    return ChainOperator(try ranges.map { try open(context, within: $0) })
+  }
+
+  /// The times of the scan where they are more than one range, which are read one after the other; none if they are one,
+  /// or too many.
+  private func ranges(_ context: ExecutionContext) throws -> [TimeRange] {
+    guard conditions.alternatives.contains(where: \.hasTimes), let times = try reach(context, within: .all)?.times
+    else { return [] }
+    return 2...Self.rangeLimit ~= times.count ? times : []
+  }
+
+  private static let rangeLimit = 16
 
   func open(_ context: ExecutionContext, within range: TimeRange) throws -> any Operator {
     guard let request = try request(context, within: range) else { return EmptyOperator() }
@@ -57,45 +87,41 @@ final class SeriesScanNode: PlanNode {
 
   /// nil: nothing can match.
   func request(_ context: ExecutionContext, within range: TimeRange = .all) throws -> ScanRequest? {
-    guard let time = try timeRange(context)?.intersection(range), !time.isEmpty else { return nil }
-    var predicates: [TagPredicate] = []
-    for (column, condition) in tagConditions {
-      predicates.append(try TagConditions.predicate(column, condition, table.id, context))
-    }
-    predicates += context.restrictions(of: self)
-    let series = predicates.isEmpty ? .all : context.snapshot.series(of: table.id, where: predicates)
-    if case .some(let ids) = series {
-      if !context.restrictions(of: self).isEmpty { context.profile?.noteJoined(ids.count, of: self) }
-      if ids.isEmpty { return nil }
+    guard let (series, times) = try reach(context, within: range), let first = times.first, let last = times.last else {
+      return nil
     }
     var fields: [ColumnID] = []
     for case .field(let id, _) in columns { fields.append(id) }
     return ScanRequest(
-      table: table.id, series: series, time: time, fields: fields, zones: try zones(context))
+      table: table.id, series: series, time: TimeRange(lower: first.lower, upper: last.upper), fields: fields,
+      zones: try zones(context))
   }
 
-  private func timeRange(_ context: ExecutionContext) throws -> TimeRange? {
-    var range = TimeRange.all
-    for bound in timeBounds {
-      guard case .timestamp(let time) = try context.constant(bound.value) else { return nil }
-      switch bound.relation {
-      case .equal: range = range.intersection(TimeRange(lower: time, upper: time))
-      case .lessOrEqual: range.upper = min(range.upper, time)
-      case .greaterOrEqual: range.lower = max(range.lower, time)
-      case .less:
-        if time == .min { return nil }
-        range.upper = min(range.upper, time - 1)
-      case .greater:
-        if time == .max { return nil }
-        range.lower = max(range.lower, time + 1)
-      }
+  /// Series and times that rows can be of, times in ranges that ascend and stand apart; nil: there are none.
+  private func reach(_ context: ExecutionContext, within range: TimeRange) throws -> (
+    series: SeriesSet, times: [TimeRange]
+  )? {
+    guard let time = try context.timeRange(conditions.times)?.intersection(range), !time.isEmpty else { return nil }
+    var predicates = try conditions.tags.map {
+      try TagConditions.predicate($0.column, $0.condition, table.id, context)
     }
-    return range
+    let restrictions = context.restrictions(of: self)
+    predicates += restrictions
+    var series = predicates.isEmpty ? .all : context.snapshot.series(of: table.id, where: predicates)
+    if !restrictions.isEmpty, case .some(let ids) = series { context.profile?.noteJoined(ids.count, of: self) }
+    var times = [time]
+    for alternatives in conditions.alternatives {
+      let reach = try alternatives.reach(table.id, within: time, context)
+      series = series.intersection(reach.series)
+      times = times.intersection(reach.times.merged)
+    }
+    return series.isEmpty || times.isEmpty ? nil : (series, times)
   }
 
   private func zones(_ context: ExecutionContext) throws -> [ZonePredicate] {
     var result: [ZonePredicate] = []
-    for (column, _, bound) in zoneBounds {
+    for zone in conditions.zones {
+      let (column, bound) = (zone.column, zone.bound)
       let value: Double
       switch try context.constant(bound.value) {
       case .float(let number): value = number
@@ -117,20 +143,10 @@ final class SeriesScanNode: PlanNode {
     return result
   }
 
-  /// Whether conditions hold subqueries, which of EXPLAIN's forms ANALYZE alone may run.
-  var asksSubqueries: Bool {
-    tagConditions.contains { $0.condition.hasSubquery } || timeBounds.contains { $0.value.hasSubquery }
-  }
-
-  /// Whether conditions take values of the query around, which a plan by itself has none of.
-  var takesOuterValues: Bool {
-    tagConditions.contains { $0.condition.hasOuter } || timeBounds.contains { $0.value.hasOuter }
-      || zoneBounds.contains { $0.bound.value.hasOuter }
-  }
-
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
     var lines: [(name: String, text: String)] = []
-    if asksSubqueries, context.profile == nil { return [("Conditions", "by subqueries")] }
+    let takesOuterValues = conditions.takesOuterValues
+    if conditions.asksSubqueries, context.profile == nil { return [("Conditions", "by subqueries")] }
     let request = takesOuterValues ? nil : try request(context)
     if let request {
       lines = try details(of: request, context)
@@ -154,7 +170,7 @@ final class SeriesScanNode: PlanNode {
       if actual.summaryBuckets > 0 { lines.append(("Summary Buckets", "\(actual.summaryBuckets)")) }
     }
     guard let request else { return lines }
-    let estimate = try context.snapshot.estimate(request)
+    let estimate = try estimate(request, context)
     lines.append(("Partitions", "\(estimate.partitions - estimate.partitionsPruned) of \(estimate.partitions)"))
     lines.append(("Chunks", "\(estimate.chunks - estimate.chunksPruned) of \(estimate.chunks)"))
     lines.append(("Row Blocks", "\(estimate.rowBlocks - estimate.rowBlocksPruned) of \(estimate.rowBlocks)"))
@@ -163,29 +179,86 @@ final class SeriesScanNode: PlanNode {
     return lines
   }
 
+  /// What a scan would look at, each range of its times by itself.
+  private func estimate(_ request: ScanRequest, _ context: ExecutionContext) throws -> ScanStatistics {
+    var estimates: [ScanStatistics] = []
+    for time in try ranges(context) {
+      var request = request
+      request.time = time
+      estimates.append(try context.snapshot.estimate(request))
+    }
+    guard var result = estimates.first else { return try context.snapshot.estimate(request) }
+    for other in estimates.dropFirst() {
+      result.partitionsPruned = max(0, result.partitionsPruned + other.partitionsPruned - result.partitions)
+      result.chunksPruned = max(0, result.chunksPruned + other.chunksPruned - result.chunks)
+      result.rowBlocks += other.rowBlocks
+      result.rowBlocksPruned += other.rowBlocksPruned
+      result.headRows += other.headRows
+      result.rows += other.rows
+    }
+    return result
+  }
+
   private func details(of request: ScanRequest, _ context: ExecutionContext) throws -> [(name: String, text: String)] {
     var lines: [(name: String, text: String)] = []
-    if !tagConditions.isEmpty {
-      let total = context.snapshot.statistics(of: table.id).series
-      if case .some(let ids) = request.series { lines.append(("Series", "\(ids.count) of \(total)")) }
+    if case .some(let ids) = request.series {
+      lines.append(("Series", "\(ids.count) of \(context.snapshot.statistics(of: table.id).series)"))
     }
     if let joined = context.profile?.joinedSeries(of: self) {
       lines.append(("Series by Join", "\(joined) of \(context.snapshot.statistics(of: table.id).series)"))
     }
+    func text(_ time: Int64) throws -> String {
+      if time == .min { return "-infinity" }
+      if time == .max { return "infinity" }
+      return try TypeText.string(.timestamp(time), type: .timestamptz, context: context.evaluation)
+    }
     if request.time != .all {
-      func text(_ time: Int64) throws -> String {
-        try TypeText.string(.timestamp(time), type: .timestamptz, context: context.evaluation)
-      }
-      let lower = request.time.lower == .min ? "-infinity" : try text(request.time.lower)
-      let upper = request.time.upper == .max ? "infinity" : try text(request.time.upper)
-      lines.append(("Time", "\(lower) to \(upper)"))
+      let ranges = try ranges(context)
+      let times = ranges.isEmpty ? [request.time] : ranges
+      lines.append(("Time", try times.map { "\(try text($0.lower)) to \(try text($0.upper))" }.joined(separator: ", ")))
     }
     return lines
   }
 }
 
+extension ExecutionContext {
+  /// The times within all bounds; nil: one of them is NULL, or beyond all times.
+  func timeRange(_ bounds: [ScanBound]) throws -> TimeRange? {
+    var range = TimeRange.all
+    for bound in bounds {
+      guard case .timestamp(let time) = try constant(bound.value) else { return nil }
+      switch bound.relation {
+      case .equal: range = range.intersection(TimeRange(lower: time, upper: time))
+      case .lessOrEqual: range.upper = min(range.upper, time)
+      case .greaterOrEqual: range.lower = max(range.lower, time)
+      case .less:
+        if time == .min { return nil }
+        range.upper = min(range.upper, time - 1)
+      case .greater:
+        if time == .max { return nil }
+        range.lower = max(range.lower, time + 1)
+      }
+    }
+    return range
+  }
+}
+
 final class EmptyOperator: Operator {
   func next() throws -> QueryBatch? { nil }
+}
+
+/// The rows of one input after those of another.
+final class ChainOperator: Operator {
+  private var inputs: ArraySlice<any Operator>
+  init(_ inputs: [any Operator]) { self.inputs = inputs[...] }
+
+  func next() throws -> QueryBatch? {
+    while let input = inputs.first {
+      if let batch = try input.next() { return batch }
+      inputs.removeFirst()
+    }
+    return nil
+  }
 }
 
 final class SeriesScanOperator: Operator {

@@ -4,47 +4,70 @@
 import VarveCompute
 import VarveCore
 
+/// A condition on one tag. Its column is number 0.
+struct TagCondition: Sendable {
+  var column: ColumnID
+  var condition: BoundExpression
+}
+
 enum ScanPlanning {
   static func plan(_ scan: SeriesScan) -> SeriesScanNode {
-    var tagConditions: [(column: ColumnID, condition: BoundExpression)] = []
-    var timeBounds: [ScanBound] = []
-    var zoneBounds: [(column: ColumnID, type: FieldType, bound: ScanBound)] = []
+    var settled = ScanConditions()
     var residual: [BoundExpression] = []
     for condition in scan.conditions.flatMap(\.conjuncts) {
-      let columns = condition.columns
-      if columns.count == 1, let index = columns.first {
-        switch scan.columns[index] {
-        case .tag(let id) where !condition.isVolatile:
-          tagConditions.append((id, condition.renumbered([index: 0])))
-          continue
-        case .time:
-          if let bound = bound(condition, type: .timestamptz) {
-            timeBounds.append(bound)
-            continue
-          }
-        case .field(let id, let type) where type != .text && type != .bool:
-          if let bound = bound(condition, type: nil) { zoneBounds.append((id, type, bound)) }
-        default: break
-        }
+      if let tag = tagCondition(condition, scan.columns) {
+        settled.tags.append(tag)
+        continue
       }
+      if let bound = timeBound(condition, scan.columns) {
+        settled.times.append(bound)
+        continue
+      }
+      if case .or(let parts) = condition, let alternatives = ScanAlternatives(parts, scan.columns) {
+        settled.alternatives.append(alternatives)
+        if alternatives.isExact { continue }
+      }
+      if let zone = zoneBound(condition, scan.columns) { settled.zones.append(zone) }
       residual.append(condition)
     }
     // What only settled conditions needed is not delivered any more.
     var used = Set<Int>()
     for condition in residual { condition.collectColumns(into: &used) }
-    return make(scan, tagConditions, timeBounds, zoneBounds, residual, used)
+    return make(scan, settled, residual, used)
+  }
+
+  /// What says which series, and no more.
+  static func tagCondition(_ condition: BoundExpression, _ columns: [SeriesColumn]) -> TagCondition? {
+    let used = condition.columns
+    guard used.count == 1, let index = used.first, case .tag(let id) = columns[index], !condition.isVolatile else {
+      return nil
+    }
+    return TagCondition(column: id, condition: condition.renumbered([index: 0]))
+  }
+
+  /// What says a bound of time, and no more.
+  static func timeBound(_ condition: BoundExpression, _ columns: [SeriesColumn]) -> ScanBound? {
+    let used = condition.columns
+    guard used.count == 1, let index = used.first, columns[index] == .time else { return nil }
+    return bound(condition, type: .timestamptz)
+  }
+
+  private static func zoneBound(_ condition: BoundExpression, _ columns: [SeriesColumn]) -> ZoneBound? {
+    let used = condition.columns
+    guard used.count == 1, let index = used.first, case .field(let id, let type) = columns[index], type != .text,
+      type != .bool
+    else { return nil }
+    return bound(condition, type: nil).map { ZoneBound(column: id, bound: $0) }
   }
 
   private static func make(
-    _ scan: SeriesScan, _ tagConditions: [(column: ColumnID, condition: BoundExpression)],
-    _ timeBounds: [ScanBound], _ zoneBounds: [(column: ColumnID, type: FieldType, bound: ScanBound)],
-    _ residual: [BoundExpression], _ used: Set<Int>
+    _ scan: SeriesScan, _ settled: ScanConditions, _ residual: [BoundExpression], _ used: Set<Int>
   ) -> SeriesScanNode {
     let kept = scan.columns.indices.filter { $0 < scan.width || used.contains($0) }
     let places = Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1, $0) })
     return SeriesScanNode(
-      table: scan.table, columns: kept.map { scan.columns[$0] }, tagConditions: tagConditions, timeBounds: timeBounds,
-      zoneBounds: zoneBounds, residual: residual.map { $0.renumbered(places) }, width: scan.width)
+      table: scan.table, columns: kept.map { scan.columns[$0] }, conditions: settled,
+      residual: residual.map { $0.renumbered(places) }, width: scan.width)
   }
 
   /// `column op expression` or the other way round, where the expression has no columns. With `type`, both sides
