@@ -29,6 +29,9 @@ struct AggregateCall: Sendable {
   var filter: BoundExpression?
   var orderBy: [BoundSort] = []
   var location = -1
+
+  /// What is computed for the rows that it takes in.
+  var inputs: [BoundExpression] { arguments + orderBy.map(\.expression) }
 }
 
 /// A planned query inside of an expression. Its identity is what results are remembered by during an execution.

@@ -13,13 +13,25 @@ final class AggregateNode: PlanNode {
   let runKeys: RunKeys?
   /// How it is made from partial aggregates; nil if it cannot be.
   let partial: PartialPlan?
+  /// Keys and calls are over the input and these.
+  fileprivate let shared: SharedExpressions
 
   init(_ input: any PlanNode, keys: [BoundExpression], calls: [AggregateCall], runKeys: RunKeys?) {
     partial = PartialPlan(input, keys: keys, calls: calls, runKeys: runKeys)
     self.input = input
-    self.keys = keys
-    self.calls = calls
     self.runKeys = runKeys
+    // Keys that follow from runs are not computed row by row, nor what stands behind a FILTER.
+    let shared = SharedExpressions(
+      always: (runKeys == nil ? keys : []) + calls.flatMap { $0.filter.map { [$0] } ?? $0.inputs },
+      sometimes: calls.flatMap { $0.filter == nil ? [] : $0.inputs }, inputWidth: input.types.count)
+    self.shared = shared
+    self.keys = runKeys == nil ? keys.map(shared.rewrite) : keys
+    self.calls = calls.map { call in
+      guard case .aggregate(let call) = BoundExpression.aggregate(call).mapChildren(shared.rewrite) else {
+        preconditionFailure("other children leave the kind of an expression")
+      }
+      return call
+    }
   }
   var types: [SQLType] { keys.map(\.type) + calls.map(\.function.resultType) }
   var inputs: [any PlanNode] { [input] }
@@ -40,11 +52,11 @@ final class AggregateNode: PlanNode {
       context.profile != nil || !partial.scan.conditions.asksSubqueries,
       !partial.scan.conditions.takesOuterValues,
       let request = try partial.scan.request(context)
-    else { return [] }
+    else { return shared.details }
     let uses = try context.snapshot.summaries(request).map {
       "\($0.step) in \($0.chunks) chunk\($0.chunks == 1 ? "" : "s")"
     }
-    return uses.isEmpty ? [] : [("Summaries", uses.joined(separator: ", "))]
+    return uses.isEmpty ? shared.details : [("Summaries", uses.joined(separator: ", "))] + shared.details
   }
 }
 
@@ -79,7 +91,7 @@ final class AggregateOperator: Operator {
     let input = try node.openInput(context, within: range)
     var table = KeyTable(types: node.keys.map(\.type))
     var segments = node.runKeys.map { RunGroups($0, types: node.keys.map(\.type)) }
-    while let batch = try input.next() {
+    while let batch = try input.next().map({ try node.shared.extend($0, context) }) {
       try context.check()
       if var running = segments, let runs = batch.runs {
         segments = nil

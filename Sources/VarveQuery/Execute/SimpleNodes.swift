@@ -79,14 +79,15 @@ final class VirtualScanNode: PlanNode {
 
 final class FilterNode: PlanNode {
   let input: any PlanNode
-  let conditions: [BoundExpression]
+  let conditions: Conditions
   init(_ input: any PlanNode, _ conditions: [BoundExpression]) {
     self.input = input
-    self.conditions = conditions
+    self.conditions = Conditions(conditions, inputWidth: input.types.count)
   }
   var types: [SQLType] { input.types }
   var inputs: [any PlanNode] { [input] }
   var label: String { "Filter" }
+  func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] { conditions.details }
   func open(_ context: ExecutionContext) throws -> any Operator {
     FilterOperator(self, try context.open(input), context)
   }
@@ -103,7 +104,7 @@ final class FilterNode: PlanNode {
     func next() throws -> QueryBatch? {
       while let batch = try input.next() {
         try context.check()
-        guard let rows = try context.selection(node.conditions, batch) else { return batch }
+        guard let rows = try node.conditions.selection(batch, context) else { return batch }
         if rows.count == 0 { continue }
         var result = batch.gather(rows.span)
         result.runs = batch.runs.map { SeriesScanOperator.runs($0, rows) }
@@ -118,13 +119,19 @@ final class FilterNode: PlanNode {
 final class ProjectNode: PlanNode {
   let input: any PlanNode
   let expressions: [BoundExpression]
+  private let shared: SharedExpressions
+  /// The expressions over the input and what they share.
+  private let computed: [BoundExpression]
   init(_ input: any PlanNode, _ expressions: [BoundExpression]) {
     self.input = input
     self.expressions = expressions
+    shared = SharedExpressions(always: expressions, inputWidth: input.types.count)
+    computed = expressions.map(shared.rewrite)
   }
   var types: [SQLType] { expressions.map(\.type) }
   var inputs: [any PlanNode] { [input] }
   var label: String { "Project" }
+  func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] { shared.details }
   func open(_ context: ExecutionContext) throws -> any Operator {
     ProjectOperator(self, try context.open(input), context)
   }
@@ -139,10 +146,10 @@ final class ProjectNode: PlanNode {
       self.context = context
     }
     func next() throws -> QueryBatch? {
-      guard let batch = try input.next() else { return nil }
+      guard let batch = try input.next().map({ try node.shared.extend($0, context) }) else { return nil }
       var columns: [Column] = []
-      columns.reserveCapacity(node.expressions.count)
-      for expression in node.expressions { columns.append(try context.evaluate(expression, batch)) }
+      columns.reserveCapacity(node.computed.count)
+      for expression in node.computed { columns.append(try context.evaluate(expression, batch)) }
       var result = QueryBatch(count: batch.count, columns: columns, runs: batch.runs)
       result.endsSlice = batch.endsSlice
       return result
