@@ -156,6 +156,20 @@ AVX2 static size_t count_by_avx2(const uint8_t *symbols, size_t count, uint32_t 
   return done;
 }
 
+/// Whole groups of 32 symbols; answers how many symbols those are.
+AVX2 static size_t find_by_avx2(const uint8_t *symbols, size_t count, int32_t *places, size_t room, size_t *found) {
+  size_t done = 0, known = 0;
+  for (; done + 32 <= count; done += 32) {
+    __m256i group = _mm256_loadu_si256((const __m256i *)(symbols + done));
+    uint32_t which = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(group, _mm256_set1_epi8(SYMBOLS - 1)));
+    for (; which != 0; which &= which - 1, known++) {
+      if (known < room) places[known] = (int32_t)done + __builtin_ctz(which);
+    }
+  }
+  *found = known;
+  return done;
+}
+
 #define HAS_AVX2_BMI2 (HAS_AVX2 && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
 #endif
 
@@ -176,6 +190,19 @@ void cvarve_count_symbols(const uint8_t *symbols, size_t count, uint32_t *counts
   for (int s = 0; s < SYMBOLS; s++) {
     for (int lane = 0; lane < LANES; lane++) counts[s] += lanes[lane][s];
   }
+}
+
+size_t cvarve_find_escapes(const uint8_t *symbols, size_t count, int32_t *places, size_t room) {
+  size_t i = 0, found = 0;
+#if defined(__x86_64__)
+  if (HAS_AVX2) i = find_by_avx2(symbols, count, places, room, &found);
+#endif
+  for (; i < count; i++) {
+    if (symbols[i] != SYMBOLS - 1) continue;
+    if (found < room) places[found] = (int32_t)i;
+    found++;
+  }
+  return found;
 }
 
 size_t cvarve_code_symbols(const uint8_t *symbols, size_t count, const uint16_t *frequencies, uint8_t *room) {
@@ -206,11 +233,12 @@ size_t cvarve_code_symbols(const uint8_t *symbols, size_t count, const uint16_t 
 void cvarve_make_symbol_table(const uint16_t *frequencies, cvarve_symbol_table *table) {
   unsigned slot = 0;
   for (int s = 0; s < SYMBOLS; s++) {
-    for (unsigned distance = 0; distance < frequencies[s] && slot < SCALE; distance++, slot++) {
-      table->frequencies[slot] = frequencies[s];
-      table->distances[slot] = (uint16_t)distance;
-      table->symbols[slot] = (uint8_t)s;
-    }
+    unsigned count = frequencies[s] < SCALE - slot ? frequencies[s] : SCALE - slot;
+    // A loop for each array: such are made of whole vectors.
+    for (unsigned i = 0; i < count; i++) table->frequencies[slot + i] = frequencies[s];
+    for (unsigned i = 0; i < count; i++) table->distances[slot + i] = (uint16_t)i;
+    memset(table->symbols + slot, s, count);
+    slot += count;
   }
 }
 

@@ -30,7 +30,7 @@ let seeds: [UInt64] = [1, 20_261_123]
 enum WordShape: String, CaseIterable {
   case equal, extremes, randomBits, smallSteps, counter, steady, nearlySteady, spikes, runs, doublesWalk
   case wholeDoubles, decimals, specialDoubles, narrow, wide33, series
-  case bell, wideBell, farBell, curve, decimalWalk, spottedDecimals, unitInterval, fewDoubles, fewCodes
+  case bell, bellsOfSeries, wideBell, farBell, curve, decimalWalk, spottedDecimals, unitInterval, fewDoubles, fewCodes
 
   func words(_ count: Int, _ g: inout SeededGenerator) -> [UInt64] {
     var value = Int64(50)
@@ -71,6 +71,10 @@ enum WordShape: String, CaseIterable {
       case .narrow: return UInt64.random(in: 0..<2, using: &g)
       case .wide33: return UInt64.random(in: 0..<(1 << 33), using: &g)
       case .bell:
+        value = min(100, max(0, value + Int64(SeededGenerator.bell(&g).rounded())))
+        return UInt64(bitPattern: value)
+      case .bellsOfSeries:
+        if i % 90 == 89 { value = Int64.random(in: 0...100, using: &g) }
         value = min(100, max(0, value + Int64(SeededGenerator.bell(&g).rounded())))
         return UInt64(bitPattern: value)
       case .wideBell: return UInt64(bitPattern: Int64(SeededGenerator.bell(&g) * 0x1p40))

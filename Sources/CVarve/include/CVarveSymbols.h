@@ -8,6 +8,10 @@
 /// Counts how many of `count` < 2^32 symbols, each below 16, are 0 … 15.
 void cvarve_count_symbols(const uint8_t *symbols, size_t count, uint32_t *counts);
 
+/// Writes where the symbol 15 stands among `count` < 2^31, in order, as long as there is room, and answers how often it
+/// does.
+size_t cvarve_find_escapes(const uint8_t *symbols, size_t count, int32_t *places, size_t room);
+
 /// Codes `count` symbols below 16 by `frequencies` that sum to 2,048, none 0 of a symbol that occurs. Fills the end of
 /// the room's 32 + 2 × count bytes with states and words, and answers where they begin.
 size_t cvarve_code_symbols(const uint8_t *symbols, size_t count, const uint16_t *frequencies, uint8_t *room);

@@ -126,16 +126,15 @@ struct SplitVectors {
       BitPacking.byteCount(count: count - last, width: shift) + BitPacking.byteCount(count: last, width: shift))
     exceptions = Buffer<UInt64>(capacity: exceptionCount)
     positions = Buffer<Int32>(capacity: exceptionCount)
-    let held = symbols.base
-    let escapes = Self.escapes(held, wanted)
+    let escapes = cvarve_find_escapes(symbols.base, wanted, positions.base, exceptionCount)
     guard wanted < count ? escapes <= exceptionCount : escapes == exceptionCount else {
       throw VarveError(.corruption, "a split stream has \(escapes) escapes and \(exceptionCount) exceptions")
     }
     guard escapes > 0 else { return }
+    positions.count = escapes
     try IntegerCodec.readExceptions(exceptionCount, from: &reader, into: exceptions.base)
     for k in 0..<exceptionCount { exceptions.base[k] = Zigzag.decode(exceptions.base[k]) &+ reference }
     exceptions.count = exceptionCount
-    for i in 0..<wanted where held[i] == SplitStream.escape { positions.append(Int32(i)) }
   }
 
   /// The values `start ..< start + count`; `start` begins a vector and `count` is at most one's.
@@ -158,29 +157,28 @@ struct SplitVectors {
     }
   }
 
-  /// How many symbols are escapes, eight at a time.
-  private static func escapes(_ symbols: UnsafePointer<UInt8>, _ count: Int) -> Int {
-    let raw = UnsafeRawPointer(symbols)
-    var escapes = 0
-    var at = 0
-    while at &+ 8 <= count {
-      let eight = raw.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-      let pairs = eight & (eight &>> 1)
-      escapes &+= (pairs & (pairs &>> 2) & 0x0101_0101_0101_0101).nonzeroBitCount
-      at &+= 8
+  /// As `read`, summed up from `base` on the way; nil, and nothing done, where the words need more than that. Among
+  /// steps within series, the jumps from one to the next are a few exceptions: what is between them is summed up.
+  func sumUp(from start: Int, _ count: Int, base: UInt64, into out: UnsafeMutablePointer<UInt64>) -> UInt64? {
+    guard shift == 0 else { return nil }
+    let end = start + count
+    var k = firstException(at: start)
+    if k + Self.pieceLimit < positions.count, Int(positions.base[k + Self.pieceLimit]) < end { return nil }
+    var at = start
+    var sum = base
+    while true {
+      let stop = k < positions.count ? min(Int(positions.base[k]), end) : end
+      sum = cvarve_sum_up_symbols(symbols.base + at, stop - at, reference, sum, out + (at - start))
+      guard stop < end else { return sum }
+      sum &+= exceptions.base[k]
+      out[stop - start] = sum
+      at = stop + 1
+      k += 1
     }
-    while at < count {
-      escapes &+= symbols[at] == SplitStream.escape ? 1 : 0
-      at &+= 1
-    }
-    return escapes
   }
 
-  /// As `read`, summed up from `base` on the way; nil, and nothing done, where the words need more than that.
-  func sumUp(from start: Int, _ count: Int, base: UInt64, into out: UnsafeMutablePointer<UInt64>) -> UInt64? {
-    guard shift == 0, positions.count == 0 else { return nil }
-    return cvarve_sum_up_symbols(symbols.base + start, count, reference, base, out)
-  }
+  /// More exceptions than this in a vector leave pieces too short to be summed up one by one.
+  private static let pieceLimit = 16
 
   private func firstException(at start: Int) -> Int {
     var (lower, upper) = (0, positions.count)

@@ -117,6 +117,23 @@ import VarveCore
     }
   }
 
+  @Test(arguments: seeds) func escapesAreFoundAsFarAsThereIsRoom(seed: UInt64) {
+    var g = SeededGenerator(seed: seed)
+    for count in Self.counts + [8_191, 16_384] {
+      for share in [0, 1, 50, 1000] {
+        let symbols = (0..<count).map { _ in
+          Int.random(in: 0..<1000, using: &g) < share ? SplitStream.escape : UInt8.random(in: 0..<15, using: &g)
+        }
+        let wanted = symbols.indices.filter { symbols[$0] == SplitStream.escape }.map { Int32($0) }
+        for room in Set([0, wanted.count / 2, wanted.count]) {
+          var places = [Int32](repeating: -1, count: room + 1)
+          #expect(cvarve_find_escapes(symbols, count, &places, room) == wanted.count, "\(count), seed \(seed)")
+          #expect(places == wanted.prefix(room) + [-1], "\(count), room \(room), seed \(seed)")
+        }
+      }
+    }
+  }
+
   /// Else packed vectors that are smaller would never be written.
   @Test(arguments: seeds) func packedVectorsTakeAtLeastWhatASplitStreamSays(seed: UInt64) {
     var g = SeededGenerator(seed: seed)

@@ -78,6 +78,7 @@ import VarveCore
     #expect(try integers(ramps).codec == .deltaOfDelta)
     func smallest(_ shape: WordShape) -> [UInt64] { shape.words(8192, &g) }
     #expect(try integers(smallest(.bell), .smallest).codec == .split)
+    #expect(try integers(smallest(.bellsOfSeries), .smallest).codec == .split)
     #expect(try integers(smallest(.wideBell), .smallest).codec == .split)
     #expect(try integers(smallest(.curve), .smallest).codec == .split)
     #expect(try integers(smallest(.fewCodes), .smallest).codec == .dictionary)
