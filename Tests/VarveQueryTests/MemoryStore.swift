@@ -135,7 +135,7 @@ final class MemorySnapshot: ReadSnapshot {
     let cursor = MemoryCursor(table(request.table), request, batchRowCount)
     return cursor.statistics
   }
-  func scan(_ request: ScanRequest) throws -> any ScanCursor {
+  func scan(_ request: ScanRequest, filter: (any RowFilter)?) throws -> any ScanCursor {
     MemoryCursor(table(request.table), request, batchRowCount)
   }
 }

@@ -64,7 +64,7 @@ final class PartedScanOperator: Operator {
     parts = try series.map { series in
       var part = request
       part.series = series
-      return SeriesScanOperator(node, try context.snapshot.scan(part), reader, context.forHelper())
+      return try SeriesScanOperator(node, part, reader, context.forHelper())
     }
   }
 

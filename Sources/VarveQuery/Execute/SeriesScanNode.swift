@@ -81,8 +81,7 @@ final class SeriesScanNode: PlanNode {
       let parts = try ScanParts.parts(of: request, context)
       if parts.count > 1 { return try PartedScanOperator(self, request, parts, context) }
     }
-    return SeriesScanOperator(
-      self, try context.snapshot.scan(request), SeriesColumnReader(self, request, context), context)
+    return try SeriesScanOperator(self, request, SeriesColumnReader(self, request, context), context)
   }
 
   /// nil: nothing can match.
@@ -277,6 +276,14 @@ final class SeriesScanOperator: Operator {
     self.reader = reader
   }
 
+  /// The rows of a scan, whose cursor tests what it can of the node's conditions.
+  convenience init(
+    _ node: SeriesScanNode, _ request: ScanRequest, _ reader: SeriesColumnReader, _ context: ExecutionContext
+  ) throws {
+    let cursor = try context.snapshot.scan(request, filter: ScanFilter(node, reader, context))
+    self.init(node, cursor, reader, context)
+  }
+
   var statistics: ScanStatistics { cursor.statistics }
 
   func next() throws -> QueryBatch? {
@@ -284,9 +291,9 @@ final class SeriesScanOperator: Operator {
       try context.check()
       progress.note(cursor.statistics, in: context)
       var batch = reader.columns(scanned)
-      if !node.residual.isEmpty, let rows = try context.selection(node.residual, batch) {
+      if !scanned.isFiltered, !node.residual.isEmpty, let rows = try context.selection(node.residual, batch) {
         if rows.count == 0 { continue }
-        let runs = SeriesScanOperator.runs(scanned.runs, rows)
+        let runs = scanned.runs.chosen(rows)
         batch = batch.gather(rows.span)
         batch.runs = runs
       }
@@ -296,20 +303,6 @@ final class SeriesScanOperator: Operator {
     progress.tell(cursor.statistics, in: context)
     context.profile?.note(cursor.statistics, of: node)
     return nil
-  }
-
-  /// The runs of the chosen rows; `rows` ascends.
-  static func runs(_ runs: [SeriesRun], _ rows: Buffer<UInt32>) -> [SeriesRun] {
-    var result: [SeriesRun] = []
-    var index = 0
-    var end = 0
-    for run in runs {
-      end += run.count
-      let start = index
-      while index < rows.count, Int(rows[index]) < end { index += 1 }
-      if index > start { result.append(SeriesRun(series: run.series, count: index - start)) }
-    }
-    return result
   }
 }
 
@@ -327,12 +320,17 @@ struct SeriesColumnReader {
     self.tags = tags
   }
 
-  func columns(_ scanned: ScanBatch) -> QueryBatch {
+  /// `used`: whether a column is, and if it is a field, stands in the batch; the others are NULL. nil: all are.
+  func columns(_ scanned: ScanBatch, used: [Bool]? = nil) -> QueryBatch {
     let count = scanned.count
     var field = 0
     var columns: [Column] = []
     columns.reserveCapacity(node.columns.count)
-    for column in node.columns {
+    for (place, column) in node.columns.enumerated() {
+      if let used, !used[place] {
+        columns.append(.null(column.type, count: count))
+        continue
+      }
       switch column {
       case .time:
         let words = Buffer<UInt64>(capacity: count)

@@ -107,7 +107,7 @@ final class FilterNode: PlanNode {
         guard let rows = try node.conditions.selection(batch, context) else { return batch }
         if rows.count == 0 { continue }
         var result = batch.gather(rows.span)
-        result.runs = batch.runs.map { SeriesScanOperator.runs($0, rows) }
+        result.runs = batch.runs?.chosen(rows)
         result.endsSlice = batch.endsSlice
         return result
       }

@@ -5,9 +5,14 @@ import VarveFormat
 
 final class ChunkSource: RowSource {
   private let blocks: RowBlockCursor
+  private let filter: (any RowFilter)?
 
   /// See `RowBlockCursor`.
-  init(_ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate], readByteLimit: Int) {
+  init(
+    _ chunk: ChunkHandle, _ selection: RowSelection, zones: [ZonePredicate], filter: (any RowFilter)? = nil,
+    readByteLimit: Int
+  ) {
+    self.filter = filter
     blocks = RowBlockCursor(chunk, selection, zones: zones, readByteLimit: readByteLimit)
   }
 
@@ -15,7 +20,9 @@ final class ChunkSource: RowSource {
 
   func next() throws -> ScanBatch? {
     while let block = try blocks.next() {
-      if let rows = try blocks.rows(of: block) { return try blocks.batch(of: block, rows) }
+      guard let rows = try blocks.rows(of: block) else { continue }
+      guard let filter else { return try blocks.batch(of: block, rows) }
+      if let batch = try blocks.batch(of: block, rows, chosenBy: filter) { return batch }
     }
     return nil
   }

@@ -70,10 +70,13 @@ package struct ScanBatch: Sendable {
   package let times: Buffer<Int64>
   /// As asked; here `.absent` and `.null` both mean SQL's NULL.
   package let fields: [FieldColumn]
-  package init(runs: [SeriesRun], times: Buffer<Int64>, fields: [FieldColumn]) {
+  /// Whether the scan's filter chose these rows.
+  package let isFiltered: Bool
+  package init(runs: [SeriesRun], times: Buffer<Int64>, fields: [FieldColumn], isFiltered: Bool = false) {
     self.runs = runs
     self.times = times
     self.fields = fields
+    self.isFiltered = isFiltered
   }
   package var count: Int { times.count }
 }
@@ -161,6 +164,10 @@ package struct SummaryUse: Sendable {
   package var chunks: Int
 }
 
+extension ReadSnapshot {
+  package func scan(_ request: ScanRequest) throws -> any ScanCursor { try scan(request, filter: nil) }
+}
+
 /// A consistent view of the store at one sequence. Safe to use from several threads.
 package protocol ReadSnapshot: AnyObject, Sendable {
   var sequence: Sequence { get }
@@ -184,7 +191,8 @@ package protocol ReadSnapshot: AnyObject, Sendable {
   func chunks(of table: TableID) -> [ChunkStatistics]
   /// Prunes, without reading any page: what `scan` would look at (rows and bytes are upper bounds).
   func estimate(_ request: ScanRequest) throws -> ScanStatistics
-  func scan(_ request: ScanRequest) throws -> any ScanCursor
+  /// Without the rows that `filter` does not choose, in those batches that say so.
+  func scan(_ request: ScanRequest, filter: (any RowFilter)?) throws -> any ScanCursor
   /// Rows among which are those that are wanted of each series; there may be others, and none comes twice. Within a batch
   /// they come in order of (series, time), the batches in any order.
   func lastRows(_ request: LastRowsRequest) throws -> any ScanCursor

@@ -124,28 +124,85 @@ final class RowBlockCursor {
 
   /// The rows with all fields.
   func batch(of block: RowBlockEntry, _ rows: SelectedRows) throws -> ScanBatch {
-    let fields = try selection.fields.map { id, type in
-      try field(id, type, block, ranges: rows.isWholeBlock ? nil : rows.ranges, count: rows.count)
-    }
+    let fields = try selection.fields.map { try field($0, block, rows) }
     return ScanBatch(runs: rows.runs, times: rows.selectedTimes, fields: fields)
   }
 
-  private func field(
-    _ id: ColumnID, _ type: FieldType, _ block: RowBlockEntry, ranges: [Range<Int>]?, count: Int
-  ) throws -> FieldColumn {
-    let builder = FieldColumnBuilder(type: type, capacity: ranges == nil ? 0 : count)
-    guard let entry = try page(of: id, type, block) else {
-      builder.appendAbsent(count)
+  /// The same of those rows that `filter` chooses by its fields; nil if it chooses none, and the other fields are not
+  /// looked at.
+  func batch(of block: RowBlockEntry, _ rows: SelectedRows, chosenBy filter: any RowFilter) throws -> ScanBatch? {
+    let tested = try filter.places.map { try field(selection.fields[$0], block, rows) }
+    let times = rows.selectedTimes
+    let chosen = try filter.rows(of: ScanBatch(runs: rows.runs, times: times, fields: tested))
+    counted.rows += rows.count - (chosen?.count ?? rows.count)
+    guard let chosen else {
+      return ScanBatch(
+        runs: rows.runs, times: times, fields: try fields(tested, filter.places) { try field($0, block, rows) },
+        isFiltered: true)
+    }
+    guard chosen.count > 0 else {
+      for (place, field) in selection.fields.enumerated() where !filter.places.contains(place) {
+        if let page = block.field(field.id)?.page { pages.keepUnused(page) }
+      }
+      return nil
+    }
+    let places = rows.places(of: chosen)
+    let left = tested.map { column in
+      let builder = FieldColumnBuilder(type: column.type, capacity: chosen.count)
+      builder.append(column, order: chosen.span)
       return builder.finish()
     }
-    let column = try pages.decode(entry.page) {
-      try RowBlockReader.decodeField(
-        $0, field: entry, block: block, file: chunk.metadata.file, place: chunk.path, isVerified: $1,
-        upTo: ranges?.last?.upperBound ?? .max)
+    let chosenTimes = Buffer<Int64>(capacity: chosen.count)
+    for row in chosen.span { chosenTimes.append(times[Int(row)]) }
+    return ScanBatch(
+      runs: rows.runs.chosen(chosen), times: chosenTimes,
+      fields: try fields(left, filter.places) { try field($0, block, at: places) }, isFiltered: true)
+  }
+
+  private typealias Field = (id: ColumnID, type: FieldType)
+
+  /// All fields: those at `places` are at hand.
+  private func fields(
+    _ known: [FieldColumn], _ places: [Int], other: (Field) throws -> FieldColumn
+  ) rethrows -> [FieldColumn] {
+    var next = 0
+    return try selection.fields.enumerated().map { place, field in
+      guard next < places.count, places[next] == place else { return try other(field) }
+      next += 1
+      return known[next - 1]
     }
-    guard let ranges else { return column }
-    for range in ranges { builder.append(column, rows: range) }
+  }
+
+  private func field(_ field: Field, _ block: RowBlockEntry, _ rows: SelectedRows) throws -> FieldColumn {
+    let isWhole = rows.isWholeBlock
+    let builder = FieldColumnBuilder(type: field.type, capacity: isWhole ? 0 : rows.count)
+    guard let column = try decode(field, block, upTo: isWhole ? .max : rows.ranges.last?.upperBound ?? 0) else {
+      builder.appendAbsent(rows.count)
+      return builder.finish()
+    }
+    if isWhole { return column }
+    for range in rows.ranges { builder.append(column, rows: range) }
     return builder.finish()
+  }
+
+  /// Of rows at these places of the block, which ascend.
+  private func field(_ field: Field, _ block: RowBlockEntry, at places: Buffer<UInt32>) throws -> FieldColumn {
+    let builder = FieldColumnBuilder(type: field.type, capacity: places.count)
+    if let column = try decode(field, block, upTo: Int(places[places.count - 1]) + 1) {
+      builder.append(column, order: places.span)
+    } else {
+      builder.appendAbsent(places.count)
+    }
+    return builder.finish()
+  }
+
+  /// nil: no row has a value. Behind `end` words may be anything.
+  private func decode(_ field: Field, _ block: RowBlockEntry, upTo end: Int) throws -> FieldColumn? {
+    guard let entry = try page(of: field.id, field.type, block) else { return nil }
+    return try pages.decode(entry.page) {
+      try RowBlockReader.decodeField(
+        $0, field: entry, block: block, file: chunk.metadata.file, place: chunk.path, isVerified: $1, upTo: end)
+    }
   }
 
   /// What the index says of a field in the block; nil: no row has a value.

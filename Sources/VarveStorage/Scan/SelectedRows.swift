@@ -83,6 +83,23 @@ struct SelectedRows {
     return selected
   }
 
+  /// The places in the block of some of the rows, which are named in order.
+  func places(of chosen: Buffer<UInt32>) -> Buffer<UInt32> {
+    if isWholeBlock { return chosen }
+    let places = Buffer<UInt32>(capacity: chosen.count)
+    var next = 0
+    var before = 0
+    for range in ranges {
+      while next < chosen.count, Int(chosen[next]) < before + range.count {
+        places.append(UInt32(range.lowerBound + Int(chosen[next]) - before))
+        next += 1
+      }
+      before += range.count
+    }
+    precondition(next == chosen.count, "chosen rows are among the selected ones")
+    return places
+  }
+
   private mutating func append(_ rows: Range<Int>) {
     if let last = ranges.last, last.upperBound == rows.lowerBound {
       ranges[ranges.count - 1] = last.lowerBound..<rows.upperBound

@@ -118,8 +118,8 @@ package final class Snapshot: ReadSnapshot {
     return statistics
   }
 
-  package func scan(_ request: ScanRequest) throws -> any ScanCursor {
-    StoreCursor(try ScanPlan(request, state), zones: request.zones)
+  package func scan(_ request: ScanRequest, filter: (any RowFilter)?) throws -> any ScanCursor {
+    StoreCursor(try ScanPlan(request, state), zones: request.zones, filter: filter)
   }
 
   package func lastRows(_ request: LastRowsRequest) throws -> any ScanCursor {

@@ -5,14 +5,16 @@ import VarveCore
 final class StoreCursor: ScanCursor {
   private let plan: ScanPlan
   private let zones: [ZonePredicate]
+  private let filter: (any RowFilter)?
   private var nextPartition = 0
   private var current: (any RowSource)?
   private var chunkSources: [ChunkSource] = []
   private var done: ScanStatistics
 
-  init(_ plan: ScanPlan, zones: [ZonePredicate]) {
+  init(_ plan: ScanPlan, zones: [ZonePredicate], filter: (any RowFilter)? = nil) {
     self.plan = plan
     self.zones = zones
+    self.filter = filter
     done = plan.statistics
   }
 
@@ -36,7 +38,7 @@ final class StoreCursor: ScanCursor {
 
   private func open(_ partition: ScanPlan.Partition) throws {
     for source in chunkSources { source.addStatistics(to: &done) }
-    // Zone maps may skip a row only where no other source could hold newer cells of it.
+    // Zone maps and filters may skip a row only where no other source could hold newer cells of it.
     let sourceCount = partition.chunks.count + partition.blocks.count
     let byteLimit = min(
       ScanLimits.readByteCount,
@@ -44,7 +46,7 @@ final class StoreCursor: ScanCursor {
     chunkSources = partition.chunks.map {
       ChunkSource(
         $0.handle, plan.selection.of($0), zones: sourceCount == 1 ? zones : [],
-        readByteLimit: byteLimit)
+        filter: sourceCount == 1 ? filter : nil, readByteLimit: byteLimit)
     }
     let sources: [any RowSource] =
       chunkSources
