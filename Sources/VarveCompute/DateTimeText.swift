@@ -23,8 +23,18 @@ enum DateTimeText {
 
   /// At most six fractional digits, floored: what leaves by the wire.
   static func append(timestamp: Int64, cursor: inout TimeZone.Cursor, zoned: Bool, to out: Buffer<UInt8>) {
+    out.reserve(40)
+    out.count += write(timestamp: timestamp, cursor: &cursor, zoned: zoned, at: out.base + out.count)
+  }
+
+  /// The same at a place that has room for 40 bytes; how many it takes.
+  static func write(
+    timestamp: Int64, cursor: inout TimeZone.Cursor, zoned: Bool, at start: UnsafeMutablePointer<UInt8>
+  ) -> Int {
     if timestamp == .max || timestamp == .min {
-      return TypeText.append(timestamp == .max ? "infinity" : "-infinity", to: out)
+      let text: StaticString = timestamp == .max ? "infinity" : "-infinity"
+      start.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
+      return text.utf8CodeUnitCount
     }
     let seconds = floorDivide(Int(timestamp), Nanoseconds.second)
     let fraction = (Int(timestamp) &- seconds &* Nanoseconds.second) / 1000
@@ -34,8 +44,6 @@ enum DateTimeText {
     let inDay = local - days * 86_400
     // Years of 64-bit nanoseconds have four digits: at most `2262-04-11 23:47:16.854775+15:59:59`.
     let date = CivilDate(days: days)
-    out.reserve(40)
-    let start = out.base + out.count
     var at = start
     func two(_ value: Int, _ mark: UInt8) {
       at[0] = UInt8(truncatingIfNeeded: value / 10 % 10) + 0x30
@@ -76,7 +84,7 @@ enum DateTimeText {
       }
       at -= 1
     }
-    out.count += at - start
+    return at - start
   }
 
   /// Of a day: microseconds after midnight, of which 24:00:00 is one.

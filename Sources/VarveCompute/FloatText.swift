@@ -225,6 +225,17 @@ enum IntegerText {
     out.count += write(value, at: out.base + out.count)
   }
 
+  /// Writes at most 20 bytes; their number.
+  @inline(__always) static func write(signed value: Int64, at start: UnsafeMutablePointer<UInt8>) -> Int {
+    if value >= 0, value < 10 {
+      start[0] = UInt8(truncatingIfNeeded: value) + 0x30
+      return 1
+    }
+    if value >= 0 { return write(UInt64(value), at: start) }
+    start[0] = UInt8(ascii: "-")
+    return 1 + write(value.magnitude, at: start + 1)
+  }
+
   /// Writes at most 20 digits; their number.
   @inline(__always) static func write(_ value: UInt64, at start: UnsafeMutablePointer<UInt8>) -> Int {
     var count = 1

@@ -39,14 +39,19 @@ package enum TypeBinary {
     case .float8: append(word, to: out)
     case .float4: append(Float(Double(bitPattern: word)).bitPattern, to: out)
     case .timestamptz, .timestamp:
-      append(
-        value == .max || value == .min ? value : Int64(floorDivide(Int(value), 1000)) - epochMicroseconds, to: out)
+      append(microseconds(value), to: out)
     case .date:
       let days = Int32(truncatingIfNeeded: value)
       append(
         days == .max || days == .min ? days : Int32(clamping: Int(days) - epochDays), to: out)
     default: append(value, to: out)
     }
+  }
+
+  /// Since 2000, of nanoseconds since 1970; the ends stand for infinities.
+  @inline(__always) static func microseconds(_ nanoseconds: Int64) -> Int64 {
+    nanoseconds == .max || nanoseconds == .min
+      ? nanoseconds : Int64(floorDivide(Int(nanoseconds), 1000)) - epochMicroseconds
   }
 
   /// Texts are their bytes, but for a uuid, which is sixteen, and jsonb, which has a version before it.

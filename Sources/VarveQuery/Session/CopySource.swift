@@ -16,10 +16,9 @@ package final class CopySource {
   private let result: QueryResult
   private let context: ExecutionContext
   private var place = Place.start
-  private var batch: ColumnBatch?
+  /// Of the batch whose rows are given.
+  private var values: RowValues?
   private var nextRow = 0
-  /// One a column of the batch.
-  private var writers: [ColumnTextWriter] = []
   /// Whether the column's texts can go out as they are.
   private var isPlain: [Bool] = []
   private var text: CopyText
@@ -47,68 +46,47 @@ package final class CopySource {
         return true
       }
     }
-    while nextRow >= batch?.count ?? 0 {
+    while nextRow >= values?.rowCount ?? 0 {
       try context.check()
       guard let next = try result.next() else {
         place = .end
-        batch = nil
+        values = nil
         if isBinary { out.append(repeating: 0xFF, count: 2) }
         return isBinary
       }
       try start(next)
     }
-    if let batch { isBinary ? try appendTuple(batch, to: out) : try appendLine(to: out) }
+    isBinary ? try appendTuple(to: out) : try appendLine(to: out)
     nextRow += 1
     rowCount += 1
     return true
   }
 
   private func start(_ batch: ColumnBatch) throws {
-    self.batch = batch
+    let isBinary = isBinary
+    values = try RowValues(batch, context: context.evaluation) { _ in isBinary }
     nextRow = 0
-    if isBinary { return }
-    writers = try batch.columns.map { try ColumnTextWriter($0, context: context.evaluation) }
     isPlain = batch.columns.indices.map { !plan.quoted[$0] && text.isPlain(batch.columns[$0]) }
   }
 
   private func appendLine(to out: Buffer<UInt8>) throws {
-    let (row, text) = (nextRow, text)
-    try writers.withUnsafeMutableBufferPointer { writers in
-      try isPlain.withUnsafeBufferPointer { isPlain in
-        try plan.quoted.withUnsafeBufferPointer { quoted in
-          try Self.appendLine(row, writers, isPlain, quoted, text, to: out)
-        }
-      }
-    }
-  }
-
-  private static func appendLine(
-    _ row: Int, _ writers: UnsafeMutableBufferPointer<ColumnTextWriter>, _ isPlain: UnsafeBufferPointer<Bool>,
-    _ quoted: UnsafeBufferPointer<Bool>, _ text: CopyText, to out: Buffer<UInt8>
-  ) throws {
-    for index in 0..<writers.count {
-      if index > 0 { out.append(text.delimiter) }
-      if writers[index].isNull(row) {
+    for column in 0..<columnCount {
+      if column > 0 { out.append(text.delimiter) }
+      if values?.isNull(nextRow, column: column) ?? true {
         text.appendNull(to: out)
         continue
       }
       let start = out.count
-      try writers[index].append(row, to: out)
-      if !isPlain[index] { text.finish(out, from: start, isQuoted: quoted[index]) }
+      try values?.appendText(nextRow, column: column, to: out)
+      if !isPlain[column] { text.finish(out, from: start, isQuoted: plan.quoted[column]) }
     }
     out.append(0x0A)
   }
 
-  private func appendTuple(_ batch: ColumnBatch, to out: Buffer<UInt8>) throws {
+  private func appendTuple(to out: Buffer<UInt8>) throws {
     out.append(UInt8(truncatingIfNeeded: columnCount >> 8))
     out.append(UInt8(truncatingIfNeeded: columnCount))
-    for column in batch.columns {
-      let start = out.count
-      out.append(repeating: 0xFF, count: 4)
-      guard try TypeBinary.append(column, row: nextRow, to: out, context: context.evaluation) else { continue }
-      let length = UInt32(truncatingIfNeeded: out.count - start - 4)
-      UnsafeMutableRawPointer(out.base + start).storeBytes(of: length.bigEndian, as: UInt32.self)
-    }
+    try values?.append(nextRow, to: out)
   }
 
   private func appendNames(to out: Buffer<UInt8>) {
