@@ -48,8 +48,7 @@ final class FunctionNode: PlanNode {
   var inputs: [any PlanNode] { [] }
   var label: String { "Function Scan on \(function.name)" }
   func open(_ context: ExecutionContext) throws -> any Operator {
-    let rows = try function.rows(try arguments.map { try context.constant($0) }, context)
-    return RowsOperator(try QueryBatch(rows: rows, types: types))
+    try function.open(try arguments.map { try context.constant($0) }, context)
   }
 }
 

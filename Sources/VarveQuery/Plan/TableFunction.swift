@@ -12,7 +12,41 @@ struct TableFunction: Sendable {
   let types: [SQLType]
   /// Of functions with more than one; one column goes by the function's name, or its alias.
   var columnNames: [String] = []
-  let rows: @Sendable ([Datum], ExecutionContext) throws -> [[Datum]]
+  /// Gives the rows of one call, some at a time.
+  let open: @Sendable ([Datum], ExecutionContext) throws -> any Operator
+
+  init(
+    name: String, argumentTypes: [SQLType], types: [SQLType], columnNames: [String] = [],
+    open: @escaping @Sendable ([Datum], ExecutionContext) throws -> any Operator
+  ) {
+    self.name = name
+    self.argumentTypes = argumentTypes
+    self.types = types
+    self.columnNames = columnNames
+    self.open = open
+  }
+
+  /// Of a function whose rows are made at once.
+  init(
+    name: String, argumentTypes: [SQLType], types: [SQLType], columnNames: [String] = [],
+    rows: @escaping @Sendable ([Datum], ExecutionContext) throws -> [[Datum]]
+  ) {
+    self.init(name: name, argumentTypes: argumentTypes, types: types, columnNames: columnNames) { arguments, context in
+      RowsOperator(try QueryBatch(rows: try rows(arguments, context), types: types))
+    }
+  }
+
+  /// All rows of one call, within the memory of the query.
+  func rows(_ arguments: [Datum], _ context: ExecutionContext) throws -> [[Datum]] {
+    let input = try open(arguments, context)
+    var rows: [[Datum]] = []
+    while let batch = try input.next() {
+      try context.check()
+      try context.memory.charge(batch.count * (32 + 64 * types.count))
+      for row in 0..<batch.count { rows.append(batch.columns.map { $0.datum(at: row) }) }
+    }
+    return rows
+  }
 
   static func find(_ name: String, _ arguments: [SQLType]) throws -> TableFunction? {
     switch name {
@@ -37,13 +71,11 @@ struct TableFunction: Sendable {
 
   /// WITH ORDINALITY: the rows counted from 1 in a last column.
   func numbered() -> TableFunction {
-    let rows = rows
+    let open = open
     return TableFunction(
       name: name, argumentTypes: argumentTypes, types: types + [.int8],
-      columnNames: columnNames.isEmpty ? [] : columnNames + ["ordinality"]
-    ) { arguments, context in
-      try rows(arguments, context).enumerated().map { $1 + [.int(Int64($0 + 1))] }
-    }
+      columnNames: columnNames.isEmpty ? [] : columnNames + ["ordinality"],
+      open: { arguments, context in NumberedOperator(try open(arguments, context)) })
   }
 
   private static func unnest(_ element: SQLType) -> TableFunction {
@@ -75,94 +107,20 @@ struct TableFunction: Sendable {
       guard arguments.count == 3 else { return nil }
       let type: SQLType = bounds.allSatisfy { $0 == .timestamp || $0 == .unknown } ? .timestamp : .timestamptz
       guard let step = try FunctionCatalog.operator("+", [type, .interval]) else { return nil }
-      return TableFunction(name: "generate_series", argumentTypes: [type, type, .interval], types: [type]) {
-        try times($0, step, type, $1)
-      }
+      return TableFunction(
+        name: "generate_series", argumentTypes: [type, type, .interval], types: [type],
+        open: { try TimeSeriesOperator.open($0, step, type, $1) })
     }
     if arguments.contains(where: { $0.base == .numeric }), arguments.allSatisfy({ $0.isInteger || $0.base == .numeric })
     {
       return TableFunction(
-        name: "generate_series", argumentTypes: arguments.map { _ in .numeric }, types: [.numeric], rows: numbers)
+        name: "generate_series", argumentTypes: arguments.map { _ in .numeric }, types: [.numeric],
+        open: NumericSeriesOperator.open)
     }
     guard bounds.allSatisfy({ $0.isInteger || $0 == .unknown }) else { return nil }
     let type: SQLType = arguments.contains(.int8) ? .int8 : .int4
     return TableFunction(
-      name: "generate_series", argumentTypes: Array(repeating: type, count: arguments.count), types: [type]
-    ) { arguments, context in
-      guard case .int(var value) = arguments[0], case .int(let last) = arguments[1] else { return [] }
-      var step: Int64 = 1
-      if arguments.count > 2 {
-        guard case .int(let given) = arguments[2] else { return [] }
-        step = given
-      }
-      if step == 0 { throw SQLError.make("22023", "step size cannot equal zero") }
-      var rows: [[Datum]] = []
-      while step > 0 ? value <= last : value >= last {
-        rows.append([.int(value)])
-        if rows.count % 4096 == 0 {
-          try context.check()
-          try context.memory.charge(4096 * 96)
-        }
-        let (next, overflow) = value.addingReportingOverflow(step)
-        if overflow { break }
-        value = next
-      }
-      return rows
-    }
-  }
-
-  @Sendable private static func numbers(_ arguments: [Datum], _ context: ExecutionContext) throws -> [[Datum]] {
-    guard case .numeric(var value) = arguments[0], case .numeric(let last) = arguments[1] else { return [] }
-    var step = Numeric(Int64(1))
-    if arguments.count > 2 {
-      guard case .numeric(let given) = arguments[2] else { return [] }
-      step = given
-    }
-    guard [value, last, step].allSatisfy(\.isFinite) else {
-      throw SQLError.make("22023", "start, stop and step of a series must be finite numbers")
-    }
-    let zero = Numeric(Int64(0))
-    if step == zero { throw SQLError.make("22023", "step size cannot equal zero") }
-    var rows: [[Datum]] = []
-    while step > zero ? value <= last : value >= last {
-      rows.append([.numeric(value)])
-      if rows.count % 4096 == 0 {
-        try context.check()
-        try context.memory.charge(4096 * 96)
-      }
-      value = try Numeric.adding(value, step)
-    }
-    return rows
-  }
-
-  private static func times(
-    _ arguments: [Datum], _ add: ScalarFunction, _ type: SQLType, _ context: ExecutionContext
-  ) throws -> [[Datum]] {
-    guard case .timestamp(var value) = arguments[0], case .timestamp(let last) = arguments[1],
-      case .interval(let step) = arguments[2]
-    else { return [] }
-    func next(_ value: Int64) throws -> Int64? {
-      let result = try add.evaluate(
-        [
-          .constant(.timestamp(value), type: type, count: 1),
-          .constant(.interval(step), type: .interval, count: 1),
-        ], 1, context.evaluation)
-      guard case .timestamp(let time) = result.datum(at: 0) else { return nil }
-      return time
-    }
-    guard let second = try next(value) else { return [] }
-    if second == value { throw SQLError.make("22023", "step size cannot equal zero") }
-    let forward = second > value
-    var rows: [[Datum]] = []
-    while forward ? value <= last : value >= last {
-      rows.append([.timestamp(value)])
-      if rows.count % 4096 == 0 {
-        try context.check()
-        try context.memory.charge(4096 * 96)
-      }
-      guard let following = try next(value), following != value else { break }
-      value = following
-    }
-    return rows
+      name: "generate_series", argumentTypes: Array(repeating: type, count: arguments.count), types: [type],
+      open: { try IntegerSeriesOperator.open($0, type, $1) })
   }
 }
