@@ -32,6 +32,20 @@ package enum Datum: Sendable, Hashable {
 }
 
 /// PostgreSQL's interval: three parts that do not convert into each other by themselves.
+extension Datum {
+  /// Memory that the value takes, in bytes, roughly: for query budgets.
+  package var byteCount: Int {
+    let own = MemoryLayout<Datum>.stride
+    switch self {
+    // Short strings have no memory beside.
+    case .text(let text): return text.utf8.count > 15 ? own + 32 + text.utf8.count : own
+    case .bytea(let bytes): return own + 32 + bytes.count
+    case .array(let elements): return elements.reduce(own + 32) { $0 + $1.byteCount }
+    default: return own
+    }
+  }
+}
+
 package struct Interval: Sendable, Hashable {
   package var months: Int32
   package var days: Int32

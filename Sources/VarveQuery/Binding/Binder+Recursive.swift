@@ -133,8 +133,10 @@ private final class Recursion {
   }
 
   func take(_ node: any PlanNode, _ values: [Datum]) throws {
-    let batch = try context.nested(values).collect(node)
+    let batch = try context.collect(node, with: values)
     try context.check()
+    // As values by themselves, and once more to know them by.
+    try context.memory.charge(batch.count * (32 + 64 * types.count) * (seen == nil ? 1 : 2))
     round = []
     for row in 0..<batch.count {
       let values = batch.columns.map { $0.datum(at: row) }

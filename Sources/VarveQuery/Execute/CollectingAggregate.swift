@@ -82,13 +82,15 @@ enum CollectingAggregate {
     func resize(to count: Int) {
       if count > values.count { values += Array(repeating: [], count: count - values.count) }
     }
+    private func add(_ value: Datum, _ group: Int) {
+      heldByteCount += value.byteCount
+      values[group].append(value)
+    }
     func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
-      heldByteCount += groups.count * MemoryLayout<Datum>.stride
-      for row in groups.indices { values[Int(groups[row])].append(arguments[0].datum(at: row)) }
+      for row in groups.indices { add(arguments[0].datum(at: row), Int(groups[row])) }
     }
     func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
-      heldByteCount += range.count * MemoryLayout<Datum>.stride
-      for row in range { values[group].append(arguments[0].datum(at: row)) }
+      for row in range { add(arguments[0].datum(at: row), group) }
     }
     func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
       guard let other = other as? ArrayStates else { preconditionFailure("states of the same aggregate") }

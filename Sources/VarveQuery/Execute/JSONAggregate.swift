@@ -6,19 +6,25 @@ import VarveCore
 final class JSONArrayStates: GroupedAggregate {
   private let type: SQLType
   private var values: [[Datum]] = []
+  private(set) var heldByteCount = 0
   init(_ type: SQLType) { self.type = type }
 
   func resize(to count: Int) {
     if count > values.count { values += Array(repeating: [], count: count - values.count) }
   }
+  private func add(_ value: Datum, _ group: Int) {
+    heldByteCount += value.byteCount
+    values[group].append(value)
+  }
   func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) {
-    for row in groups.indices { values[Int(groups[row])].append(arguments[0].datum(at: row)) }
+    for row in groups.indices { add(arguments[0].datum(at: row), Int(groups[row])) }
   }
   func update(_ arguments: [Column], rows range: Range<Int>, group: Int) {
-    for row in range { values[group].append(arguments[0].datum(at: row)) }
+    for row in range { add(arguments[0].datum(at: row), group) }
   }
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
     guard let other = other as? JSONArrayStates else { preconditionFailure("states of the same aggregate") }
+    heldByteCount += other.heldByteCount
     for (index, group) in groups.enumerated() { values[Int(group)] += other.values[index] }
   }
   func result() throws -> Column {

@@ -10,13 +10,30 @@ final class SubqueryResults {
     let plan: ObjectIdentifier
     let values: [Datum]
   }
+  /// Of those that take no values, which run once.
+  private var constants: [ObjectIdentifier: QueryBatch] = [:]
   private var results: [Key: QueryBatch] = [:]
+  /// What `results` and their keys were charged for.
+  private var byteCount = 0
   private static let capacity = 10_000
 
-  func result(_ key: Key, _ make: () throws -> QueryBatch) rethrows -> QueryBatch {
-    if let known = results[key] { return known }
+  /// The rows of `make` are charged for, and stay so as long as they are kept.
+  func result(_ key: Key, _ memory: MemoryAccount, _ make: () throws -> QueryBatch) throws -> QueryBatch {
+    if let known = key.values.isEmpty ? constants[key.plan] : results[key] { return known }
     let made = try make()
-    if results.count >= Self.capacity { results.removeAll() }
+    if key.values.isEmpty {
+      constants[key.plan] = made
+      return made
+    }
+    // Running one anew costs less than failing for what is kept of others.
+    if results.count >= Self.capacity || byteCount > memory.limit / 8 {
+      results.removeAll()
+      memory.release(byteCount)
+      byteCount = 0
+    }
+    let keyByteCount = 128 + 64 * key.values.count
+    try memory.charge(keyByteCount)
+    byteCount += keyByteCount + made.byteCount
     results[key] = made
     return made
   }
@@ -44,9 +61,17 @@ extension ExecutionContext {
     return builder.finish()
   }
 
+  /// All rows of a plan that is given values of its surroundings. What it took to make them is let go.
+  func collect(_ node: any PlanNode, with values: [Datum]) throws -> QueryBatch {
+    let before = memory.used
+    let rows = try nested(values).collect(node)
+    memory.release(memory.used - before - rows.byteCount)
+    return rows
+  }
+
   private func rows(_ subquery: BoundSubquery, _ values: [Datum]) throws -> QueryBatch {
     let key = SubqueryResults.Key(plan: ObjectIdentifier(subquery.plan), values: values)
-    return try subqueryResults.result(key) { try nested(values).collect(subquery.plan.node) }
+    return try subqueryResults.result(key, memory) { try collect(subquery.plan.node, with: values) }
   }
 
   private func value(_ subquery: BoundSubquery, _ result: QueryBatch, _ operands: [Column]) throws -> Datum {
@@ -57,7 +82,9 @@ extension ExecutionContext {
         throw SQLError.make("21000", "more than one row returned by a subquery used as an expression")
       }
       return result.count == 0 ? .null : result.columns[0].datum(at: 0)
-    case .array: return .array((0..<result.count).map { result.columns[0].datum(at: $0) })
+    case .array:
+      try memory.charge(result.count * MemoryLayout<Datum>.stride)
+      return .array((0..<result.count).map { result.columns[0].datum(at: $0) })
     case .quantified(let function, let isAll):
       return try compare(operands[0], with: result, function, isAll).datum(at: 0)
     case .containsRow: return RowSet(result).contains(operands, count: 1).datum(at: 0)
