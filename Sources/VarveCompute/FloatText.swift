@@ -256,6 +256,20 @@ enum IntegerText {
     return count
   }
 
+  /// Writes just `width` digits, zeros in front. The value has no more.
+  @inline(__always) static func write(_ value: UInt64, width: Int, at start: UnsafeMutablePointer<UInt8>) {
+    var rest = value
+    var left = width
+    while left >= 2 {
+      let pair = UInt8(truncatingIfNeeded: rest % 100)
+      rest /= 100
+      start[left &- 1] = pair % 10 &+ 0x30
+      start[left &- 2] = pair / 10 &+ 0x30
+      left &-= 2
+    }
+    if left == 1 { start[0] = UInt8(truncatingIfNeeded: rest) &+ 0x30 }
+  }
+
   /// At least `width` digits, zeros in front.
   @inline(__always) static func append(_ value: Int, width: Int, to out: Buffer<UInt8>) {
     if width == 2, value < 100 {

@@ -100,6 +100,11 @@ extension Numeric {
     guard case .narrow(let mantissa) = digits else { return appendWide(to: out) }
     if mantissa < 0 { out.append(UInt8(ascii: "-")) }
     var magnitude = mantissa.magnitude
+    if scale < Self.wordPowers.count, let word = UInt64(exactly: magnitude) {
+      out.reserve(40)
+      out.count += Self.write(word, scale: scale, at: out.base + out.count)
+      return
+    }
     var digits: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
     withUnsafeMutableBytes(of: &digits) { raw in
       var count = 0
@@ -130,6 +135,16 @@ extension Numeric {
         }
       }
     }
+  }
+
+  /// Writes a magnitude of one word, whose scale it has powers of ten for, in at most 40 bytes; their number.
+  private static func write(_ magnitude: UInt64, scale: Int, at start: UnsafeMutablePointer<UInt8>) -> Int {
+    if scale == 0 { return IntegerText.write(magnitude, at: start) }
+    let (whole, fraction) = magnitude.quotientAndRemainder(dividingBy: wordPowers[scale])
+    let length = IntegerText.write(whole, at: start)
+    start[length] = UInt8(ascii: ".")
+    IntegerText.write(fraction, width: scale, at: start + length + 1)
+    return length + 1 + scale
   }
 
   private func appendWide(to out: Buffer<UInt8>) {
