@@ -72,7 +72,9 @@ let package = Package(
       path: "Benchmarks/lines"),
     .executableTarget(
       name: "aggregate-benchmark", dependencies: ["VarveCore", "VarveQuery", "Varve"], path: "Benchmarks/aggregate"),
-    .executableTarget(name: "query-benchmark", dependencies: ["VarveQuery", "Varve"], path: "Benchmarks/queries"),
+    .executableTarget(
+      name: "query-benchmark", dependencies: ["VarveQuery", "Varve"], path: "Benchmarks/queries",
+      exclude: ["scans.queries"]),
 
     // Tests mirror the sources; the simulator is the disk, clock and randomness that they inject.
     .target(name: "VarveSimulator", dependencies: ["VarveCore", "VarveIO"], path: "Tests/VarveSimulator"),

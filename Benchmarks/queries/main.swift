@@ -2,7 +2,9 @@
 //
 //   query-benchmark DIRECTORY [--repeat N] [--only TYPE] [--sealed] [--set NAME=VALUE]... < QUERIES
 //
-// A line of the input is a query: its type, a tab, its SQL; `Benchmarks/tsbs --write-queries FOLDER` makes such files.
+// A line of the input is a query: its type, a tab, its SQL; `Benchmarks/tsbs --write-queries FOLDER` makes such files. A
+// third part, `cpu 2`, says that the query looks at two columns of every row of that table: then values a second of the
+// processors' time are printed. `scans.queries` beside this file has such, whose conditions no index helps.
 // Of each type the rows of the first are printed, and medians over its queries, each asked `--repeat` times in turn: of
 // the time, and of the processors' time, which other programs disturb less.
 // `--sealed` leaves the directory uncompacted. For `perf record`, name one type by `--only` and repeat it.
@@ -26,15 +28,22 @@ func run(_ session: QuerySession, _ sql: String) throws -> Int {
 }
 
 /// The queries of each type, in the order they come.
-func queries() -> [(type: String, texts: [String])] {
-  var found: [(type: String, texts: [String])] = []
+func queries() -> [(type: String, texts: [String], scans: String?)] {
+  var found: [(type: String, texts: [String], scans: String?)] = []
   while let line = readLine() {
-    let parts = line.split(separator: "\t", maxSplits: 1).map(String.init)
-    guard parts.count == 2 else { fatalError("a line without a tab: \(line)") }
-    if found.last?.type != parts[0] { found.append((parts[0], [])) }
+    let parts = line.split(separator: "\t", maxSplits: 2).map(String.init)
+    guard parts.count >= 2 else { fatalError("a line without a tab: \(line)") }
+    if found.last?.type != parts[0] { found.append((parts[0], [], parts.count > 2 ? parts[2] : nil)) }
     found[found.count - 1].texts.append(parts[1])
   }
   return found
+}
+
+/// The values that a query looks at which reads so many columns of a table.
+func valueCount(_ session: QuerySession, _ scans: String) throws -> Double {
+  let parts = scans.split(separator: " ").map(String.init)
+  guard parts.count == 2, let columns = Double(parts[1]) else { fatalError("not a table and a number: \(scans)") }
+  return Double(try run(session, "SELECT time FROM \(parts[0])")) * columns
 }
 
 var directory = ""
@@ -61,7 +70,7 @@ guard !directory.isEmpty else {
 let database = try await Database.open(directory, options: options)
 let session = database.makeSession()
 for (name, value) in settings { try session.set(name, value) }
-for (type, texts) in queries() where only.isEmpty || type == only {
+for (type, texts, scans) in queries() where only.isEmpty || type == only {
   var walls: [Double] = []
   var processors: [Double] = []
   let rows = try run(session, texts[0])
@@ -79,6 +88,10 @@ for (type, texts) in queries() where only.isEmpty || type == only {
   print(
     "\(type), \(rows) rows, median ms: \(text(walls[walls.count / 2])) (least \(text(walls[0]))),",
     "of the processors \(text(processors[processors.count / 2])) (least \(text(processors[0])))")
+  if let scans {
+    let values = try valueCount(session, scans)
+    print("  \(Int(values / processors[0] / 1e3)) million values a second of one processor")
+  }
 }
 session.close()
 try await database.close()

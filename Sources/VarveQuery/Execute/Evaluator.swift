@@ -63,7 +63,7 @@ extension ExecutionContext {
   func selection(_ conditions: [BoundExpression], _ batch: QueryBatch) throws -> Buffer<UInt32>? {
     var rows: Buffer<UInt32>?
     for condition in conditions {
-      let current = rows.map { batch.gather($0.span) } ?? batch
+      let current = rows.map { batch.gather($0.span, only: condition.columns) } ?? batch
       if current.count == 0 { break }
       let chosen = Column.selection(of: try evaluate(condition, current))
       if chosen.count == current.count { continue }

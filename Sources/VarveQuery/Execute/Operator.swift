@@ -24,6 +24,14 @@ struct QueryBatch {
   func gather(_ rows: UnsafeBufferPointer<UInt32>) -> QueryBatch {
     QueryBatch(count: rows.count, columns: columns.map { $0.gather(rows) })
   }
+  /// The columns at other `places` are NULL.
+  func gather(_ rows: UnsafeBufferPointer<UInt32>, only places: Set<Int>) -> QueryBatch {
+    QueryBatch(
+      count: rows.count,
+      columns: columns.indices.map { place in
+        places.contains(place) ? columns[place].gather(rows) : .null(columns[place].type, count: rows.count)
+      })
+  }
   func slice(_ rows: Range<Int>) -> QueryBatch {
     QueryBatch(count: rows.count, columns: columns.map { $0.slice(rows) })
   }
