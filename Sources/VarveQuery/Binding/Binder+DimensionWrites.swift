@@ -19,6 +19,7 @@ extension Binder {
   // MARK: INSERT
 
   func bindInsert(_ insert: InsertSyntax, into table: DimensionSchema) throws -> (DimensionInsert, [ResultColumn]?) {
+    if insert.literalRows != nil { return try bindInsert(try wholeInsert(), into: table) }
     dimensions.append(table)
     let name = insert.alias?.name ?? table.name
     let source = try Planner.plan(try insertSource(insert, table))

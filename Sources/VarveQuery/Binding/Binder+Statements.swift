@@ -41,7 +41,14 @@ extension Binder {
     if case .values(let rows) = query.body, query.orderBy.isEmpty, query.limit == nil, query.offset == nil,
       query.commonTables.isEmpty
     {
-      return try bindRows(rows, names, table, returning, isExplicit: !insert.columns.isEmpty, at: location)
+      let plan = try bindRows(rows, names, table, returning, isExplicit: !insert.columns.isEmpty, at: location)
+      guard let literals = insert.literalRows else { return plan }
+      guard let source = literalRows(literals, plan.source.types) else {
+        return try insertPlan(try wholeInsert(), table, returning)
+      }
+      // Its rows are of this text alone.
+      isOnceOnly = true
+      return InsertPlan(table: table, source: source, targets: plan.targets, returning: returning)
     }
     let level = QueryLevel(parent: nil)
     level.keepsUnknown = true

@@ -37,6 +37,19 @@ final class ValuesNode: PlanNode {
   }
 }
 
+/// Rows that were read from the statement's text.
+final class LiteralRowsNode: PlanNode {
+  private let rows: QueryBatch
+  let types: [SQLType]
+  init(_ rows: QueryBatch, _ types: [SQLType]) {
+    self.rows = rows
+    self.types = types
+  }
+  var inputs: [any PlanNode] { [] }
+  var label: String { "Values (\(rows.count) rows)" }
+  func open(_ context: ExecutionContext) throws -> any Operator { RowsOperator(rows) }
+}
+
 final class FunctionNode: PlanNode {
   let function: TableFunction
   let arguments: [BoundExpression]

@@ -84,31 +84,25 @@ struct InsertPlan: Sendable {
         fields.append(PointBatch.Field(name: name, column: try field(name, type, column)))
       }
     }
-    var series: [SeriesKey] = []
-    var known: [SeriesKey: UInt32] = [:]
-    let rowSeries = Buffer<UInt32>(capacity: rows.count)
-    for row in 0..<rows.count {
-      var values: [(name: String, value: String)] = []
-      for (name, column) in tags {
-        guard case .text(let value) = column.datum(at: row) else { continue }
-        guard value.utf8.count <= Limits.tagValueByteCount else {
-          throw SQLError.make(
-            "22001",
-            "value too long for tag \"\(name)\": \(value.utf8.count) bytes, at most \(Limits.tagValueByteCount)")
-        }
-        values.append((name, value))
-      }
-      let key = SeriesKey(tags: values)
-      if let index = known[key] {
-        rowSeries.append(index)
-      } else {
-        known[key] = UInt32(series.count)
-        rowSeries.append(UInt32(series.count))
-        series.append(key)
-      }
+    // Rows of a series are found by the bytes of their tags; strings are made once a series.
+    var found = KeyTable(types: tags.map(\.column.type))
+    let rowSeries = try found.assign(tags.map(\.column), count: rows.count, memory: context.memory)
+    let keys = found.keys()
+    let series = try (0..<found.count).map { row in
+      SeriesKey(tags: try zip(tags, keys).compactMap { tag, values in try tagValue(tag.name, values.datum(at: row)) })
     }
     let stamps = times ?? Buffer(repeating: context.evaluation.now, count: rows.count)
     return PointBatch(table: table.name, series: series, rowSeries: rowSeries, times: stamps, fields: fields)
+  }
+
+  /// nil: the series does not have the tag.
+  private func tagValue(_ name: String, _ value: Datum) throws -> (name: String, value: String)? {
+    guard case .text(let value) = value else { return nil }
+    guard value.utf8.count <= Limits.tagValueByteCount else {
+      throw SQLError.make(
+        "22001", "value too long for tag \"\(name)\": \(value.utf8.count) bytes, at most \(Limits.tagValueByteCount)")
+    }
+    return (name, value)
   }
 
   private func field(_ name: String, _ type: FieldType, _ column: Column) throws -> FieldColumn {

@@ -27,10 +27,12 @@ struct PlanCache {
   private static let longestText = 16_384
 
   func find(_ text: String, _ types: [SQLType?]) -> PreparedStatement? {
-    plans[Key(text: Name(text), types: types)]
+    text.utf8.count <= Self.longestText ? plans[Key(text: Name(text), types: types)] : nil
   }
 
-  func statements(_ text: String) -> [ParsedStatement]? { parsed[Name(text)] }
+  func statements(_ text: String) -> [ParsedStatement]? {
+    text.utf8.count <= Self.longestText ? parsed[Name(text)] : nil
+  }
 
   mutating func add(_ text: String, _ statements: [ParsedStatement]) {
     guard text.utf8.count <= Self.longestText else { return }

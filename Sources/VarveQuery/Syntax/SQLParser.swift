@@ -18,6 +18,31 @@ enum SQLParser {
       throw VarveError(.syntax, "a query string cannot contain a zero byte", sqlState: "42601")
     }
     let source = SourceText(sql)
+    var text = sql
+    if let rows = text.withUTF8({ LiteralRows.find($0) }), let insert = try insert(rows, source) { return [insert] }
+    return try statements(sql, source)
+  }
+
+  /// What `parse` gives, with each row of VALUES as syntax.
+  static func parseWhole(_ source: SourceText) throws -> [ParsedStatement] { try statements(source.text, source) }
+
+  /// nil: the rows are not all that this statement inserts.
+  private static func insert(_ rows: LiteralRows, _ source: SourceText) throws -> ParsedStatement? {
+    let head = String(decoding: source.text.utf8.prefix(rows.headByteCount), as: UTF8.self)
+    guard case .insert(var insert) = try statements(head, source).first?.syntax,
+      let query = insert.query, case .values(let first) = query.body, first.count == 1, first[0].count == rows.width,
+      query.orderBy.isEmpty, query.limit == nil, query.offset == nil, query.commonTables.isEmpty
+    else { return nil }
+    insert.literalRows = rows
+    var statement = ParsedStatement(
+      syntax: .insert(insert), source: source,
+      text: String(decoding: source.text.utf8.prefix(rows.statementByteCount), as: UTF8.self))
+    statement.isAlone = true
+    return statement
+  }
+
+  /// Of a text that is `source`'s or the beginning of it.
+  private static func statements(_ sql: String, _ source: SourceText) throws -> [ParsedStatement] {
     let result = sql.withCString { pg_query_parse($0) }
     defer { pg_query_free_parse_result(result) }
     if let error = result.error {

@@ -94,6 +94,8 @@ struct InsertSyntax {
   var query: SelectSyntax?
   var conflict: ConflictSyntax?
   var returning: [TargetSyntax] = []
+  /// All rows of VALUES, of which `query` has the first.
+  var literalRows: LiteralRows?
 }
 
 /// ON CONFLICT.
