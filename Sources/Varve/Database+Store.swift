@@ -80,6 +80,8 @@ extension Database: StoreAccess {
 
   package func ingestReport() -> IngestReport { pipeline?.ingestReport ?? IngestReport() }
 
+  package func maintenanceReport() -> MaintenanceReport { store.maintenanceReport }
+
   /// Where listeners tell of their connections and answers.
   package var ingestMeter: IngestMeter { pipeline?.meter ?? IngestMeter() }
 

@@ -45,6 +45,8 @@ package final class Store: @unchecked Sendable {
   /// What compaction counts and knows; of no consequence for what is stored.
   struct Maintenance {
     var statistics = MaintenanceStatistics()
+    /// Of the manifest, behind its checkpoint.
+    var editByteCount = 0
     /// Damaged: compacting them is not tried again and again.
     var unreadableChunks = Set<FileID>()
     var postponements = Postponements()

@@ -143,6 +143,8 @@ package protocol StoreAccess: AnyObject, Sendable {
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport
   /// What was written since the database was opened.
   func ingestReport() -> IngestReport
+  /// What sealing, compaction and checkpoints have done since the database was opened, and what is due.
+  func maintenanceReport() -> MaintenanceReport
 }
 
 /// A commit on its way. Made by the store, waited for by who asked for it.

@@ -14,7 +14,8 @@ struct Status: ParsableCommand {
     abstract: "Show tables, rows, bytes, bytes a value and the log.",
     discussion: """
       Opens the directory for reading only, so it works beside a running server: it shows what is durable. With \
-      --connect it asks a server, also on another machine, for its tables.
+      --connect it asks a server, also on another machine, for its tables, and for what sealing, compaction and \
+      checkpoints of its manifest have done since it was started (varve.maintenance in SQL).
       """)
 
   @OptionGroup var place: PlaceOption
@@ -34,8 +35,18 @@ struct Status: ParsableCommand {
     first_time AS "from", last_time AS "to" FROM varve.tables ORDER BY table_name
     """
 
+  private static let maintenanceQuery = """
+    SELECT task, runs, failures, rows, read_bytes AS "bytes read", written_bytes AS "bytes written", seconds, \
+    due_bytes AS "bytes due", last_run AS "last run", last_error AS "last error" FROM varve.maintenance
+    """
+
   func run() throws {
-    if let server = try place.server() { return try server.run(Self.query, into: format.sink { _ in }) }
+    if let server = try place.server() {
+      try server.run(Self.query, into: format.sink { _ in })
+      // What programs read is one result.
+      if format == .table { try server.run(Self.maintenanceQuery, into: format.sink { _ in }) }
+      return
+    }
     let database = try Database.openForCommand(place.location.directory, readOnly: true)
     do {
       try show(database)
@@ -68,12 +79,14 @@ struct Status: ParsableCommand {
     }
     try sink.end(tag: "SELECT \(tables.count)")
     guard format == .table else { return }
+    let due = database.store.maintenanceReport
     let perValue = Self.bytesPerValue(total).map { ", \($0) bytes a value" } ?? ""
     try StandardStreams.write(
       """
       rows: \(total.rows), of which \(total.headRows) in memory and log only
       chunks: \(total.chunks) files, \(total.chunkBytes) bytes\(perValue)
       log: \(try Self.logByteCount(database.store.directory)) bytes, preallocated segments included
+      due: \(due.unsealedByteCount) bytes to seal, \(due.uncompactedByteCount) bytes to compact
       last commit: \(database.store.sequence.rawValue)
 
       """)

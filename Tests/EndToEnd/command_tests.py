@@ -104,6 +104,9 @@ def test_admin_commands_go_through_a_server(context):
     expect(output, f"flushed up to commit {sequence}\n")
     status = json.loads(context.run("status", "--connect", server.url, "--format", "json")[0])[0]
     expect((status["rows"], status["rows in memory"], status["chunks"]), (5000, 0, 1))
+    output, _ = context.run("status", "--connect", server.url)
+    seals = next(line.split("|") for line in output.splitlines() if line.strip().startswith("seal "))
+    expect([cell.strip() for cell in seals[:4]], ["seal", "1", "0", "5000"])
     lines.send(f"cpu,host=h1 v=1 {HOUR}\n")
     lines.sync("t2")
     output, _ = context.run("verify", "--connect", server.url, "--verbose")

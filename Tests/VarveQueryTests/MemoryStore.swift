@@ -375,6 +375,7 @@ final class MemoryStore: StoreAccess {
 
   /// Nothing is counted.
   func ingestReport() -> IngestReport { IngestReport() }
+  func maintenanceReport() -> MaintenanceReport { MaintenanceReport() }
   func beginWrite(_ batches: [PointBatch], from writer: IngestWriter) throws -> PendingWrite {
     let write = PendingWrite()
     write.complete(.success(try self.write(batches)))

@@ -42,7 +42,7 @@ import VarveSimulator
     }
     wait { levels(store) == [.full] }
     #expect(try Model.reading(store) == model)
-    #expect(store.maintenanceStatistics.compactions > 0)
+    #expect(store.maintenanceStatistics.compaction.runs > 0)
     pipeline.close()
     try store.close()
     #expect(disk.paths.filter { $0.hasSuffix(".chunk") }.count == 1)

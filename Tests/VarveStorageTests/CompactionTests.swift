@@ -174,7 +174,7 @@ import VarveSimulator
     let written = try store.write(task)
     #expect(try !store.install(written))
     #expect(!disk.paths.contains { $0.hasSuffix(".chunk") })
-    #expect(store.failure == nil && store.maintenanceStatistics.compactionFailures == 0)
+    #expect(store.failure == nil && store.maintenanceStatistics.compaction.failures == 0)
   }
 
   @Test func aDamagedChunkIsNamedOnceAndTheRestGoesOn() throws {
@@ -188,7 +188,7 @@ import VarveSimulator
     #expect(chunks().map(\.level).sorted() == [.sealed, .full])
     let table = try #require(store.snapshot().table(named: "t"))
     #expect(store.pickFullCompaction(of: table.id) == nil)
-    #expect(store.maintenanceStatistics.compactionFailures == 1 && store.failure == nil)
+    #expect(store.maintenanceStatistics.compaction.failures == 1 && store.failure == nil)
     try seal([row(5, 1 << 50, ["v": .integer(1)])])
   }
 
@@ -242,7 +242,7 @@ import VarveSimulator
     disk.set(capacity: used + needed - 1)
     let paths = disk.paths
     #expect(#expect(throws: VarveError.self) { try store.compactAll() }?.code == .diskFull)
-    #expect(disk.paths == paths && store.maintenanceStatistics.compactionFailures == 1)
+    #expect(disk.paths == paths && store.maintenanceStatistics.compaction.failures == 1)
     disk.set(capacity: used + needed)
     let task = try #require(store.pickCompaction())
     try store.discard(store.write(task))
@@ -284,7 +284,7 @@ import VarveSimulator
     #expect(try store.install(try store.write(task)))
     #expect(try Model.reading(store) == expected)
     let statistics = store.maintenanceStatistics
-    #expect(statistics.compactions == 1 && statistics.writeAmplification ?? 0 > 1.5)
+    #expect(statistics.compaction.runs == 1 && statistics.writeAmplification ?? 0 > 1.5)
   }
 
   /// A partition that fills several files: they are one generation, and later rows of any of them win.

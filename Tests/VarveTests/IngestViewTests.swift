@@ -41,6 +41,44 @@ import Varve
     try await database.close()
   }
 
+  @Test func maintenanceIsCounted() async throws {
+    var options = Database.Options()
+    options.compaction = false
+    let database = try await Database.open(scratch.database, options: options)
+    let query =
+      "SELECT task, runs, failures, rows, written_bytes > 0, due_bytes > 0, last_run, last_error FROM varve.maintenance"
+    let idle = try await database.query(query)
+    #expect(
+      idle.map { Array($0.values[0...5]) }
+        == ["seal", "compaction", "checkpoint"].map {
+          [.text($0), .integer(0), .integer(0), .integer(0), .boolean(false), .boolean(false)]
+        })
+    #expect(idle.allSatisfy { $0["last_run"] == .null && $0["last_error"] == .null })
+    for second in 1...4 {
+      try await database.write([point(second)])
+      if second == 1 {
+        let due = try await database.query("SELECT due_bytes > 0 FROM varve.maintenance WHERE task = 'seal'")
+        #expect(due.map(\.values) == [[.boolean(true)]])
+      }
+      try await database.flush()
+    }
+    let sealed = try await database.query(query)
+    #expect(
+      sealed[0].values.prefix(6) == [
+        .text("seal"), .integer(4), .integer(0), .integer(4), .boolean(true), .boolean(false),
+      ]
+    )
+    #expect(sealed[1].values[5] == .boolean(true), "four small chunks are due")
+    #expect(sealed[2].values[5] == .boolean(true), "edits are behind the checkpoint")
+    _ = try await database.query("CALL compact_chunks('t')")
+    let compacted = try await database.query(query)
+    #expect(
+      compacted[1].values.prefix(6)
+        == [.text("compaction"), .integer(1), .integer(0), .integer(4), .boolean(true), .boolean(false)])
+    #expect(compacted[0]["last_run"] != .null && compacted[1]["last_run"] != .null)
+    try await database.close()
+  }
+
   @Test func aDatabaseThatIsOnlyReadHasNothingToTell() async throws {
     let writing = try await Database.open(scratch.database)
     try await writing.write([point(1)])

@@ -59,7 +59,8 @@ package final class QuerySession {
     let monitor = monitor ?? SessionMonitor(wallNanoseconds: clock.wallNanoseconds)
     state = SessionState(
       monitor: monitor, activity: activity ?? monitor.open(user: user, database: database, protocol: .embedded),
-      zones: zones, ingestReport: { store.ingestReport() })
+      zones: zones, ingestReport: { store.ingestReport() },
+      maintenanceReport: { store.maintenanceReport() })
   }
 
   deinit {

@@ -14,6 +14,7 @@ package final class SessionState: Sendable {
   let zones: TimeZoneDatabase
   /// What was written to the store.
   let ingestReport: @Sendable () -> IngestReport
+  let maintenanceReport: @Sendable () -> MaintenanceReport
   private struct Values {
     var settings: [String: String] = [:]
     /// Before the transaction, for ROLLBACK; nil outside of one.
@@ -28,12 +29,14 @@ package final class SessionState: Sendable {
 
   init(
     monitor: SessionMonitor, activity: SessionActivity, zones: TimeZoneDatabase,
-    ingestReport: @escaping @Sendable () -> IngestReport
+    ingestReport: @escaping @Sendable () -> IngestReport,
+    maintenanceReport: @escaping @Sendable () -> MaintenanceReport
   ) {
     self.monitor = monitor
     self.activity = activity
     self.zones = zones
     self.ingestReport = ingestReport
+    self.maintenanceReport = maintenanceReport
   }
 
   // MARK: Settings

@@ -33,11 +33,14 @@ final class MeasuredListeners: Sendable {
 
 enum ServerMetrics {
   private static func maintenance(_ statistics: MaintenanceStatistics, _ text: inout MetricsText) {
-    text.counter("varve_sealed_bytes_total", "Bytes of chunk files that sealing wrote.", statistics.sealedByteCount)
+    text.counter(
+      "varve_sealed_bytes_total", "Bytes of chunk files that sealing wrote.", statistics.seals.writtenByteCount)
     text.counters(
       "varve_compaction_bytes_total", "Bytes of chunk files that compactions read, and wrote in their place.",
       "direction",
-      [("read", statistics.compactionReadByteCount), ("written", statistics.compactionWrittenByteCount)])
+      [
+        ("read", statistics.compaction.readByteCount), ("written", statistics.compaction.writtenByteCount),
+      ])
     if let amplification = statistics.writeAmplification {
       text.gauge(
         "varve_write_amplification", "Bytes of chunk files written by sealing and compaction, for each byte sealed.",
@@ -45,7 +48,7 @@ enum ServerMetrics {
     }
     text.counters(
       "varve_compactions_total", "Compactions.", "result",
-      [("ok", statistics.compactions), ("error", statistics.compactionFailures)])
+      [("ok", statistics.compaction.runs), ("error", statistics.compaction.failures)])
   }
 
   private static func caches(_ store: Store, _ text: inout MetricsText) {

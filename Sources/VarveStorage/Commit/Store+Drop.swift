@@ -16,7 +16,7 @@ extension Store {
     do {
       // In the weaker sync modes the drop may not be durable yet, and its chunks must not go before it.
       try log.sync()
-      try reserve.lend { try manifest.commit(removal(of: files, manifest.state)) }
+      try commit(removal(of: files, manifest.state), to: manifest)
     } catch {
       let error = asVarveError(error)
       if !error.isWant { return fail(error) }

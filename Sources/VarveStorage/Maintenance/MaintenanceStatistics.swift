@@ -1,15 +1,35 @@
-// What sealing and compaction have done since the store was opened.
+// What sealing, compaction and the manifest's checkpoints have done since the store was opened, and what they have yet to
+// do.
 
-package struct MaintenanceStatistics: Sendable, Equatable {
-  /// Bytes of chunks that seals wrote.
-  package internal(set) var sealedByteCount = 0
-  /// Bytes of chunks that compactions took in, and that they wrote in their place.
-  package internal(set) var compactionReadByteCount = 0
-  package internal(set) var compactionWrittenByteCount = 0
-  package internal(set) var compactions = 0
-  /// Compactions that failed: damaged or missing input, want of room. Not those whose table was dropped meanwhile.
-  package internal(set) var compactionFailures = 0
+import VarveCore
 
+/// One kind of work that nobody waits for.
+package struct MaintenanceWork: Sendable {
+  package internal(set) var runs = 0
+  /// Runs that came to nothing: damaged or missing input, want of room. Not those that an end of the database or a dropped
+  /// table made pointless.
+  package internal(set) var failures = 0
+  package internal(set) var rowCount = 0
+  package internal(set) var readByteCount = 0
+  package internal(set) var writtenByteCount = 0
+  /// Waiting for others that go first included.
+  package internal(set) var nanoseconds: Int64 = 0
+  /// When the last run ended; wall clock.
+  package internal(set) var lastRun: Int64?
+  package internal(set) var lastError: VarveError?
+
+  package init() {}
+
+  mutating func failed(_ error: VarveError) {
+    failures += 1
+    lastError = error
+  }
+}
+
+package struct MaintenanceStatistics: Sendable {
+  package internal(set) var seals = MaintenanceWork()
+  package internal(set) var compaction = MaintenanceWork()
+  package internal(set) var checkpoints = MaintenanceWork()
   /// The most bytes that a compaction held of the chunks that it merged.
   package internal(set) var compactionPeakByteCount = 0
 
@@ -19,7 +39,18 @@ package struct MaintenanceStatistics: Sendable, Equatable {
 
   /// Bytes written for each byte sealed; nil before the first.
   package var writeAmplification: Double? {
-    sealedByteCount > 0
-      ? Double(sealedByteCount + compactionWrittenByteCount) / Double(sealedByteCount) : nil
+    let sealed = seals.writtenByteCount
+    return sealed > 0 ? Double(sealed + compaction.writtenByteCount) / Double(sealed) : nil
   }
+}
+
+/// What was done, and bytes that are due: of rows in memory, of chunks to be compacted, of edits behind the manifest's
+/// checkpoint.
+package struct MaintenanceReport: Sendable {
+  package var statistics = MaintenanceStatistics()
+  package var unsealedByteCount = 0
+  package var uncompactedByteCount = 0
+  package var editByteCount = 0
+
+  package init() {}
 }

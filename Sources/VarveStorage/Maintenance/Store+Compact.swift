@@ -115,6 +115,11 @@ extension Store {
   /// After a throw nothing is left of it. Chunks that cannot be read are not picked again.
   package func write(_ task: CompactionTask, pace: (Int) throws -> Void = { _ in }) throws -> CompactedChunks {
     if let failure { throw failure }
+    let began = options.clock.monotonicNanoseconds()
+    defer {
+      let nanoseconds = options.clock.monotonicNanoseconds() - began
+      maintenance.withLock { $0.statistics.compaction.nanoseconds += nanoseconds }
+    }
     do {
       try checkRoom(for: task)
       let outputs = try merge(task, pace)
@@ -189,7 +194,7 @@ extension Store {
     if [.closed, .cancelled].contains(error.code) { return }
     let named = task.inputs.filter { error.place?.hasPrefix($0.path) ?? false }
     maintenance.withLock { maintenance in
-      maintenance.statistics.compactionFailures += 1
+      maintenance.statistics.compaction.failed(error)
       guard error.isDamage else { return }
       for chunk in named.isEmpty ? task.inputs : named { maintenance.unreadableChunks.insert(chunk.metadata.file) }
     }
@@ -219,10 +224,10 @@ extension Store {
     do {
       // In the weaker sync modes a delete may be visible and not yet durable: then its rows must not go before it.
       try log.sync()
-      try reserve.lend { try manifest.commit(edit(compacted, manifest.state)) }
+      try commit(edit(compacted, manifest.state), to: manifest)
     } catch {
       let error = asVarveError(error)
-      maintenance.withLock { $0.statistics.compactionFailures += 1 }
+      maintenance.withLock { $0.statistics.compaction.failed(error) }
       if !error.isWant { fail(error) }
       throw error
     }
@@ -265,11 +270,14 @@ extension Store {
 
   private func publish(_ compacted: CompactedChunks) -> [ChunkHandle] {
     let added = compacted.outputs.map(handle)
+    let now = options.clock.wallNanoseconds()
     maintenance.withLock { maintenance in
       maintenance.postponements.remove(compacted.partition)
-      maintenance.statistics.compactions += 1
-      maintenance.statistics.compactionReadByteCount += compacted.inputByteCount
-      maintenance.statistics.compactionWrittenByteCount += compacted.outputs.reduce(0) { $0 + $1.byteCount }
+      maintenance.statistics.compaction.runs += 1
+      maintenance.statistics.compaction.rowCount += compacted.outputs.reduce(0) { $0 + $1.rowCount }
+      maintenance.statistics.compaction.readByteCount += compacted.inputByteCount
+      maintenance.statistics.compaction.writtenByteCount += compacted.outputs.reduce(0) { $0 + $1.byteCount }
+      maintenance.statistics.compaction.lastRun = now
     }
     var removed: [ChunkHandle] = []
     publishChunks { removed = $0.replace(compacted.inputs, with: added, in: compacted.partition) }

@@ -76,6 +76,11 @@ extension Store {
   package func writeChunks() throws -> SealedChunks {
     let (head, catalog) = published.withLock { ($0.sealing, $0.catalog) }
     guard let head, let frozen else { return SealedChunks(chunks: [], dimensions: []) }
+    let began = options.clock.monotonicNanoseconds()
+    defer {
+      let nanoseconds = options.clock.monotonicNanoseconds() - began
+      maintenance.withLock { $0.statistics.seals.nanoseconds += nanoseconds }
+    }
     var written: [ChunkMetadata] = []
     var dimensions: [DimensionFileMetadata] = []
     do {
@@ -94,6 +99,7 @@ extension Store {
     } catch {
       for chunk in written { ChunkFileWriter.discard(chunk.file, options, paths) }
       for file in dimensions { DimensionFiles.discard(file.file, options, paths) }
+      maintenance.withLock { $0.statistics.seals.failed(asVarveError(error)) }
       throw error
     }
     return SealedChunks(chunks: written, dimensions: dimensions)
@@ -109,13 +115,14 @@ extension Store {
       try reserve.lend { try seriesFile.append(newSeries(frozen)) }
       for (table, count) in frozen.series { savedSeries[table] = count }
       let before = manifest.state
-      try reserve.lend { try manifest.commit(edit(frozen, sealed, manifest.state, seriesFile)) }
+      try commit(edit(frozen, sealed, manifest.state, seriesFile), to: manifest)
       publish(sealed)
       flushed = frozen.sequence
       self.frozen = nil
       cleanUp(log, before: frozen.logStart, filesThatWent(before, manifest.state))
     } catch {
       let error = asVarveError(error)
+      maintenance.withLock { $0.statistics.seals.failed(error) }
       if !error.isWant { fail(error) }
       throw error
     }
@@ -174,7 +181,13 @@ extension Store {
   }
 
   private func publish(_ sealed: SealedChunks) {
-    maintenance.withLock { $0.statistics.sealedByteCount += sealed.chunks.reduce(0) { $0 + $1.byteCount } }
+    let now = options.clock.wallNanoseconds()
+    maintenance.withLock { maintenance in
+      maintenance.statistics.seals.runs += 1
+      maintenance.statistics.seals.rowCount += sealed.rowCount
+      maintenance.statistics.seals.writtenByteCount += sealed.chunks.reduce(0) { $0 + $1.byteCount }
+      maintenance.statistics.seals.lastRun = now
+    }
     let catalog = published.withLock { state in
       for file in sealed.dimensions where state.catalog.dimensions[file.table] != nil {
         state.dimensions.setSaved(file.sequence, of: file.table)

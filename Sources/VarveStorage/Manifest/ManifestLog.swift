@@ -29,6 +29,8 @@ package final class ManifestLog {
   private var file: any File
   private var fileByteCount: Int
   private var offset: Int
+  /// Where the edits behind the checkpoint begin.
+  private var checkpointEnd: Int
   private var durable: LogPosition
   private var edits: UInt64
   package private(set) var state: ManifestState
@@ -47,6 +49,7 @@ package final class ManifestLog {
     self.file = file
     self.fileByteCount = fileByteCount
     self.offset = offset
+    self.checkpointEnd = offset
     self.durable = LogPosition(file: id, offset: offset)
     self.edits = edits
     self.state = state
@@ -82,7 +85,9 @@ package final class ManifestLog {
 
   /// Makes `edit` durable and applies it. Throws `.diskFull` or `.overloaded`, with nothing changed, when a new file is
   /// needed and does not fit or cannot be opened; any other error leaves it open whether the edit holds, so the log takes no more.
-  package func commit(_ edit: ManifestEdit) throws {
+  /// Gives the bytes of the checkpoint that a new file began with, if there is one.
+  @discardableResult
+  package func commit(_ edit: ManifestEdit) throws -> Int? {
     if let failure { throw failure }
     var next = state
     try next.apply(edit)
@@ -92,7 +97,7 @@ package final class ManifestLog {
     guard offset + needed + markByteCount <= fileByteCount else {
       try rotate(to: next)
       state = next
-      return
+      return checkpointEnd
     }
     do {
       RecordFrame.seal(
@@ -109,7 +114,11 @@ package final class ManifestLog {
       throw fail(error)
     }
     state = next
+    return nil
   }
+
+  /// Of edits behind the checkpoint.
+  package var editByteCount: Int { offset - checkpointEnd }
 
   package func close() {
     file.close()
@@ -131,6 +140,7 @@ package final class ManifestLog {
     let old = id
     file.close()
     (id, file, fileByteCount, offset) = made
+    checkpointEnd = offset
     durable = LogPosition(file: id, offset: offset)
     edits += 1
     do {
