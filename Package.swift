@@ -23,6 +23,7 @@ let package = Package(
     .systemLibrary(name: "CURing"),
     .systemLibrary(name: "CPgQuery"),
     .systemLibrary(name: "CPCRE2"),
+    .systemLibrary(name: "CZlib"),
     .target(name: "CVarve"),
 
     // The ladder, from the bottom.
@@ -40,6 +41,7 @@ let package = Package(
       name: "VarveServer",
       dependencies: [
         "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "CVarve",
+        "CZlib",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -30,6 +30,8 @@ private final class DatabaseQueryRun: HTTPQueryRun {
   /// Unchecked: one piece after the other is made, each on one thread.
   private struct Kept: @unchecked Sendable {
     var stream: QueryStream?
+    /// nil: the answer is not packed.
+    var packing: GzipStream?
   }
 
   private let request: HTTPQueryRequest
@@ -62,13 +64,14 @@ private final class DatabaseQueryRun: HTTPQueryRun {
         return kept
       }
       let stream = try kept.stream ?? open()
+      let packing = try request.isPacked ? kept.packing ?? GzipStream() : nil
       let piece = try stream.next()
       if !piece.isLast {
         activity.waits(for: .client)
-        let next = Kept(stream: stream)
+        let next = Kept(stream: stream, packing: packing)
         self.kept.withLock { $0 = next }
       }
-      return (piece.bytes, piece.isLast)
+      return (packing?.pack(piece.bytes, isLast: piece.isLast) ?? piece.bytes, piece.isLast)
     }
   }
 

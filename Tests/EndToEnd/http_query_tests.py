@@ -1,11 +1,14 @@
 """SQL over HTTP."""
 
 import csv
+import gzip
+import http.client
 import io
 import json
 import socket
 import urllib.parse
 import urllib.request
+import zlib
 
 from long_query_tests import ENDLESS, ENDLESS_ROWS
 from support import HOUR, connect, expect, metrics, request, until
@@ -139,3 +142,43 @@ def test_an_error_behind_the_first_rows_breaks_the_answer_off(context):
     expect(query(server, "SELECT 1 AS a")[2], b'[\n{"a":1}\n]\n')
     for client in slow:
         client.close()
+
+
+def test_http_queries_are_packed_for_who_takes_that(context):
+    server = context.server()
+    for sql, parameters in [("SELECT 1 AS a", {}), ("SELECT g, 'row ' || g AS t FROM generate_series(1, 200000) g", {"format": "csv"})]:
+        plain = query(server, sql, **parameters)
+        expect((plain[1]["Content-Encoding"], plain[1]["Vary"]), (None, "Accept-Encoding"))
+        for accepted in ["gzip", "deflate, x-gzip;q=0.5", "br, *"]:
+            _, headers, body = query(server, sql, headers={"Accept-Encoding": accepted}, **parameters)
+            expect((headers["Content-Encoding"], headers["Vary"]), ("gzip", "Accept-Encoding"))
+            assert gzip.decompress(body) == plain[2], accepted
+            assert len(body) < len(plain[2]) / 3 or len(plain[2]) < 100, len(body)
+        for refused in ["identity", "gzip;q=0", "gzip;q=0, *", "deflate", "*;q=0", "gzip;q=x"]:
+            expect(query(server, sql, headers={"Accept-Encoding": refused}, **parameters)[1]["Content-Encoding"], None)
+    # What is wrong is said as it is, and the connection goes on.
+    connection = http.client.HTTPConnection("127.0.0.1", server.ports["http"])
+    for sql, encoding in [("SELECT 1 / 0", None), ("SELECT 7 AS a", "gzip")]:
+        connection.request("GET", "/query?" + urllib.parse.urlencode({"q": sql}), headers={"Accept-Encoding": "gzip"})
+        answer = connection.getresponse()
+        expect(answer.headers["Content-Encoding"], encoding)
+        body = answer.read()
+        json.loads(gzip.decompress(body) if encoding else body)
+    connection.close()
+
+
+def test_packed_rows_are_not_held_back(context):
+    server = context.server()
+    connection = http.client.HTTPConnection("127.0.0.1", server.ports["http"])
+    parameters = urllib.parse.urlencode({"q": ENDLESS_ROWS, "format": "csv"})
+    connection.request("GET", "/query?" + parameters, headers={"Accept-Encoding": "gzip"})
+    answer = connection.getresponse()
+    unpacked = zlib.decompressobj(wbits=31)
+    rows = b""
+    while rows.count(b"\n") < 50_000:
+        part = answer.read1()
+        assert part, "the rows have no end"
+        rows += unpacked.decompress(part)
+    connection.close()
+    with connect(server) as admin:
+        until(lambda: not admin.execute("SELECT 1 FROM varve.queries WHERE protocol = 'http'").fetchall())

@@ -14,8 +14,8 @@ private let ladder: [String: Set<String>] = [
   "Varve": ["VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery"],
   "VarveWire": ["VarveCore", "CVarve"],
   "VarveServer": [
-    "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "CVarve", "Logging",
-    "NIOCore", "NIOConcurrencyHelpers", "NIOPosix", "NIOHTTP1", "NIOHTTPCompression", "TOMLKit",
+    "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "CVarve", "CZlib",
+    "Logging", "NIOCore", "NIOConcurrencyHelpers", "NIOPosix", "NIOHTTP1", "NIOHTTPCompression", "TOMLKit",
   ],
   "VarveBench": ["VarveCore", "VarveIO", "VarveServer"],
   "varve-cli": [

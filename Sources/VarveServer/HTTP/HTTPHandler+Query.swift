@@ -48,7 +48,7 @@ extension HTTPHandler {
     guard let query = services.query, let context else {
       return answer(.error(.notImplemented, "unsupported", "this server answers no SQL over HTTP"))
     }
-    let running = QueryAnswer(query(request), contentType: request.format.contentType)
+    let running = QueryAnswer(query(request), to: request)
     stream(running)
     pull(running, context.eventLoop)
   }
@@ -89,6 +89,7 @@ extension HTTPHandler {
       request.parameters = values
     }
     request.timeout = parameter("timeout")
+    request.isPacked = GzipStream.isAccepted(head.headers[canonicalForm: "Accept-Encoding"])
     request.clientAddress = context?.remoteAddress.map {
       ListenAddress(host: $0.ipAddress ?? "?", port: $0.port ?? 0).description
     }
@@ -124,7 +125,7 @@ extension HTTPHandler {
       logger.info("query failed behind its first rows", metadata: ["error": "\(error)"])
       context.close(promise: nil)
     case .success(let piece) where piece.isLast && !query.hasBegun:
-      answer(HTTPAnswer(status: .ok, contentType: query.contentType, body: piece.bytes))
+      answer(HTTPAnswer(status: .ok, headers: query.headers, contentType: query.contentType, body: piece.bytes))
     case .success(let piece): send(piece.bytes, isLast: piece.isLast, of: query, to: head, context)
     }
   }
@@ -134,7 +135,7 @@ extension HTTPHandler {
   ) {
     if !query.hasBegun {
       query.hasBegun = true
-      var headers = HTTPHeaders([("Content-Type", query.contentType)])
+      var headers = HTTPHeaders(query.headers + [("Content-Type", query.contentType)])
       // Before version 1.1 only the connection's end can say where such an answer ends.
       if head.version != .http1_1 || !head.isKeepAlive { headers.add(name: "Connection", value: "close") }
       context.write(

@@ -58,6 +58,8 @@ package struct HTTPQueryRequest: Sendable {
   package var timeout: String?
   package var clientAddress: String?
   package var clientName: String?
+  /// Whether pieces are packed with gzip, as those of one member.
+  package var isPacked = false
 }
 
 /// A statement on its way.

@@ -7,15 +7,17 @@ import VarveWire
 /// Used on the event loop of its connection.
 final class QueryAnswer {
   let run: any HTTPQueryRun
+  let headers: [(String, String)]
   let contentType: String
   /// The head of the answer has been sent: it is no error.
   var hasBegun = false
   /// The client has not taken yet what was sent last.
   var isPieceOnItsWay = false
 
-  init(_ run: any HTTPQueryRun, contentType: String) {
+  init(_ run: any HTTPQueryRun, to request: HTTPQueryRequest) {
     self.run = run
-    self.contentType = contentType
+    contentType = request.format.contentType
+    headers = [("Vary", "Accept-Encoding")] + (request.isPacked ? [("Content-Encoding", "gzip")] : [])
   }
 }
 
