@@ -20,13 +20,15 @@ package final class BlockingWorkers: Sendable {
   }
 
   private let gate = Gate(State())
+  private let priority: ThreadPriority
 
-  package init(count: Int) {
+  package init(count: Int, priority: ThreadPriority = .normal) {
+    self.priority = priority
     for number in 1...count { addThread("varve-work-\(number)") }
   }
 
   private func addThread(_ name: String) {
-    _ = WorkerThread(name: name) { [gate] in
+    _ = WorkerThread(name: name, priority: priority) { [gate] in
       while let job = gate.wait(until: { Self.next(&$0) }) ?? nil { job.run() }
     }
   }

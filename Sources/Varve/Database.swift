@@ -62,6 +62,8 @@ public final class Database: Sendable {
     public var maxSeriesPerTable = 10_000_000
     /// Statements that run for so long are logged, with their plan and what came of it; nil: none is.
     public var slowStatement: Duration? = .seconds(1)
+    /// Of the threads that queries run on.
+    package var queryThreads = ThreadPriority.normal
     /// In place of a line in the log.
     package var onSlowStatement: (@Sendable (SlowStatement) -> Void)?
     /// Called with the engine's own log lines.
@@ -76,7 +78,7 @@ public final class Database: Sendable {
   package let pipeline: CommitPipeline?
   package let workers: BlockingWorkers
   /// A query runs on the thread that asks, and on these.
-  let helpers = HelperThreads(threadCount: min(8, ProcessLimits.processorCount) - 1)
+  let helpers: HelperThreads
   /// Who writes dimension tables.
   package let dimensionLocks = DimensionLocks()
   let subscriptions: CommitSubscriptions
@@ -88,12 +90,14 @@ public final class Database: Sendable {
   private let log: @Sendable (LogLevel, String) -> Void
 
   private init(
-    store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, subscriptions: CommitSubscriptions,
-    monitor: SessionMonitor, memoryBudgetByteCount: Int, log: @escaping @Sendable (LogLevel, String) -> Void
+    store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, helpers: HelperThreads,
+    subscriptions: CommitSubscriptions, monitor: SessionMonitor, memoryBudgetByteCount: Int,
+    log: @escaping @Sendable (LogLevel, String) -> Void
   ) {
     self.store = store
     self.pipeline = pipeline
     self.workers = workers
+    self.helpers = helpers
     self.subscriptions = subscriptions
     self.monitor = monitor
     self.memoryBudgetByteCount = memoryBudgetByteCount
@@ -105,7 +109,7 @@ public final class Database: Sendable {
   /// Throws ``VarveError``: `directory_locked` while another process writes it, `not_a_data_directory` for a directory
   /// with other files, `corruption` with the damaged file's name.
   public static func open(_ directory: String, options: Options = Options()) async throws -> Database {
-    let workers = BlockingWorkers(count: 2)
+    let workers = BlockingWorkers(count: 2, priority: options.queryThreads)
     do {
       return try await workers.run { try openBlocking(directory, options: options, workers: workers) }
     } catch {
@@ -130,7 +134,9 @@ public final class Database: Sendable {
     let clock = storeOptions.clock
     return Database(
       store: store, pipeline: options.readOnly ? nil : CommitPipeline(store),
-      workers: workers ?? BlockingWorkers(count: 2),
+      workers: workers ?? BlockingWorkers(count: 2, priority: options.queryThreads),
+      helpers: HelperThreads(
+        threadCount: min(8, ProcessLimits.processorCount) - 1, priority: options.queryThreads),
       subscriptions: subscriptions,
       monitor: SessionMonitor(
         wallNanoseconds: { clock.wallNanoseconds() },

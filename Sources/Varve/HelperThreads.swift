@@ -41,9 +41,13 @@ package final class HelperThreads: QueryHelpers {
 
   private let state = Gate(State())
   private let threadCount: Int
+  private let priority: ThreadPriority
 
   /// The threads are started when there is work for the first time.
-  package init(threadCount: Int) { self.threadCount = threadCount }
+  package init(threadCount: Int, priority: ThreadPriority = .normal) {
+    self.threadCount = threadCount
+    self.priority = priority
+  }
 
   package func run(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let work = Work(count, body)
@@ -63,7 +67,7 @@ package final class HelperThreads: QueryHelpers {
   package func stop() { state.update { $0.isStopped = true } }
 
   private func addThread(_ name: String) {
-    _ = WorkerThread(name: name) { [state] in
+    _ = WorkerThread(name: name, priority: priority) { [state] in
       while let work = state.wait(until: { Self.next(&$0) }) ?? nil { work.takePart() }
     }
   }

@@ -98,10 +98,9 @@ package final class Gate<State>: @unchecked Sendable {
 package final class WorkerThread: @unchecked Sendable {
   private let finished = Gate(false)
 
-  /// `niceness`: 0 to 19; the higher, the more it leaves to other threads where processors are short.
-  package init(name: String, niceness: Int32 = 0, _ body: @escaping @Sendable () -> Void) {
+  package init(name: String, priority: ThreadPriority = .normal, _ body: @escaping @Sendable () -> Void) {
     let finished = self.finished
-    let work = Work(name: name, niceness: niceness) {
+    let work = Work(name: name, priority: priority) {
       body()
       finished.update { $0 = true }
     }
@@ -116,7 +115,7 @@ package final class WorkerThread: @unchecked Sendable {
         guard let argument else { return nil }
         let work = Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
         work.name.withCString { cvarve_name_this_thread($0) }
-        if work.niceness > 0 { cvarve_nice_this_thread(work.niceness) }
+        if case .normal = work.priority {} else { work.priority.give() }
         work.body()
         return nil
       }, Unmanaged.passRetained(work).toOpaque())
@@ -129,11 +128,11 @@ package final class WorkerThread: @unchecked Sendable {
 
   private final class Work {
     let name: String
-    let niceness: Int32
+    let priority: ThreadPriority
     let body: () -> Void
-    init(name: String, niceness: Int32, _ body: @escaping () -> Void) {
+    init(name: String, priority: ThreadPriority, _ body: @escaping () -> Void) {
       self.name = String(name.prefix(15))
-      self.niceness = niceness
+      self.priority = priority
       self.body = body
     }
   }

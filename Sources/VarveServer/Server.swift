@@ -26,6 +26,8 @@ package final class Server: Sendable {
   package let listeners: [Listener]
   let database: Database
   private let group: MultiThreadedEventLoopGroup
+  /// Of PostgreSQL connections alone: what somebody waits for does not stand behind megabytes that are being parsed.
+  private let sessionGroup: MultiThreadedEventLoopGroup
   private let lineProtocol: LineProtocolServer
   private let http: HTTPServer
   private let postgres: PostgresServer
@@ -58,18 +60,22 @@ package final class Server: Sendable {
     let database = try await Database.open(settings.data, options: options)
     let milliseconds = Int((ProcessEnvironment.monotonicSeconds() - begin) * 1000)
     logger.info("opened", metadata: ["data": "\(settings.data)", "milliseconds": "\(milliseconds)"])
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: max(2, min(8, System.coreCount)))
+    let loopCount = max(2, min(8, System.coreCount))
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
+    let sessionGroup = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
     do {
-      return try await listen(settings, database, group, logger)
+      return try await listen(settings, database, group, sessionGroup, logger)
     } catch {
       try await database.close()
       try await group.shutdownGracefully()
+      try await sessionGroup.shutdownGracefully()
       throw error
     }
   }
 
   private static func listen(
-    _ settings: ServerSettings, _ database: Database, _ group: MultiThreadedEventLoopGroup, _ logger: Logger
+    _ settings: ServerSettings, _ database: Database, _ group: MultiThreadedEventLoopGroup,
+    _ sessionGroup: MultiThreadedEventLoopGroup, _ logger: Logger
   ) async throws -> Server {
     let clock = SystemClock()
     let now: @Sendable () -> Int64 = { clock.wallNanoseconds() }
@@ -108,6 +114,7 @@ package final class Server: Sendable {
     postgresOptions.host = settings.postgres.host
     postgresOptions.port = settings.postgres.port
     postgresOptions.maxConnections = limits.sessions
+    postgresOptions.statementsGoFirst = settings.areQueriesFirst
 
     // Each in turn, so that a failure knows what to undo.
     let lineAddress = try await binding("line-protocol", settings.lineProtocol) { try await lineProtocol.start() }
@@ -116,7 +123,7 @@ package final class Server: Sendable {
       do {
         let postgres = try await binding("postgres", settings.postgres) {
           try await PostgresServer.start(
-            postgresOptions, backend: backend, meter: meter, now: now, group: group,
+            postgresOptions, backend: backend, meter: meter, now: now, group: sessionGroup,
             logger: settings.logger("postgres"))
         }
         listeners.postgres = postgres
@@ -125,7 +132,8 @@ package final class Server: Sendable {
             Listener(name: "line-protocol", address: address(lineAddress, settings.lineProtocol)),
             Listener(name: "http", address: address(httpAddress, settings.http)),
             Listener(name: "postgres", address: address(postgres.address, settings.postgres)),
-          ], database: database, group: group, lineProtocol: lineProtocol, http: http, postgres: postgres,
+          ], database: database, group: group, sessionGroup: sessionGroup, lineProtocol: lineProtocol, http: http,
+          postgres: postgres,
           logger: logger)
       } catch {
         try await http.stop(gracefully: false)
@@ -156,12 +164,14 @@ package final class Server: Sendable {
   }
 
   private init(
-    listeners: [Listener], database: Database, group: MultiThreadedEventLoopGroup, lineProtocol: LineProtocolServer,
-    http: HTTPServer, postgres: PostgresServer, logger: Logger
+    listeners: [Listener], database: Database, group: MultiThreadedEventLoopGroup,
+    sessionGroup: MultiThreadedEventLoopGroup, lineProtocol: LineProtocolServer, http: HTTPServer,
+    postgres: PostgresServer, logger: Logger
   ) {
     self.listeners = listeners
     self.database = database
     self.group = group
+    self.sessionGroup = sessionGroup
     self.lineProtocol = lineProtocol
     self.http = http
     self.postgres = postgres
@@ -181,5 +191,6 @@ package final class Server: Sendable {
     if let failure { logger.error("a listener did not stop in order", metadata: ["error": "\(failure)"]) }
     try await database.close()
     try await group.shutdownGracefully()
+    try await sessionGroup.shutdownGracefully()
   }
 }

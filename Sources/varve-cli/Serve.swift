@@ -57,6 +57,7 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.maxSeries), help: help(.maxSeries)) var maxSeries: String?
   @Option(name: name(.connections), help: help(.connections)) var connections: String?
   @Option(name: name(.sessions), help: help(.sessions)) var sessions: String?
+  @Option(name: name(.queriesFirst), help: help(.queriesFirst)) var queriesFirst: String?
   @Option(name: name(.maxBody), help: help(.maxBody)) var maxBody: String?
   @Option(name: name(.logLevel), help: help(.logLevel)) var logLevel: String?
   @Option(name: name(.logFormat), help: help(.logFormat)) var logFormat: String?
@@ -73,7 +74,7 @@ struct SettingFlags: ParsableArguments {
       (.maxFuture, maxFuture), (.sealAge, sealAge), (.sealIdle, sealIdle), (.sealSize, sealSize),
       (.compaction, compaction), (.compactionRate, compactionRate), (.maxSeries, maxSeries),
       (.connections, connections), (.sessions, sessions),
-      (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat),
+      (.queriesFirst, queriesFirst), (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat),
       (.logMinDurationStatement, logMinDurationStatement), (.insecure, insecure ? "true" : nil),
     ]
     for (setting, value) in values { flags[setting.name] = value }

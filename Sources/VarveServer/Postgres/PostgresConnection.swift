@@ -190,12 +190,7 @@ final class PostgresConnection: @unchecked Sendable {
 
   private func submitJob() {
     session?.waits(for: .worker)
-    server.pool.submit { state in
-      switch state {
-      case .active: self.run()
-      case .cancelled: self.channel.close(promise: nil)
-      }
-    }
+    server.threads.submit { self.run() }
   }
 
   private func sent(_ byteCount: Int) {

@@ -3,6 +3,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import VarveIO
 import VarveStorage
 import VarveWire
 
@@ -21,10 +22,12 @@ package final class PostgresServer: Sendable {
     _ options: PostgresServerOptions = PostgresServerOptions(), backend: any QueryBackend,
     meter: IngestMeter = IngestMeter(), now: @escaping @Sendable () -> Int64, group: any EventLoopGroup, logger: Logger
   ) async throws -> PostgresServer {
-    let pool = NIOThreadPool(numberOfThreads: options.workerThreads)
-    pool.start()
-    let context = PostgresServerContext(
-      backend: backend, options: options, meter: meter, now: now, pool: pool, logger: logger)
+    let context = PostgresServerContext(backend: backend, options: options, meter: meter, now: now, logger: logger)
+    if options.statementsGoFirst {
+      for loop in group.makeIterator() {
+        loop.execute { if !ThreadPriority.immediate.give() { ThreadPriority.preferred.give() } }
+      }
+    }
     do {
       let listener = try await ServerBootstrap(group: group)
         .serverChannelOption(.backlog, value: 256)
@@ -47,7 +50,7 @@ package final class PostgresServer: Sendable {
       guard let address = listener.localAddress else { throw ChannelError.inappropriateOperationForState }
       return PostgresServer(context: context, listener: listener, address: address)
     } catch {
-      try await pool.shutdownGracefully()
+      context.threads.stop()
       throw error
     }
   }
@@ -76,6 +79,7 @@ package final class PostgresServer: Sendable {
     for connection in connections { try await connection.channel.closeFuture.get() }
     cancelling.cancel()
     cuttingOff.cancel()
-    try await context.pool.shutdownGracefully()
+    // Nothing runs on them any more, so this takes no time worth mentioning.
+    context.threads.stop()
   }
 }

@@ -3,7 +3,6 @@
 
 import Logging
 import NIOCore
-import NIOPosix
 import Synchronization
 import VarveStorage
 import VarveWire
@@ -36,7 +35,7 @@ final class PostgresServerContext: Sendable {
 
   let backend: any QueryBackend
   let options: PostgresServerOptions
-  let pool: NIOThreadPool
+  let threads: StatementThreads
   let logger: Logger
   /// Knows the sessions that are open.
   let meter: IngestMeter
@@ -45,13 +44,13 @@ final class PostgresServerContext: Sendable {
 
   init(
     backend: any QueryBackend, options: PostgresServerOptions, meter: IngestMeter, now: @escaping @Sendable () -> Int64,
-    pool: NIOThreadPool, logger: Logger
+    logger: Logger
   ) {
     self.backend = backend
     self.options = options
     self.meter = meter
     self.now = now
-    self.pool = pool
+    threads = StatementThreads(limit: options.workerThreads, goFirst: options.statementsGoFirst)
     self.logger = logger
   }
 

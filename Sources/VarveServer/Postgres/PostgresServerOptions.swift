@@ -10,6 +10,9 @@ package struct PostgresServerOptions: Sendable {
   package var extraSockets = 32
   /// Threads on which statements run; more statements than that wait for their turn.
   package var workerThreads = 8
+  /// Whether statements, and the event loops, go before other threads: see `StatementThreads`. The loops are for nothing
+  /// else then.
+  package var statementsGoFirst = false
   /// From connect to a session.
   package var startupTimeoutSeconds = 60
   /// From `stop` until statements that still run are cancelled.

@@ -24,6 +24,7 @@ package struct ServerSettings: Sendable {
   package var sessions: Int
   /// Whether somebody asked for so many connections or sessions.
   package var areConnectionsAskedFor: Bool
+  package var areQueriesFirst: Bool
   package var maxBodyByteCount: Int
   package var logLevel: String
   package var logFormat: LogFormat
@@ -62,6 +63,7 @@ package struct ServerSettings: Sendable {
     connections = number(.connections)
     sessions = number(.sessions)
     areConnectionsAskedFor = [Setting.connections, .sessions].contains { effective[$0].source != "default" }
+    areQueriesFirst = effective[.queriesFirst].value == .choice("on")
     maxBodyByteCount = number(.maxBody)
     logLevel = text(.logLevel)
     logFormat =
@@ -101,6 +103,7 @@ package struct ServerSettings: Sendable {
     options.compaction = isCompacting
     options.compactionBytesPerSecond = compactionBytesPerSecond
     options.maxSeriesPerTable = maxSeries
+    options.queryThreads = areQueriesFirst ? .preferred : .normal
     options.slowStatement = slowStatementMilliseconds.map { .milliseconds($0) }
     return options
   }

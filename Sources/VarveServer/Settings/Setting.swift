@@ -83,6 +83,10 @@ package struct Setting: Sendable {
   package static let sessions = Setting(
     "sessions", .count(1...100_000), "COUNT", default: "1000",
     "Sessions at a time over the PostgreSQL protocol.")
+  package static let queriesFirst = Setting(
+    "queries-first", .choice(["on", "off"]), "on|off", default: "on",
+    "Whether the first milliseconds of a statement go before ingest and everything else, as far as the system lets the process have real-time or negative nice priorities (CAP_SYS_NICE; LimitRTPRIO=, LimitNICE=)."
+  )
   package static let maxBody = Setting(
     "max-body", .byteCount(minimum: 1 << 10), "BYTES", default: "64MB", "Largest HTTP request body, after unpacking.")
   package static let logLevel = Setting(
@@ -102,7 +106,7 @@ package struct Setting: Sendable {
 
   package static let all = [
     data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealIdle, sealSize,
-    compaction, compactionRate, maxSeries, connections, sessions, maxBody, logLevel, logFormat,
+    compaction, compactionRate, maxSeries, connections, sessions, queriesFirst, maxBody, logLevel, logFormat,
     logMinDurationStatement, insecure,
   ]
 

@@ -74,7 +74,7 @@ package final class CommitPipeline: BatchSink {
     self.saturationByteCount = saturationByteCount
     committer.update { $0 = WorkerThread(name: "varve-commit") { [self] in commitLoop() } }
     // Whoever waits for an answer waits for the other threads; if these fall behind, commits wait, and they catch up.
-    sealer.update { $0 = WorkerThread(name: "varve-seal", niceness: 5) { [self] in sealLoop() } }
+    sealer.update { $0 = WorkerThread(name: "varve-seal", priority: .patient(niceness: 5)) { [self] in sealLoop() } }
     let runner = CompactionRunner(
       store, isIngestBehind: { [self] in !gate.read { mayCommit($0) } }, install: { [self] in install($0) })
     compactor.update { $0 = runner }

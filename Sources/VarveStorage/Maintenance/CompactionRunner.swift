@@ -45,7 +45,9 @@ final class CompactionRunner: Sendable {
     self.install = install
   }
 
-  func start() { thread.update { $0 = WorkerThread(name: "varve-compact", niceness: 10) { [self] in run() } } }
+  func start() {
+    thread.update { $0 = WorkerThread(name: "varve-compact", priority: .patient(niceness: 10)) { [self] in run() } }
+  }
 
   /// Ends soon, and answers whoever waits.
   func stop() { gate.update { $0.isStopping = true } }
