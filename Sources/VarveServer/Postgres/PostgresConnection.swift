@@ -1,8 +1,8 @@
 // One client: the state machine on one side, its session on the other.
 //
 // Bytes come in on the event loop and wait in the inbox. A job on the worker pool takes them, asks the state machine
-// for actions and carries them out, one at a time, with calls that may block. There is at most one job per
-// connection at any time:
+// for actions and carries them out, one at a time, with calls that may block. Only what comes before there is a session
+// is done on the event loop. There is at most one job per connection at any time:
 //
 //   idle ──bytes, stop, gone──▶ running ──nothing left to do──▶ idle
 //                                 │ ▲
@@ -70,6 +70,8 @@ final class PostgresConnection: @unchecked Sendable {
   // MARK: Of the job
 
   var machine = PostgresStateMachine<NamedStatement, StatementRun>()
+  /// Has asked for a session, and waits for a thread.
+  var newcomer: StartupParameters?
   var session: (any QuerySession)?
   var work: Work?
   var key: CancelKey?
@@ -100,17 +102,18 @@ final class PostgresConnection: @unchecked Sendable {
 
   func received(_ bytes: ByteBuffer) {
     var bytes = bytes
-    let mustWake = shared.withLock { shared in
-      if shared.job == .dead { return false }
+    let (mustWake, isStarted) = shared.withLock { shared in
+      if shared.job == .dead { return (false, false) }
       shared.inboxByteCount += bytes.readableBytes
       if shared.inbox.isEmpty || bytes.readableBytes >= Self.joinedByteCount {
         shared.inbox.append(bytes)
       } else {
         shared.inbox[shared.inbox.count - 1].writeBuffer(&bytes)
       }
-      return shared.job == .idle
+      return (shared.job == .idle, shared.isStarted)
     }
-    if mustWake { wake() }
+    guard mustWake else { return }
+    if isStarted { wake() } else { greet() }
   }
 
   /// False: leave the bytes in the socket; the channel is read again once there is room.
@@ -179,16 +182,18 @@ final class PostgresConnection: @unchecked Sendable {
     if mustWake { wake() }
   }
 
-  func wake() {
-    let mustSubmit = shared.withLock { shared in
+  func wake() { if takesJob() { submitJob() } }
+
+  /// True: whoever asked is to do what there is to do, and nobody else.
+  func takesJob() -> Bool {
+    shared.withLock { shared in
       guard shared.job == .idle || shared.job == .parked else { return false }
       shared.job = .running
       return true
     }
-    if mustSubmit { submitJob() }
   }
 
-  private func submitJob() {
+  func submitJob() {
     session?.waits(for: .worker)
     server.threads.submit { self.run() }
   }
@@ -205,6 +210,7 @@ final class PostgresConnection: @unchecked Sendable {
 
   private func run() {
     session?.waits(for: nil)
+    if let parameters = newcomer.take() { startUp(parameters) }
     while true {
       if shared.withLock({ $0.isGone }) { return end(lingering: false) }
       if isParked() { return }
@@ -278,7 +284,7 @@ final class PostgresConnection: @unchecked Sendable {
   }
 
   /// False: there was nothing, and the job has ended.
-  private func takeInbox() -> Bool {
+  func takeInbox() -> Bool {
     let limit = isMidPipeline || copy != nil ? nil : session?.idleLimit
     if copy != nil { session?.waits(for: .client) }
     let (bytes, wasHeldBack, goesOn, isOver) = shared.withLock { shared -> ([ByteBuffer], Bool, Bool, Bool) in
@@ -324,7 +330,7 @@ final class PostgresConnection: @unchecked Sendable {
 
   /// The last of this connection. `lingering`: what was sent last is to be read by the peer, so the socket is not
   /// closed on bytes that it still sends, which would make its system throw away our answer.
-  private func end(lingering: Bool) {
+  func end(lingering: Bool) {
     shared.withLock { shared in
       shared.job = .dead
       shared.inbox = []

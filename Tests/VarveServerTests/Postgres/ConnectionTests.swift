@@ -207,6 +207,22 @@ import VarveWire
     }
   }
 
+  @Test func aCancelRequestCountsThoughItsClientIsGoneAtOnce() async throws {
+    // The only worker is busy until the request is heeded.
+    try await TestServer.with({ $0.workerThreads = 1 }) { server in
+      for round in 1...50 {
+        let client = try RawClient(startedOn: server)
+        try client.send(RawClient.query("slow"))
+        while server.backend.counts.withLock({ $0.slowStarted }) < round { try await Task.sleep(for: .milliseconds(1)) }
+        var canceller: RawClient? = try RawClient(port: server.port)
+        try canceller!.send(RawClient.int32(16) + RawClient.int32(80_877_102) + client.key)
+        canceller = nil
+        let answer = try client.until("Z")
+        #expect(types(answer) == "EZ" && answer[0].field("C") == "57014")
+      }
+    }
+  }
+
   @Test func aClientThatLeavesStopsItsStatement() async throws {
     try await TestServer.with { server in
       var client: RawClient? = try RawClient(startedOn: server)
