@@ -148,20 +148,20 @@ def test_http_queries_are_packed_for_who_takes_that(context):
     server = context.server()
     for sql, parameters in [("SELECT 1 AS a", {}), ("SELECT g, 'row ' || g AS t FROM generate_series(1, 200000) g", {"format": "csv"})]:
         plain = query(server, sql, **parameters)
-        expect((plain[1]["Content-Encoding"], plain[1]["Vary"]), (None, "Accept-Encoding"))
+        expect((plain[1].get("Content-Encoding"), plain[1]["Vary"]), (None, "Accept-Encoding"))
         for accepted in ["gzip", "deflate, x-gzip;q=0.5", "br, *"]:
             _, headers, body = query(server, sql, headers={"Accept-Encoding": accepted}, **parameters)
-            expect((headers["Content-Encoding"], headers["Vary"]), ("gzip", "Accept-Encoding"))
+            expect((headers.get("Content-Encoding"), headers["Vary"]), ("gzip", "Accept-Encoding"))
             assert gzip.decompress(body) == plain[2], accepted
             assert len(body) < len(plain[2]) / 3 or len(plain[2]) < 100, len(body)
         for refused in ["identity", "gzip;q=0", "gzip;q=0, *", "deflate", "*;q=0", "gzip;q=x"]:
-            expect(query(server, sql, headers={"Accept-Encoding": refused}, **parameters)[1]["Content-Encoding"], None)
+            expect(query(server, sql, headers={"Accept-Encoding": refused}, **parameters)[1].get("Content-Encoding"), None)
     # What is wrong is said as it is, and the connection goes on.
     connection = http.client.HTTPConnection("127.0.0.1", server.ports["http"])
     for sql, encoding in [("SELECT 1 / 0", None), ("SELECT 7 AS a", "gzip")]:
         connection.request("GET", "/query?" + urllib.parse.urlencode({"q": sql}), headers={"Accept-Encoding": "gzip"})
         answer = connection.getresponse()
-        expect(answer.headers["Content-Encoding"], encoding)
+        expect(answer.headers.get("Content-Encoding"), encoding)
         body = answer.read()
         json.loads(gzip.decompress(body) if encoding else body)
     connection.close()

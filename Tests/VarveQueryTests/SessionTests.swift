@@ -180,6 +180,25 @@ struct SessionTests {
     #expect(try two.text("SELECT count(*) FROM t") == "1")
   }
 
+  @Test func aBlockOfInsertsPutsItsRowsTogetherOnlyForWhoReadsThem() throws {
+    let session = makeSession()
+    try session.rows("CREATE TABLE t (time timestamptz, host text, v bigint) WITH (varve.tags = 'host')")
+    try session.rows("BEGIN")
+    let insert = try session.prepare("INSERT INTO t VALUES ($1, 'a', $2) RETURNING v")
+    for number in 1...50 {
+      _ = try session.execute(insert, parameters: [.timestamp(testNow + Int64(number)), .int(Int64(number))])
+    }
+    #expect(session.overlay == nil, "nobody has read the rows")
+    try session.rows("INSERT INTO t VALUES (now(), 'count', (SELECT count(*) FROM t))")
+    try session.rows("INSERT INTO t SELECT time, 'b', v + 100 FROM t WHERE host = 'a'")
+    try session.rows("INSERT INTO t VALUES (now(), 'array', (ARRAY(SELECT v FROM t WHERE host = 'b' ORDER BY v))[50])")
+    #expect(
+      try session.text("SELECT host, count(*), max(v) FROM t GROUP BY host ORDER BY host")
+        == "a|50|50\narray|1|150\nb|50|150\ncount|1|50")
+    try session.rows("COMMIT")
+    #expect(try session.text("SELECT count(*) FROM t") == "102")
+  }
+
   @Test func anUnknownColumnSuggestsTheQuotedName() throws {
     let session = makeSession()
     try session.rows("CREATE TABLE t (time timestamptz, \"cpuUsage\" bigint)")

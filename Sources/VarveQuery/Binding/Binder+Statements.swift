@@ -48,7 +48,8 @@ extension Binder {
       }
       // Its rows are of this text alone.
       isOnceOnly = true
-      return InsertPlan(table: table, source: source, targets: plan.targets, returning: returning)
+      return InsertPlan(
+        table: table, source: source, targets: plan.targets, returning: returning, readsNothing: plan.readsNothing)
     }
     let level = QueryLevel(parent: nil)
     level.keepsUnknown = true
@@ -62,7 +63,7 @@ extension Binder {
     }
     return InsertPlan(
       table: table, source: try Planner.plan(.project(bound.plan, values)), targets: try used.map { try target($0) },
-      returning: returning)
+      returning: returning, readsNothing: false)
   }
 
   /// What INSERT and COPY may name.
@@ -141,7 +142,7 @@ extension Binder {
     let plan = LogicalPlan.values(bound.map { row in kept.map { row[$0] } }, types)
     return InsertPlan(
       table: table, source: try Planner.plan(plan), targets: try kept.map { try target(used[$0]) },
-      returning: returning)
+      returning: returning, readsNothing: !(bound.joined() + (returning ?? [])).contains(where: \.hasSubquery))
   }
 
   private func target(_ column: (name: String, column: SeriesColumn)) throws -> InsertPlan.Target {

@@ -20,6 +20,8 @@ struct InsertPlan: Sendable {
   let targets: [Target]
   /// Over the table's columns; nil without RETURNING.
   let returning: [BoundExpression]?
+  /// Whether nothing but the statement says what its rows are: then it need not see what its transaction has written.
+  let readsNothing: Bool
 
   /// Pulls the source and makes batches, each small enough for the store, and the rows of RETURNING.
   func run(_ context: ExecutionContext) throws -> (batches: [PointBatch], returned: [QueryBatch]) {

@@ -212,7 +212,7 @@ extension QuerySession {
 
   /// The plan as it is for the tables of now.
   func current(_ statement: PreparedStatement) throws -> (PreparedStatement, CatalogView) {
-    let catalog = CatalogView(snapshot: try statementSnapshot(), session: state)
+    let catalog = CatalogView(snapshot: try snapshot(for: statement), session: state)
     if statement.isCurrent(catalog.snapshot, timeZone: state.timeZone) { return (statement, catalog) }
     let renewed = try plan(statement.parsed, statement.declaredTypes)
     guard renewed.columns?.map(\.type) == statement.columns?.map(\.type),
@@ -223,7 +223,14 @@ extension QuerySession {
         "0A000", "cached plan must not change result type",
         hint: "Prepare the statement again: its table has changed.")
     }
-    return (renewed, CatalogView(snapshot: try statementSnapshot(), session: state))
+    return (renewed, CatalogView(snapshot: try snapshot(for: renewed), session: state))
+  }
+
+  /// With what the transaction has written, unless the statement reads nothing: a block of many INSERTs would put all that
+  /// together again for each.
+  private func snapshot(for statement: PreparedStatement) throws -> any ReadSnapshot {
+    if case .insert(let plan) = statement.kind, plan.readsNothing { return try snapshot() }
+    return try statementSnapshot()
   }
 
   func checkWritable(_ verb: String) throws {
