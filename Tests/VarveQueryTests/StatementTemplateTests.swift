@@ -116,6 +116,17 @@ import VarveCore
     #expect(try result.next()?.columns[0].datum(at: 0) == .int(77))
   }
 
+  @Test func aPreparedStatementIsPlannedOnceForAChangedTable() throws {
+    let session = try filled()
+    let prepared = try session.prepare("SELECT n FROM cpu WHERE n = $1")
+    #expect(try session.current(prepared).0 === prepared)
+    try session.rows("ALTER TABLE cpu ADD COLUMN extra text")
+    let renewed = try session.current(prepared).0
+    #expect(renewed !== prepared)
+    #expect(try session.current(prepared).0 === renewed)
+    #expect(try session.execute(prepared, parameters: [.int(8)]).next()?.columns[0].datum(at: 0) == .int(8))
+  }
+
   @Test func timesAreReadInTheZoneOfTheMoment() throws {
     let session = try filled()
     func count(_ minute: Int) throws -> String {

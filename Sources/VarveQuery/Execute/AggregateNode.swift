@@ -38,6 +38,7 @@ final class AggregateNode: PlanNode {
   var label: String {
     keys.isEmpty ? "Aggregate" : runKeys == nil ? "Hash Aggregate" : "Segment Aggregate"
   }
+  var expressions: [BoundExpression] { keys + calls.map(BoundExpression.aggregate) }
   func open(_ context: ExecutionContext) throws -> any Operator { AggregateOperator(self, context) }
 
   /// Of a scan, the rows within a range of time.

@@ -32,6 +32,7 @@ final class JoinNode: PlanNode {
   }
   var types: [SQLType] { left.types + right.types }
   var inputs: [any PlanNode] { [left, right] }
+  var expressions: [BoundExpression] { equalities.flatMap { [$0.left, $0.right] } + residual }
   var label: String {
     let name = kind == .left ? " Left Join" : kind == .full ? " Full Join" : " Join"
     return (equalities.isEmpty ? "Nested Loop" : "Hash") + name
@@ -214,6 +215,7 @@ final class LateralNode: PlanNode {
   }
   var types: [SQLType] { left.types + right.node.types }
   var inputs: [any PlanNode] { [left, right.node] }
+  var expressions: [BoundExpression] { residual }
   var label: String { kind == .left ? "Lateral Left Join" : "Lateral Join" }
   func open(_ context: ExecutionContext) throws -> any Operator {
     run(try context.open(left), context)

@@ -15,7 +15,9 @@ final class LastRowsNode: PlanNode {
     guard let request = try scan.request(context) else { return EmptyOperator() }
     let cursor = try context.snapshot.lastRows(
       LastRowsRequest(table: request.table, series: request.series, time: request.time, fields: request.fields))
-    return SeriesScanOperator(scan, cursor, SeriesColumnReader(scan, request, context), context)
+    return try context.profiled(scan) {
+      SeriesScanOperator(scan, cursor, SeriesColumnReader(scan, request, context), context)
+    }
   }
 
   /// The node over the newest rows alone of the scan below it; nil where other rows count, since conditions that only

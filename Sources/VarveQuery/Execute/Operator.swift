@@ -59,12 +59,15 @@ protocol PlanNode: AnyObject, Sendable {
   var inputs: [any PlanNode] { get }
   /// What EXPLAIN calls it.
   var label: String { get }
+  /// What it computes itself; EXPLAIN shows the plans of the subqueries in it.
+  var expressions: [BoundExpression] { get }
   /// Further lines of EXPLAIN: name and text.
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)]
   func open(_ context: ExecutionContext) throws -> any Operator
 }
 
 extension PlanNode {
+  var expressions: [BoundExpression] { [] }
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] { [] }
 }
 

@@ -8,9 +8,16 @@ import VarveStorage
 
 /// A comparison of a column with an expression that has no columns.
 struct ScanBound: Sendable {
-  enum Relation: Sendable { case equal, less, lessOrEqual, greater, greaterOrEqual }
+  enum Relation: Sendable {
+    case equal, less, lessOrEqual, greater, greaterOrEqual
+    /// The value is an array, and the column equal to one of its elements.
+    case among
+  }
   var relation: Relation
   var value: BoundExpression
+
+  /// Whether a range says all that the comparison does.
+  var isExact: Bool { relation != .among }
 }
 
 struct ZoneBound: Sendable {
@@ -58,6 +65,7 @@ final class SeriesScanNode: PlanNode {
   var types: [SQLType] { columns.prefix(width).map(\.type) }
   var inputs: [any PlanNode] { [] }
   var label: String { "Series Scan on \(table.name)" }
+  var expressions: [BoundExpression] { conditions.expressions + residual }
 
   func open(_ context: ExecutionContext) throws -> any Operator {
     let ranges = try ranges(context)
@@ -120,26 +128,30 @@ final class SeriesScanNode: PlanNode {
   private func zones(_ context: ExecutionContext) throws -> [ZonePredicate] {
     var result: [ZonePredicate] = []
     for zone in conditions.zones {
-      let (column, bound) = (zone.column, zone.bound)
-      let value: Double
-      switch try context.constant(bound.value) {
-      case .float(let number): value = number
-      case .int(let number): value = Double(number)
-      case .numeric(let number): value = number.double
-      case .timestamp(let time): value = Double(time)
-      default: continue
-      }
-      if value.isNaN { continue }
+      var values = [try context.constant(zone.bound.value)]
+      if case .array(let items) = values[0] { values = items }
+      let numbers = values.compactMap(Self.number)
+      guard let least = numbers.min(), let greatest = numbers.max(), !numbers.contains(where: \.isNaN) else { continue }
       // A step outwards: whole numbers beyond 2^53 are rounded, and strictness is the filter's business.
-      let lower = value.nextDown
-      let upper = value.nextUp
-      switch bound.relation {
-      case .equal: result.append(ZonePredicate(column: column, lower: lower, upper: upper))
-      case .less, .lessOrEqual: result.append(ZonePredicate(column: column, lower: nil, upper: upper))
-      case .greater, .greaterOrEqual: result.append(ZonePredicate(column: column, lower: lower, upper: nil))
+      let lower = least.nextDown
+      let upper = greatest.nextUp
+      switch zone.bound.relation {
+      case .equal, .among: result.append(ZonePredicate(column: zone.column, lower: lower, upper: upper))
+      case .less, .lessOrEqual: result.append(ZonePredicate(column: zone.column, lower: nil, upper: upper))
+      case .greater, .greaterOrEqual: result.append(ZonePredicate(column: zone.column, lower: lower, upper: nil))
       }
     }
     return result
+  }
+
+  private static func number(_ value: Datum) -> Double? {
+    switch value {
+    case .float(let number): number
+    case .int(let number): Double(number)
+    case .numeric(let number): number.double
+    case .timestamp(let time): Double(time)
+    default: nil
+    }
   }
 
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
@@ -180,21 +192,25 @@ final class SeriesScanNode: PlanNode {
 
   /// What a scan would look at, each range of its times by itself.
   private func estimate(_ request: ScanRequest, _ context: ExecutionContext) throws -> ScanStatistics {
-    var estimates: [ScanStatistics] = []
-    for time in try ranges(context) {
+    let whole = try context.snapshot.estimate(request)
+    let ranges = try ranges(context)
+    if ranges.isEmpty { return whole }
+    var read = ScanStatistics()
+    for time in ranges {
       var request = request
       request.time = time
-      estimates.append(try context.snapshot.estimate(request))
+      read.add(try context.snapshot.estimate(request))
     }
-    guard var result = estimates.first else { return try context.snapshot.estimate(request) }
-    for other in estimates.dropFirst() {
-      result.partitionsPruned = max(0, result.partitionsPruned + other.partitionsPruned - result.partitions)
-      result.chunksPruned = max(0, result.chunksPruned + other.chunksPruned - result.chunks)
-      result.rowBlocks += other.rowBlocks
-      result.rowBlocksPruned += other.rowBlocksPruned
-      result.headRows += other.headRows
-      result.rows += other.rows
+    // Ranges may share what they look at, and are at most all that lies between their ends.
+    func pruned(_ total: KeyPath<ScanStatistics, Int>, _ pruned: KeyPath<ScanStatistics, Int>) -> Int {
+      max(whole[keyPath: pruned], whole[keyPath: total] - (read[keyPath: total] - read[keyPath: pruned]))
     }
+    var result = whole
+    result.partitionsPruned = pruned(\.partitions, \.partitionsPruned)
+    result.chunksPruned = pruned(\.chunks, \.chunksPruned)
+    result.rowBlocksPruned = pruned(\.rowBlocks, \.rowBlocksPruned)
+    result.headRows = min(whole.headRows, read.headRows)
+    result.rows = min(whole.rows, read.rows)
     return result
   }
 
@@ -225,7 +241,14 @@ extension ExecutionContext {
   func timeRange(_ bounds: [ScanBound]) throws -> TimeRange? {
     var range = TimeRange.all
     for bound in bounds {
-      guard case .timestamp(let time) = try constant(bound.value) else { return nil }
+      let value = try constant(bound.value)
+      if case .array(let items) = value {
+        let times = items.compactMap { if case .timestamp(let time) = $0 { time } else { nil } }
+        guard let first = times.min(), let last = times.max() else { return nil }
+        range = range.intersection(TimeRange(lower: first, upper: last))
+        continue
+      }
+      guard case .timestamp(let time) = value else { return nil }
       switch bound.relation {
       case .equal: range = range.intersection(TimeRange(lower: time, upper: time))
       case .lessOrEqual: range.upper = min(range.upper, time)
@@ -236,6 +259,7 @@ extension ExecutionContext {
       case .greater:
         if time == .max { return nil }
         range.lower = max(range.lower, time + 1)
+      case .among: preconditionFailure("a list is an array or NULL")
       }
     }
     return range

@@ -25,6 +25,7 @@ final class ValuesNode: PlanNode {
     self.types = types
   }
   var inputs: [any PlanNode] { [] }
+  var expressions: [BoundExpression] { rows.flatMap { $0 } }
   var label: String { types.isEmpty ? "Result" : "Values (\(rows.count) row\(rows.count == 1 ? "" : "s"))" }
   func open(_ context: ExecutionContext) throws -> any Operator {
     var builders = types.map { ColumnBuilder($0, capacity: rows.count) }
@@ -99,6 +100,7 @@ final class FilterNode: PlanNode {
   var types: [SQLType] { input.types }
   var inputs: [any PlanNode] { [input] }
   var label: String { "Filter" }
+  var expressions: [BoundExpression] { conditions.conditions }
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] { conditions.details }
   func open(_ context: ExecutionContext) throws -> any Operator {
     FilterOperator(self, try context.open(input), context)

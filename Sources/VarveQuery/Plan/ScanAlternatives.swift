@@ -48,7 +48,7 @@ struct ScanAlternatives: Sendable {
     for branch in branches {
       guard let time = try context.timeRange(branch.times)?.intersection(range), !time.isEmpty else { continue }
       let predicates = try branch.tags.map { try TagConditions.predicate($0.column, $0.condition, table, context) }
-      let found = context.snapshot.series(of: table, where: predicates)
+      let found = predicates.isEmpty ? .all : context.snapshot.series(of: table, where: predicates)
       if found.isEmpty { continue }
       series = series.union(found)
       times.append(time)

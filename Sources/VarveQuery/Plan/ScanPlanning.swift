@@ -21,7 +21,7 @@ enum ScanPlanning {
       }
       if let bound = timeBound(condition, scan.columns) {
         settled.times.append(bound)
-        continue
+        if bound.isExact { continue }
       }
       if case .or(let parts) = condition, let alternatives = ScanAlternatives(parts, scan.columns) {
         settled.alternatives.append(alternatives)
@@ -73,10 +73,6 @@ enum ScanPlanning {
   /// `column op expression` or the other way round, where the expression has no columns. With `type`, both sides
   /// must be of it, so that the bound is exact.
   private static func bound(_ condition: BoundExpression, type: SQLType?) -> ScanBound? {
-    guard case .call(let function, let sides) = condition, sides.count == 2,
-      let relation = relations[function.name]
-    else { return nil }
-    if let type, function.argumentTypes != [type, type] { return nil }
     func isColumn(_ side: BoundExpression) -> Bool {
       if case .column = side { return true }
       // A widening cast keeps the order. A double as numeric is rounded, as is what a precision is asked of.
@@ -93,9 +89,27 @@ enum ScanPlanning {
       // A bound on time is all that is made of its condition; of a field's, it is computed beside the condition itself.
       side.columns.isEmpty && !side.isVolatile && (type != nil || !side.hasSubquery)
     }
+    if let (column, list) = listed(condition) {
+      guard isColumn(column), isFixed(list), type == nil || column.type == type else { return nil }
+      return ScanBound(relation: .among, value: list)
+    }
+    guard case .call(let function, let sides) = condition, sides.count == 2, let relation = relations[function.name]
+    else { return nil }
+    if let type, function.argumentTypes != [type, type] { return nil }
     if isColumn(sides[0]), isFixed(sides[1]) { return ScanBound(relation: relation, value: sides[1]) }
     if isColumn(sides[1]), isFixed(sides[0]) { return ScanBound(relation: flipped(relation), value: sides[0]) }
     return nil
+  }
+
+  /// `expression IN (…)` and `expression = ANY (array)`, with the list as an array.
+  private static func listed(_ condition: BoundExpression) -> (expression: BoundExpression, list: BoundExpression)? {
+    switch condition {
+    case .inList(let operand, let items): (operand, .array(items, element: operand.type))
+    case .quantified(let function, let operand, let array, isAll: false)
+    where function.name == "=" && function.argumentTypes.allSatisfy { $0 == operand.type }:
+      (operand, array)
+    default: nil
+    }
   }
 
   private static let relations: [String: ScanBound.Relation] = [
@@ -108,6 +122,7 @@ enum ScanPlanning {
     case .lessOrEqual: .greaterOrEqual
     case .greater: .less
     case .greaterOrEqual: .lessOrEqual
+    case .among: .among
     }
   }
 }

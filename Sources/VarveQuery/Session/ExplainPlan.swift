@@ -74,6 +74,23 @@ struct ExplainPlan: Sendable {
     let detail = String(repeating: " ", count: depth * 6 + 2)
     for (name, text) in try node.details(context) { lines.append("\(detail)\(name): \(text)") }
     for input in node.inputs { try appendText(input, depth: depth + 1, context, to: &lines) }
+    for plan in Self.subplans(node) {
+      lines.append(detail + "SubPlan")
+      try appendText(plan, depth: depth + 1, context, to: &lines)
+    }
+  }
+
+  /// The plans of subqueries in what a node computes, each once.
+  private static func subplans(_ node: any PlanNode) -> [any PlanNode] {
+    var plans: [any PlanNode] = []
+    func collect(_ expression: BoundExpression) {
+      if case .subquery(let subquery) = expression, !plans.contains(where: { $0 === subquery.plan.node }) {
+        plans.append(subquery.plan.node)
+      }
+      expression.children.forEach(collect)
+    }
+    node.expressions.forEach(collect)
+    return plans
   }
 
   private func appendJSON(_ node: any PlanNode, indent: Int, _ context: ExecutionContext, to out: inout String) throws {
@@ -85,11 +102,11 @@ struct ExplainPlan: Sendable {
       out += ",\n\(inner)\"Actual Rows\": \(entry.rows),\n\(inner)\"Actual Loops\": \(entry.loops)"
     }
     for (name, text) in try node.details(context) { out += ",\n\(inner)\(Self.quoted(name)): \(Self.quoted(text))" }
-    if !node.inputs.isEmpty {
-      out += ",\n\(inner)\"Plans\": ["
-      for (index, input) in node.inputs.enumerated() {
+    for (name, plans) in [("Plans", node.inputs), ("SubPlans", Self.subplans(node))] where !plans.isEmpty {
+      out += ",\n\(inner)\"\(name)\": ["
+      for (index, plan) in plans.enumerated() {
         if index > 0 { out += ", " }
-        try appendJSON(input, indent: indent + 2, context, to: &out)
+        try appendJSON(plan, indent: indent + 2, context, to: &out)
       }
       out += "]"
     }

@@ -214,7 +214,7 @@ extension QuerySession {
   func current(_ statement: PreparedStatement) throws -> (PreparedStatement, CatalogView) {
     let catalog = CatalogView(snapshot: try snapshot(for: statement), session: state)
     if statement.isCurrent(catalog.snapshot, timeZone: state.timeZone) { return (statement, catalog) }
-    let renewed = try plan(statement.parsed, statement.declaredTypes)
+    let renewed = try renewed(statement, catalog.snapshot)
     guard renewed.columns?.map(\.type) == statement.columns?.map(\.type),
       renewed.columns?.map({ Name($0.name) }) == statement.columns?.map({ Name($0.name) }),
       renewed.parameterTypes == statement.parameterTypes
@@ -231,6 +231,16 @@ extension QuerySession {
   private func snapshot(for statement: PreparedStatement) throws -> any ReadSnapshot {
     if case .insert(let plan) = statement.kind, plan.readsNothing { return try snapshot() }
     return try statementSnapshot()
+  }
+
+  /// Whoever holds the statement runs it again and again, so its new plan is kept.
+  private func renewed(_ statement: PreparedStatement, _ snapshot: any ReadSnapshot) throws -> PreparedStatement {
+    let (text, types) = (statement.parsed.source.text, statement.declaredTypes)
+    guard statement.parsed.isAlone else { return try plan(statement.parsed, types) }
+    if let known = cache.find(text, types), known.isCurrent(snapshot, timeZone: state.timeZone) { return known }
+    let made = try plan(statement.parsed, types)
+    if !made.isOnceOnly { cache.add(text, types, made) }
+    return made
   }
 
   func checkWritable(_ verb: String) throws {

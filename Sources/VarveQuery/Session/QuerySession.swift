@@ -170,6 +170,7 @@ package final class QuerySession {
   }
 
   private func templated(_ sql: String) -> TemplatedText? {
+    if transactionStatus == .failed { return nil }
     switch cache.template(of: sql) {
     case .none: return nil
     case .found(let templated): return templated
