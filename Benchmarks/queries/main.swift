@@ -7,6 +7,8 @@
 // processors' time are printed. `scans.queries` beside this file has such, whose conditions no index helps.
 // Of each type the rows of the first are printed, and medians over its queries, each asked `--repeat` times in turn: of
 // the time, and of the processors' time, which other programs disturb less.
+// With `--repeat 1` no text comes twice, as with clients that put values into their texts; further turns find the plans
+// of the first, of up to 256 texts.
 // `--sealed` leaves the directory uncompacted. For `perf record`, name one type by `--only` and repeat it.
 
 import Glibc
