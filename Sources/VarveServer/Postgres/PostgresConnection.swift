@@ -195,7 +195,8 @@ final class PostgresConnection: @unchecked Sendable {
 
   func submitJob() {
     session?.waits(for: .worker)
-    server.threads.submit { self.run() }
+    // What goes on with a result or a COPY is no short question.
+    server.threads.submit(goingFirst: work == nil && copy == nil) { self.run() }
   }
 
   private func sent(_ byteCount: Int) {

@@ -10,7 +10,10 @@ import NIOCore
 import VarveIO
 
 final class StatementThreads: Sendable {
-  typealias Job = @Sendable () -> Void
+  private struct Job: Sendable {
+    let run: @Sendable () -> Void
+    let goesFirst: Bool
+  }
 
   private struct State: Sendable {
     /// Numbers of threads that wait; the last is the one that came last.
@@ -52,8 +55,9 @@ final class StatementThreads: Sendable {
     if goFirst { _ = WorkerThread(name: "varve-watch") { [self] in watch() } }
   }
 
-  /// Not after `stop`.
-  func submit(_ job: @escaping Job) {
+  /// `goingFirst`: as far as these threads do. Not after `stop`.
+  func submit(goingFirst: Bool = true, _ run: @escaping @Sendable () -> Void) {
+    let job = Job(run: run, goesFirst: goFirst && goingFirst)
     let mustStart = state.update(waking: []) { state in
       precondition(!state.isStopping, "no statement runs on a server that has stopped")
       if let number = state.idle.popLast() {
@@ -83,8 +87,8 @@ final class StatementThreads: Sendable {
 
   // MARK: A thread
 
-  private func work(first: @escaping Job) {
-    let goesFirst = goFirst && ThreadPriority.preferred.give() && ThreadPriority.immediate.give()
+  private func work(first: Job) {
+    let mayGoFirst = goFirst && ThreadPriority.preferred.give() && ThreadPriority.immediate.give()
     let orders = Gate<Order?>(nil)
     let number = state.update(waking: []) { state in
       state.threads.append(Thread(orders: orders, id: .current))
@@ -92,10 +96,10 @@ final class StatementThreads: Sendable {
     }
     var job = first
     while true {
-      if goesFirst { begin(number) }
-      job()
-      // Taken away by the watch.
-      if goesFirst, !end(number) { ThreadPriority.immediate.give() }
+      if mayGoFirst { if job.goesFirst { begin(number) } else { ThreadPriority.preferred.give() } }
+      job.run()
+      // Given up, or taken away by the watch.
+      if mayGoFirst, !end(number) { ThreadPriority.immediate.give() }
       guard let next = next(number, orders) else { break }
       job = next
     }

@@ -71,6 +71,12 @@ import Testing
       let found = try #require(policies.wait { $0 })
       #expect(found.first == SCHED_RR && found.last == SCHED_OTHER)
     }
+    let later = Gate<Int32?>(nil)
+    threads.submit(goingFirst: false) { later.update { $0 = Self.policy() } }
+    #expect(later.wait { $0 } == SCHED_OTHER)
+    let next = Gate<Int32?>(nil)
+    threads.submit { next.update { $0 = Self.policy() } }
+    #expect(next.wait { $0 } == SCHED_RR)
     // What a job starts does not go first.
     let child = Gate<Int32?>(nil)
     threads.submit { _ = WorkerThread(name: "test") { child.update { $0 = Self.policy() } } }
