@@ -146,6 +146,7 @@ package enum TypeBinary {
     return result
   }
 
+  private static var tooShort: VarveError { SQLError.make("08P01", "insufficient data left in message") }
   static var malformed: VarveError { SQLError.make("22P03", "incorrect binary data format") }
 
   struct Reader {
@@ -153,12 +154,12 @@ package enum TypeBinary {
     var at = 0
     mutating func next<T: FixedWidthInteger>(_ type: T.Type) throws -> T {
       let size = MemoryLayout<T>.size
-      guard bytes.count - at >= size else { throw malformed }
+      guard bytes.count - at >= size else { throw tooShort }
       defer { at += size }
       return T(bigEndian: UnsafeRawBufferPointer(bytes).loadUnaligned(fromByteOffset: at, as: T.self))
     }
     mutating func take(_ count: Int) throws -> UnsafeBufferPointer<UInt8> {
-      guard count >= 0, bytes.count - at >= count else { throw malformed }
+      guard count >= 0, bytes.count - at >= count else { throw tooShort }
       defer { at += count }
       return UnsafeBufferPointer(rebasing: bytes[at..<(at + count)])
     }
@@ -195,7 +196,12 @@ package enum TypeBinary {
       let days = try reader.next(Int32.self)
       return .interval(Interval(months: try reader.next(Int32.self), days: days, microseconds: microseconds))
     case .text, .varchar, .bpchar, .name, .char, .unknown:
-      return try TypeText.parse(bytes: try reader.take(count), as: type, context: context)
+      let text = try reader.take(count)
+      // In text form a zero byte is none of the text's.
+      guard !text.contains(0) else {
+        throw SQLError.make("22021", "invalid byte sequence for encoding \"UTF8\": 0x00")
+      }
+      return try TypeText.parse(bytes: text, as: type, context: context)
     case .json: return try TypeText.parse(bytes: try reader.take(count), as: type, context: context)
     case .jsonb:
       guard try reader.next(UInt8.self) == 1 else { throw malformed }

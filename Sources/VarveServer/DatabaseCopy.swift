@@ -6,14 +6,22 @@ import VarveQuery
 import VarveWire
 
 final class DatabaseCopy: CopyReceiver {
-  private let target: CopyTarget
+  private let target: any CopyTarget
+  /// The same, where it takes batches.
+  private let series: SeriesCopyTarget?
   private let reader: CopyReader
 
   /// `seriesMemory`: for the tag sets that this COPY and others remember.
-  init(_ target: CopyTarget, seriesMemory: ByteBudget?) {
+  init(_ target: any CopyTarget, seriesMemory: ByteBudget?) {
     self.target = target
+    series = target as? SeriesCopyTarget
     var options = Self.options(target)
-    options.seriesMemory = seriesMemory
+    if let series {
+      options.isUTC = series.isUTC
+      options.latestTime = series.latestTime
+      options.seriesMemory = seriesMemory
+    }
+    if let rows = target as? DimensionCopyTarget { options.rows = DatabaseRows(rows) }
     reader = CopyReader(options: options)
   }
 
@@ -42,10 +50,11 @@ final class DatabaseCopy: CopyReceiver {
   }
 
   private func passOn() throws {
-    for batch in reader.takeBatches() { try target.take(batch.points, firstRow: batch.firstRow) }
+    guard let series else { return try target.check() }
+    for batch in reader.takeBatches() { try series.take(batch.points, firstRow: batch.firstRow) }
   }
 
-  private static func options(_ target: CopyTarget) -> CopyOptions {
+  private static func options(_ target: any CopyTarget) -> CopyOptions {
     let plan = target.plan
     let values = target.values
     let columns = plan.columns.map { column in
@@ -54,6 +63,7 @@ final class DatabaseCopy: CopyReceiver {
         case .time: .time
         case .tag: .tag
         case .field(let type): .field(type)
+        case .value: .value
         }
       return CopyColumn(
         name: column.name, role: role, isNeverNull: column.isNeverNull, isNullInQuotes: column.isNullInQuotes)
@@ -79,10 +89,20 @@ final class DatabaseCopy: CopyReceiver {
       case .present: .skipped
       case .matched: .matched
       }
-    options.isUTC = target.isUTC
-    options.latestTime = target.latestTime
     return options
   }
+}
+
+/// Rows of a dimension table, from the reader to the session.
+private final class DatabaseRows: CopyRows {
+  private let target: DimensionCopyTarget
+  init(_ target: DimensionCopyTarget) { self.target = target }
+
+  func put(_ bytes: UnsafeBufferPointer<UInt8>?, column: Int, isBinary: Bool) throws(VarveError) {
+    try target.put(bytes, column: column, isBinary: isBinary)
+  }
+  func checkRow() throws(VarveError) { try target.checkRow() }
+  func endRow() throws(VarveError) { try target.endRow() }
 }
 
 final class DatabaseCopyOut: CopySender {

@@ -181,7 +181,9 @@ def test_names_and_orders_that_are_wrong(context):
             ([parse(b"", "SELECT 1"), bind(b"", b""), execute(), SYNC], []),
             # Data of a COPY that there is none of.
             ([message("d", b"x" * 100_000), message("c"), message("f", b"no\0"), query("SELECT 1")], []),
-            ([parse(b"", "SELECT $1::int"), bind(b"", b"", [b"\0\0\1"], b"\0\1\0\1"), SYNC], ["22P03"]),
+            ([parse(b"", "SELECT $1::int"), bind(b"", b"", [b"\0\0\1"], b"\0\1\0\1"), SYNC], ["08P01"]),
+            ([parse(b"", "SELECT $1::int"), bind(b"", b"", [b"\0\0\0\0\1"], b"\0\1\0\1"), SYNC], ["22P03"]),
+            ([parse(b"", "SELECT $1::text"), bind(b"", b"", [b"a\0b"], b"\0\1\0\1"), SYNC], ["22021"]),
             ([parse(b"", "SELECT $1::timestamptz"), bind(b"", b"", [b"123456789"], b"\0\1\0\1"), SYNC], ["22008"]),
             ([parse(b"", "SELECT $1::int"), bind(b"", b"", []), SYNC], ["08P01"]),
             ([parse(b"", "SELECT $1::int"), bind(b"", b"", [b"1", b"2"]), SYNC], ["08P01"]),

@@ -15,8 +15,8 @@ import VarveCore
     return session
   }
 
-  private func begin(_ session: QuerySession, _ sql: String = "COPY t FROM STDIN") throws -> CopyTarget {
-    try session.beginCopy(try session.prepare(sql))
+  private func begin(_ session: QuerySession, _ sql: String = "COPY t FROM STDIN") throws -> SeriesCopyTarget {
+    try #require(try session.beginCopy(try session.prepare(sql)) as? SeriesCopyTarget)
   }
 
   /// Rows `first`, … of one series, a second apart.
@@ -67,7 +67,7 @@ import VarveCore
     let target = try begin(session)
     // More than a piece, at twenty bytes a row.
     let rowCount = 2500
-    let pieces = CopyTarget.pieceByteCount / (rowCount * 20) + 1
+    let pieces = SeriesCopyTarget.pieceByteCount / (rowCount * 20) + 1
     for piece in 0..<pieces {
       try target.take(batch(rowCount, first: piece * rowCount + 1), firstRow: piece * rowCount + 1)
     }

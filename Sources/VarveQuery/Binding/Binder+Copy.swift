@@ -8,10 +8,30 @@ extension Binder {
   func bindCopy(_ copy: CopySyntax) throws -> CopyPlan {
     let location = copy.table.location
     let options = try copyOptions(copy, at: location)
-    guard case .series(let table) = try writableRelation(copy.table).source else {
-      throw source.unsupported(
-        "COPY of a dimension table", at: location, hint: "INSERT … VALUES takes many rows at once.")
+    var plan: CopyPlan
+    switch try writableRelation(copy.table).source {
+    case .series(let table): plan = try copyPlan(copy, into: table, options.shape)
+    case .dimension(let table): plan = try copyPlan(copy, into: table, options.shape)
+    case .virtual: preconditionFailure("catalogs were refused")
     }
+    for (list, what, flag) in [
+      (options.forceNotNull, "FORCE_NOT_NULL", \CopyPlan.Column.isNeverNull),
+      (options.forceNull, "FORCE_NULL", \CopyPlan.Column.isNullInQuotes),
+    ] {
+      guard let list else { continue }
+      try checkColumns(list, of: try writableRelation(copy.table), at: location)
+      for name in list {
+        guard let index = plan.columns.firstIndex(where: { $0.name.isSameName(as: name) }) else {
+          throw error("42P10", "\(what) column \"\(name)\" not referenced by COPY", at: location)
+        }
+        plan.columns[index][keyPath: flag] = true
+      }
+    }
+    return plan
+  }
+
+  private func copyPlan(_ copy: CopySyntax, into table: TableSchema, _ shape: CopyShape) throws -> CopyPlan {
+    let location = copy.table.location
     dependencies.append(table)
     let columns =
       copy.columns.isEmpty ? table.sqlColumns : try writtenColumns(copy.columns.map { ($0, location) }, of: table)
@@ -21,7 +41,7 @@ extension Binder {
         at: location,
         hint: "Send the column time: rows of one series that are all of now would be one row.")
     }
-    var plan = CopyPlan(
+    return CopyPlan(
       table: table.name,
       columns: columns.map { name, column in
         switch column {
@@ -29,20 +49,30 @@ extension Binder {
         case .tag: CopyPlan.Column(name: name, target: .tag)
         case .field(_, let type): CopyPlan.Column(name: name, target: .field(type))
         }
-      }, shape: options.shape)
-    for (list, what, flag) in [
-      (options.forceNotNull, "FORCE_NOT_NULL", \CopyPlan.Column.isNeverNull),
-      (options.forceNull, "FORCE_NULL", \CopyPlan.Column.isNullInQuotes),
-    ] {
-      guard let list else { continue }
-      for column in try writtenColumns(list.map { ($0, location) }, of: table) {
-        guard let index = plan.columns.firstIndex(where: { $0.name.isSameName(as: column.name) }) else {
-          throw error("42P10", "\(what) column \"\(column.name)\" not referenced by COPY", at: location)
-        }
-        plan.columns[index][keyPath: flag] = true
+      }, shape: shape)
+  }
+
+  private func copyPlan(_ copy: CopySyntax, into table: DimensionSchema, _ shape: CopyShape) throws -> CopyPlan {
+    let location = copy.table.location
+    dimensions.append(table)
+    var places: [Int] = []
+    for name in copy.columns {
+      let place = try place(of: name, in: table, at: location)
+      if places.contains(place) {
+        throw error("42701", "column \"\(name)\" specified more than once", at: location)
       }
+      places.append(place)
     }
-    return plan
+    if copy.columns.isEmpty { places = Array(table.columns.indices) }
+    let defaults = try table.columns.indices.filter { !places.contains($0) }.map { place in
+      (place, try defaultValue(of: table.columns[place]))
+    }
+    return CopyPlan(
+      table: table.name,
+      columns: places.map { place in
+        let column = table.columns[place]
+        return CopyPlan.Column(name: column.name, target: .value(column.type.sqlType))
+      }, shape: shape, dimension: DimensionCopyPlan(table: table, places: places, defaults: defaults))
   }
 
   func bindCopyOut(_ copy: CopySyntax) throws -> CopyOutPlan {

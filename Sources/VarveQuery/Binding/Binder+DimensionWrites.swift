@@ -244,7 +244,7 @@ extension Binder {
     return result
   }
 
-  private func defaultValue(of column: DimensionColumn) throws -> BoundExpression {
+  func defaultValue(of column: DimensionColumn) throws -> BoundExpression {
     let type = column.type.sqlType
     switch column.default {
     case nil: return .constant(.null, type)

@@ -99,6 +99,8 @@ final class ExecutionContext {
   var snapshot: any ReadSnapshot { catalog.snapshot }
   /// Monotonic nanoseconds; nil: no limit.
   var deadline: Int64? { limit.nanoseconds }
+  /// From now to the deadline; nil: there is none.
+  var remainingNanoseconds: Int64? { deadline.map { max(0, $0 &- clock.monotonicNanoseconds()) } }
 
   init(
     catalog: CatalogView, evaluation: EvaluationContext, parameters: [Datum], memory: MemoryAccount,

@@ -23,6 +23,8 @@ package struct CopyPlan: Sendable {
     case time
     case tag
     case field(FieldType)
+    /// Of a dimension table.
+    case value(SQLType)
   }
   package struct Column: Sendable {
     package var name: String
@@ -34,6 +36,17 @@ package struct CopyPlan: Sendable {
   package var table: String
   package var columns: [Column]
   package var shape: CopyShape
+  /// nil: into a series table.
+  var dimension: DimensionCopyPlan?
+}
+
+/// COPY … FROM STDIN into a dimension table.
+struct DimensionCopyPlan: DimensionRowWriter {
+  let table: DimensionSchema
+  /// Of the columns that are sent: their places in the table's.
+  let places: [Int]
+  /// Of the others.
+  let defaults: [(place: Int, value: BoundExpression)]
 }
 
 /// COPY … TO STDOUT.

@@ -1,4 +1,4 @@
-// Where the rows of one COPY … FROM STDIN go.
+// Where the rows of one COPY … FROM STDIN into a series table go.
 //
 // In a transaction block they are kept until it commits, as those of INSERT are. Outside of one they are written in
 // pieces: as soon as there is a piece it is on its way to the store, and the next one is read meanwhile. A COPY of one
@@ -9,8 +9,22 @@ import VarveCompute
 import VarveCore
 import VarveStorage
 
-/// Used from one thread at a time, by the connection that its session belongs to.
-package final class CopyTarget {
+/// A COPY … FROM STDIN that has begun: ends with `finish` or `abandon`. Used from one thread at a time, by the connection
+/// that its session belongs to.
+package protocol CopyTarget: AnyObject {
+  var plan: CopyPlan { get }
+  var values: CopyValues { get }
+  /// Monotonic nanoseconds from now to the end that statement_timeout sets; nil: there is none.
+  var remainingNanoseconds: Int64? { get }
+  /// Throws when the COPY was cancelled or has run too long.
+  func check() throws
+  /// All rows came. Gives their number once they are durable, or kept for the transaction.
+  func finish() throws -> Int
+  /// The COPY ends with an error. Gives what became of the rows before, where the user has to know.
+  func abandon(_ error: any Error) -> String?
+}
+
+package final class SeriesCopyTarget: CopyTarget {
   /// Rows that are written in one commit, in bytes as the store holds them.
   static let pieceByteCount = 4 << 20
   /// Pieces on their way to the store.
@@ -50,12 +64,8 @@ package final class CopyTarget {
     isInBlock = session.transactionStatus == .inBlock
   }
 
-  /// Monotonic nanoseconds from now to the end that statement_timeout sets; nil: there is none.
-  package var remainingNanoseconds: Int64? {
-    context.deadline.map { max(0, $0 &- context.clock.monotonicNanoseconds()) }
-  }
+  package var remainingNanoseconds: Int64? { context.remainingNanoseconds }
 
-  /// Throws when the COPY was cancelled or has run too long.
   package func check() throws { try context.check() }
 
   /// Rows in order; `firstRow` is the number of the first of them. Blocks while the store is behind.
@@ -104,7 +114,6 @@ package final class CopyTarget {
     }
   }
 
-  /// All rows came. Gives their number once they are durable, or kept for the transaction.
   package func finish() throws -> Int {
     try check()
     if !held.isEmpty { try send() }
@@ -113,7 +122,6 @@ package final class CopyTarget {
     return rowCount
   }
 
-  /// The COPY ends with an error. Gives what became of the rows before, where the user has to know.
   package func abandon(_ error: any Error) -> String? {
     session.endWatch(error)
     held = []
@@ -130,21 +138,35 @@ package final class CopyTarget {
 extension QuerySession {
   /// Starts COPY … FROM STDIN. What an implicit transaction inserted before is written first, so that later rows replace
   /// earlier ones.
-  package func beginCopy(_ prepared: PreparedStatement) throws -> CopyTarget {
+  package func beginCopy(_ prepared: PreparedStatement) throws -> any CopyTarget {
     let watch = beginWatch(prepared, [])
     do {
       try checkTransaction(prepared)
-      let (statement, catalog) = try current(prepared)
-      guard case .copy(let plan) = statement.kind else { preconditionFailure("only a COPY is begun") }
       try checkWritable("COPY FROM")
-      if transactionStatus == .idle { try writePending() }
+      let (plan, catalog) = try copyPlan(prepared)
       state.setSnapshot(catalog.snapshot)
-      return CopyTarget(plan, session: self, context: context(catalog, []), watch: watch)
+      let context = context(catalog, [])
+      if let dimension = plan.dimension {
+        return try DimensionCopyTarget(
+          plan, into: dimension, catalog.snapshot.rows(of: dimension.table), session: self, context: context,
+          watch: watch)
+      }
+      if transactionStatus == .idle { try writePending() }
+      return SeriesCopyTarget(plan, session: self, context: context, watch: watch)
     } catch {
       fail()
       watch.end(error)
       throw error
     }
+  }
+
+  /// Of the tables of now. A dimension table is this session's to write then.
+  private func copyPlan(_ prepared: PreparedStatement) throws -> (CopyPlan, CatalogView) {
+    let (statement, catalog) = try current(prepared)
+    guard case .copy(let plan) = statement.kind else { preconditionFailure("only a COPY is begun") }
+    guard let table = plan.dimension?.table, !lockedTables.contains(table.id) else { return (plan, catalog) }
+    try lock(table.id)
+    return try copyPlan(statement)
   }
 
   /// Rows for the commit of the transaction block.

@@ -14,8 +14,17 @@ package struct CopyValues {
     try word(type) { try TypeBinary.decode(binary, as: type.sqlType, context: context) }
   }
 
+  /// Of any type, without being put into a word.
+  func datum(_ bytes: UnsafeBufferPointer<UInt8>, type: SQLType, isBinary: Bool) throws(VarveError) -> Datum {
+    try Self.typed {
+      isBinary
+        ? try TypeBinary.decode(bytes, as: type, context: context)
+        : try TypeText.parse(bytes: bytes, as: type, context: context)
+    }
+  }
+
   private func word(_ type: FieldType, _ datum: () throws -> Datum) throws(VarveError) -> UInt64 {
-    do {
+    try Self.typed {
       switch try datum() {
       case .bool(let value): return value ? 1 : 0
       case .int(let value): return UInt64(bitPattern: value)
@@ -28,6 +37,13 @@ package struct CopyValues {
         return word
       default: preconditionFailure("a field that is no text is a word")
       }
+    }
+  }
+
+  /// With the errors that the reader of a COPY takes.
+  static func typed<Value>(_ body: () throws -> Value) throws(VarveError) -> Value {
+    do {
+      return try body()
     } catch let error as VarveError {
       throw error
     } catch {

@@ -8,8 +8,12 @@ import VarveCore
 import VarveFormat
 import VarveStorage
 
-protocol DimensionPlan: Sendable {
+/// Makes rows of a dimension table.
+protocol DimensionRowWriter: Sendable {
   var table: DimensionSchema { get }
+}
+
+protocol DimensionPlan: DimensionRowWriter {
   /// INSERT, UPDATE or DELETE.
   var verb: String { get }
   /// Over what `DimensionOutcome.Returned` holds; nil without RETURNING.
@@ -27,7 +31,7 @@ struct DimensionOutcome {
   var returned: [QueryBatch] = []
 }
 
-extension DimensionPlan {
+extension DimensionRowWriter {
   /// Values of all columns, dropped ones included, by id; `columns` are the table's, in order.
   func values(_ columns: [Column], row: Int) -> [DimensionValue] {
     var values = [DimensionValue](repeating: .null, count: table.nextColumn)

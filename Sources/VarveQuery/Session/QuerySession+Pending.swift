@@ -102,9 +102,7 @@ extension QuerySession {
     state.setSnapshot(catalog.snapshot)
     let context = context(catalog, parameters)
     let outcome = try plan.run(catalog.snapshot.rows(of: plan.table), context)
-    try checkUnchanged(plan.table, keys: Array(outcome.changes.keys))
-    pending.add(outcome.changes, to: plan.table)
-    try checkPendingSize()
+    try keep(outcome.changes, of: plan.table)
     guard let columns = statement.columns, let returning = plan.returning else {
       return QueryResult(columns: nil, rows: nil, verb: plan.verb, affected: outcome.count)
     }
@@ -114,6 +112,19 @@ extension QuerySession {
     return QueryResult(
       columns: columns, rows: RowsOperator(.concat(batches, types: columns.map(\.type))), verb: plan.verb,
       affected: outcome.count)
+  }
+
+  /// Changes of rows for the commit of the transaction.
+  private func keep(_ changes: [[UInt8]: [UInt8]?], of table: DimensionSchema) throws {
+    try checkUnchanged(table, keys: Array(changes.keys))
+    pending.add(changes, to: table)
+    try checkPendingSize()
+  }
+
+  /// All rows of a COPY: it has ended for its watchers if a later COMMIT makes them durable.
+  func finishCopy(_ changes: [[UInt8]: [UInt8]?], of table: DimensionSchema) throws {
+    try keep(changes, of: table)
+    if transactionStatus != .idle || pending.isEmpty { endWatch() }
   }
 
   private func lockedCatalog(_ statement: PreparedStatement) throws -> CatalogView {

@@ -13,13 +13,19 @@ struct CopyLayout {
   let rowLimit: Int
   /// No digit is a delimiter or a quote, nor are digits NULL: a number is what it looks like.
   let digitsArePlain: Bool
+  /// Rows are points of series.
+  let makesBatches: Bool
 
   /// A batch has at most this many cells (32 MiB of words).
   private static let cellLimit = 4 * 1024 * 1024
 
   init(_ options: CopyOptions) {
     let columns = options.columns
-    precondition(columns.count(where: { $0.role == .time }) == 1, "one column is the time")
+    precondition(
+      options.rows == nil
+        ? columns.count(where: { $0.role == .time }) == 1 : columns.allSatisfy { $0.role == .value },
+      "one column is the time, or all are values of whole rows")
+    makesBatches = options.rows == nil
     textColumns = columns.indices.filter { columns[$0].role == .field(.text) }
     let tags = columns.indices.filter { columns[$0].role == .tag }
     tagColumns = tags.sorted { columns[$0].name.utf8.lexicographicallyPrecedes(columns[$1].name.utf8) }

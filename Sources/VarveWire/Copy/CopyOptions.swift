@@ -10,6 +10,8 @@ package struct CopyColumn: Sendable {
     case time
     case tag
     case field(FieldType)
+    /// Of a table that takes whole rows: all of its columns are of this role.
+    case value
   }
   package var name: String
   package var role: Role
@@ -41,11 +43,22 @@ package struct CopyConversion {
   }
 }
 
+/// What takes the rows of a table that is no series table, value by value. Errors get their place in the COPY from the
+/// reader.
+package protocol CopyRows: AnyObject {
+  /// The value of the row at hand in a column; nil: it is NULL. A row that is not complete is begun anew.
+  func put(_ bytes: UnsafeBufferPointer<UInt8>?, column: Int, isBinary: Bool) throws(VarveError)
+  /// All columns have their value. Throws what is wrong with the row alone.
+  func checkRow() throws(VarveError)
+  /// Throws where the row and others do not go together.
+  func endRow() throws(VarveError)
+}
+
 package struct CopyOptions {
   package enum Header: Sendable { case none, skipped, matched }
 
   package var table: String
-  /// One of them is the time.
+  /// One of them is the time, unless whole rows are taken.
   package var columns: [CopyColumn]
   package var format: CopyFormat
   package var delimiter: UInt8
@@ -54,6 +67,8 @@ package struct CopyOptions {
   package var escape: UInt8 = 0x22
   package var header = Header.none
   package var conversion: CopyConversion
+  /// Takes the rows where they make no batches.
+  package var rows: (any CopyRows)?
   /// Times in text without a zone are UTC; otherwise `conversion` knows.
   package var isUTC = true
   /// Times beyond this are refused.

@@ -9,6 +9,7 @@ import VarveCore
 enum CopyKind {
   static let time: UInt8 = 0
   static let tag: UInt8 = 255
+  static let value: UInt8 = 254
 }
 
 /// The hot part of a column. Trivial: it lives in raw memory, and its buffers are kept alive by `CopyStorage`.
@@ -26,6 +27,7 @@ struct CopySlot {
     case .time: kind = CopyKind.time
     case .tag: kind = CopyKind.tag
     case .field(let type): kind = type.rawValue
+    case .value: kind = CopyKind.value
     }
     isNeverNull = column.isNeverNull
     isNullInQuotes = column.isNullInQuotes

@@ -121,6 +121,10 @@ extension CopyParser {
       p = cursor
       column &+= 1
     }
+    if !layout.makesBatches {
+      cursor = p
+      return putRow(inLine: nil)
+    }
     if isTimeNull {
       fail(nullTime)
       return .failed
@@ -150,6 +154,10 @@ extension CopyParser {
       fields[column].rawStart = p
       fields[column].rawCount = 4
       cursor = p + 4
+      guard layout.makesBatches else {
+        fields[column].count = -1
+        return putValue(column: column) ? .row : .failed
+      }
       putNull(column: column)
       return .row
     }
@@ -160,6 +168,8 @@ extension CopyParser {
     let kind = slots[column].kind
     switch kind {
     case TypeCode.text, CopyKind.tag: break
+    case CopyKind.value:
+      guard putValue(column: column) else { return .failed }
     case TypeCode.uint64:
       if let word = Self.wholeNumeric(value, length) {
         put(word, column: column)

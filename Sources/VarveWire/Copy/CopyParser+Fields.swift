@@ -10,7 +10,7 @@ extension CopyParser {
   mutating func fieldsOfLine(
     _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, readable: UnsafePointer<UInt8>
   ) -> Outcome {
-    guard lineEnd == .newline || lineEnd == .both else { return .unsure }
+    guard lineEnd == .newline || lineEnd == .both, layout.makesBatches else { return .unsure }
     // The mark of the end, perhaps.
     if isCSV, start[0] == 0x5C { return .unsure }
     line &+= 1

@@ -27,6 +27,10 @@ extension CopyParser {
     guard isValid(start, count), let fieldCount = split(start, lineContentEnd) else { return .failed }
     isTimeNull = false
     guard putFields(start, fieldCount) else { return .failed }
+    if !layout.makesBatches {
+      cursor = next
+      return putRow(inLine: start)
+    }
     if isTimeNull {
       fail(nullTime, inLine: start)
       return .failed
@@ -96,7 +100,9 @@ extension CopyParser {
       {
         fields[column].count = -1
       }
-      if fields[column].count < 0 {
+      if !layout.makesBatches {
+        guard putValue(column: column) else { return false }
+      } else if fields[column].count < 0 {
         putNull(column: column)
       } else if !putText(column: column) {
         return false
@@ -348,7 +354,7 @@ extension CopyParser {
     fail(VarveError(.syntax, message, sqlState: "22P04"), inLine: start)
   }
 
-  private mutating func fail(_ error: VarveError, inLine start: UnsafePointer<UInt8>) {
+  mutating func fail(_ error: VarveError, inLine start: UnsafePointer<UInt8>) {
     var error = error
     error.context = context() + ": " + Self.quoted(start, lineContentEnd - start)
     fail(error)

@@ -38,6 +38,7 @@ struct CopyEncoder {
       case .tag:
         // Without the tag: NULL or empty.
         return row.tags[column.name] ?? (Bool.random(using: &random) ? nil : [])
+      case .value: preconditionFailure("the tables of these tests are of series")
       case .field(let type):
         switch cells.removeFirst() {
         case .null: return nil
@@ -127,6 +128,7 @@ struct CopyEncoder {
         switch column.role {
         case .time: return field(microseconds(row.time))
         case .tag: return field(row.tags[column.name])
+        case .value: preconditionFailure("the tables of these tests are of series")
         case .field(let type):
           switch cells.removeFirst() {
           case .null: return field(nil)
