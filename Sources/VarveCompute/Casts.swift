@@ -53,7 +53,7 @@ enum Casts {
     guard let body = conversion(from: from, to: to) else { return nil }
     let stable =
       (from.isText && (to == .timestamptz || to == .date || to == .timestamp)) || (from == .timestamptz)
-      || to == .timestamptz || (from.isOID || to.isOID)
+      || to == .timestamptz || (from == .interval && to.isText) || (from.isOID || to.isOID)
     return ScalarFunction(
       name: to.name, argumentTypes: [from], resultType: to, volatility: stable ? .stable : .immutable,
       evaluate: Evaluation.foldingConstants(.immutable, body))

@@ -94,12 +94,17 @@ enum DateTimeText {
       hours: seconds / 3600, rest: seconds % 3600, microseconds: Int(microseconds % 1_000_000), to: out)
   }
 
-  private static func appendTime(hours: Int, rest: Int, microseconds: Int, to out: Buffer<UInt8>) {
+  static func appendTime(hours: Int, rest: Int, microseconds: Int, to out: Buffer<UInt8>) {
     IntegerText.append(hours, width: 2, to: out)
     out.append(UInt8(ascii: ":"))
     IntegerText.append(rest / 60, width: 2, to: out)
     out.append(UInt8(ascii: ":"))
     IntegerText.append(rest % 60, width: 2, to: out)
+    appendFraction(microseconds, to: out)
+  }
+
+  /// `.25`, or nothing.
+  static func appendFraction(_ microseconds: Int, to out: Buffer<UInt8>) {
     if microseconds == 0 { return }
     out.append(UInt8(ascii: "."))
     var digits = microseconds
@@ -109,36 +114,5 @@ enum DateTimeText {
       width -= 1
     }
     IntegerText.append(digits, width: width, to: out)
-  }
-
-  /// IntervalStyle postgres: `1 year 2 mons -3 days +04:05:06.7`.
-  static func append(_ interval: Interval, to out: Buffer<UInt8>) {
-    var empty = true
-    var negativeBefore = false
-    func part(_ value: Int, _ unit: StaticString) {
-      if value == 0 { return }
-      if !empty { out.append(0x20) }
-      if negativeBefore && value > 0 { out.append(UInt8(ascii: "+")) }
-      IntegerText.append(Int64(value), to: out)
-      out.append(0x20)
-      TypeText.append(unit, to: out)
-      if value != 1 { out.append(UInt8(ascii: "s")) }
-      negativeBefore = value < 0
-      empty = false
-    }
-    part(Int(interval.months) / 12, "year")
-    part(Int(interval.months) % 12, "mon")
-    part(Int(interval.days), "day")
-    if !empty && interval.microseconds == 0 { return }
-    if !empty { out.append(0x20) }
-    if interval.microseconds < 0 {
-      out.append(UInt8(ascii: "-"))
-    } else if negativeBefore {
-      out.append(UInt8(ascii: "+"))
-    }
-    let magnitude = interval.microseconds.magnitude
-    let seconds = Int(magnitude / 1_000_000)
-    appendTime(
-      hours: seconds / 3600, rest: seconds % 3600, microseconds: Int(magnitude % 1_000_000), to: out)
   }
 }

@@ -9,6 +9,7 @@ package struct EvaluationContext: Sendable {
   package var now: Int64
   /// Session time zone, an IANA name.
   package var timeZone: String
+  package var intervalStyle = IntervalStyle.postgres
   /// Where zones come from. The default knows UTC and fixed offsets only.
   package var zones: TimeZoneDatabase
   /// `clock_timestamp()`: the wall clock, nanoseconds since 1970; nil: `now`.
@@ -19,13 +20,15 @@ package struct EvaluationContext: Sendable {
   package var objectName: (@Sendable (_ oid: Int64, _ type: SQLType) -> String?)?
 
   package init(
-    now: Int64, timeZone: String = "UTC", zones: TimeZoneDatabase = .builtIn,
+    now: Int64, timeZone: String = "UTC", intervalStyle: IntervalStyle = .postgres,
+    zones: TimeZoneDatabase = .builtIn,
     clock: (@Sendable () -> Int64)? = nil,
     objectID: (@Sendable (_ name: String, _ type: SQLType) throws -> Int64?)? = nil,
     objectName: (@Sendable (_ oid: Int64, _ type: SQLType) -> String?)? = nil
   ) {
     self.now = now
     self.timeZone = timeZone
+    self.intervalStyle = intervalStyle
     self.zones = zones
     self.clock = clock
     self.objectID = objectID

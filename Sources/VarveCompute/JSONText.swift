@@ -64,6 +64,18 @@ enum JSONText {
     }
   }
 
+  /// What a text that is known to be JSON is made of, each part where it stands. Of jsonb's form all parts are of it, too.
+  enum Parts {
+    case scalar
+    case array([Range<Int>])
+    case object([(key: String, value: Range<Int>)])
+  }
+
+  static func parts(_ text: UnsafeBufferPointer<UInt8>) throws -> Parts {
+    var parser = Parser(text: text)
+    return try parser.parts()
+  }
+
   static func quote(_ text: String, into out: inout String) {
     out += "\""
     for scalar in text.unicodeScalars {
@@ -107,6 +119,32 @@ enum JSONText {
       skipSpace()
       guard at == text.count else { throw invalid }
       return value
+    }
+
+    mutating func parts() throws -> Parts {
+      skipSpace()
+      guard isNext("{") || isNext("[") else { return .scalar }
+      let isObject = isNext("{")
+      at += 1
+      var items: [Range<Int>] = []
+      var members: [(key: String, value: Range<Int>)] = []
+      skipSpace()
+      if isNext("}") || isNext("]") { return isObject ? .object([]) : .array([]) }
+      repeat {
+        skipSpace()
+        var key = ""
+        if isObject {
+          key = try string()
+          skipSpace()
+          guard take(":") else { throw invalid }
+          skipSpace()
+        }
+        let start = at
+        _ = try value(depth: 1)
+        if isObject { members.append((key, start..<at)) } else { items.append(start..<at) }
+        skipSpace()
+      } while take(",")
+      return isObject ? .object(members) : .array(items)
     }
 
     private mutating func value(depth: Int) throws -> Value {

@@ -30,7 +30,7 @@ enum SetFunctions {
   private static let all: [SetFunction] =
     [timevectorRows] + patterns + [
       strings([.text, .text]), strings([.text, .text, .text]),
-    ]
+    ] + [SQLType.json, .jsonb].flatMap(json)
 
   private static let timevectorRows = SetFunction(
     name: "unnest", argumentTypes: [.timevector], columns: [("time", .timestamptz), ("value", .float8)]

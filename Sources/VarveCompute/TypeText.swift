@@ -246,7 +246,7 @@ package enum TypeText {
     case .null: preconditionFailure("NULL has no text")
     case .text(let text): append(text, to: out)
     case .numeric(let value): value.append(to: out)
-    case .interval(let value): DateTimeText.append(value, to: out)
+    case .interval(let value): IntervalText.append(value, style: context.intervalStyle, to: out)
     case .bytea(let bytes):
       append("\\x", to: out)
       for byte in bytes {

@@ -33,7 +33,8 @@ extension Binder {
       throw error("42809", "\(name) is not an aggregate function", at: location)
     }
     if TableFunction.names.contains(name) { return try bindSetValue(call, level, at: location) }
-    var arguments = try call.arguments.map { try bind($0, level) }
+    var arguments = try bindArguments(of: name, call.arguments, level)
+    if name == "row_to_json", let json = try rowToJSON(call, arguments, level) { return json }
     let types = arguments.map(\.type)
     let locations = call.arguments.map(\.location)
     let found = try placing(location) {
@@ -73,10 +74,11 @@ extension Binder {
     // Ordered-set aggregates take their sorted value as last argument.
     let syntax = call.arguments + (call.isWithinGroup ? call.orderBy.map(\.expression) : [])
     try checkStar(name, call, at: location)
-    var arguments = try syntax.map { try bind($0, level) }
+    var arguments = try bindArguments(of: name, syntax, level)
     let types = arguments.map(\.type)
-    let found = try placing(location) {
-      try FunctionCatalog.aggregate(name, types) ?? CollectingAggregate.find(name, types)
+    let found = try placing(location) { () -> AggregateFunction? in
+      if name == "json_agg", syntax.count == 1, isRow(syntax[0], level) { return JSONAggregates.ofRows }
+      return try FunctionCatalog.aggregate(name, types) ?? CollectingAggregate.find(name, types)
     }
     guard var function = found else {
       if try FunctionCatalog.scalar(name, types) != nil { return nil }

@@ -33,6 +33,7 @@ extension Binder {
     case .inList(let operand, let items, let isNegated):
       return try inList(operand, items, isNegated: isNegated, level, at: location)
     case .between(let operand, let low, let high, let isNegated, let isSymmetric):
+      if let all = try rowPlaceRange(operand, low, high, isNegated: isNegated, level) { return all }
       return try between(operand, low, high, isNegated, isSymmetric, level, at: location)
     case .isDistinct(let left, let right, let isNegated):
       let sides = try commonSides("=", left, right, level, at: location)
@@ -47,6 +48,7 @@ extension Binder {
     case .or(let parts): return .or(try parts.map { try condition($0, level, "OR") })
     case .not(let operand): return .not(try condition(operand, level, "NOT"))
     case .isNull(let operand, let isNegated):
+      if let row = try rowNullTest(operand, isNegated: isNegated, level) { return row }
       return .isNull(try decided(try bind(operand, level), at: operand.location), isNegated: isNegated)
     case .booleanTest(let operand, let test):
       let value = try condition(operand, level, "IS \(test.rawValue.dropFirst(2).uppercased())")
@@ -83,6 +85,7 @@ extension Binder {
       }
       return constantArray(values)
     case .row: throw source.unsupported("a row value here", at: location, hint: "Compare the columns one by one.")
+    case .part(let row, let column, let count): return try part(column, of: count, row, level, at: location)
     case .field(let operand, let name): return try bindField(operand, name, level, at: location)
     case .element(let operand, let index):
       let array = try bind(operand, level)
@@ -146,6 +149,12 @@ extension Binder {
     let relation = names.count > 1 ? names[names.count - 2] : nil
     if let relation, !level.hasRelation(relation) {
       throw error("42P01", "missing FROM-clause entry for table \"\(relation)\"", at: location)
+    }
+    if name == "ctid" { throw noRowPlaces(at: location) }
+    if relation == nil, level.hasRelation(name) {
+      throw source.unsupported(
+        "a whole row as a value", at: location,
+        hint: "\(Self.quoteIfNeeded(name)).* gives its columns, row_to_json an object.")
     }
     let hint = level.suggestion(for: name, relation: relation).map {
       "Perhaps you meant to reference the column \(Self.quoted($0))."

@@ -99,8 +99,7 @@ extension Binder {
       if case .table(let relation, let alias?) = left, alias.name == "asof", alias.columns.isEmpty {
         throw source.unsupported(
           "ASOF JOIN", at: relation.location,
-          hint: "Write LEFT JOIN LATERAL (SELECT … FROM t WHERE t.key = o.key AND t.time <= o.time"
-            + " ORDER BY t.time DESC LIMIT 1) AS t ON true.")
+          hint: SQLParser.asOfHint)
       }
       let first = level.columns.count
       let plan = try bindJoin(kind, left, right, on, using, isNatural, level)
@@ -189,7 +188,7 @@ extension Binder {
     var columns = query.columns.map {
       ScopeColumn(
         name: $0.name, type: $0.type, relation: alias.name, tableOID: $0.tableOID, attributeNumber: $0.attributeNumber,
-        fields: $0.fields)
+        fields: $0.fields, isWholeRow: $0.isWholeRow)
     }
     try rename(&columns, alias, at: location)
     level.columns.append(contentsOf: columns)
@@ -236,6 +235,7 @@ extension Binder {
         ResultColumn(
           name: function.columnNames.isEmpty ? alias?.name ?? name : function.columnNames[$0], type: function.types[$0])
       }
+      if columns.count == 1, !withOrdinality { columns[0].isWholeRow = true }
       if withOrdinality {
         function = function.numbered()
         columns.append(ResultColumn(name: "ordinality", type: .int8))

@@ -35,6 +35,46 @@ extension Binder {
     }
   }
 
+  /// `(a, b) IS NULL`: all of them are, and of IS NOT NULL none is; nil: it is no row.
+  func rowNullTest(_ operand: ExpressionSyntax, isNegated: Bool, _ level: QueryLevel) throws -> BoundExpression? {
+    let values: [BoundExpression]
+    switch operand.kind {
+    case .row(let items): values = try items.map { try decided(try bind($0, level), at: $0.location) }
+    case .column(let names) where names.count == 1:
+      guard case .missing = level.resolve(names, location: operand.location),
+        let row = level.wholeRow(names[0], location: operand.location)
+      else { return nil }
+      values = row.values
+    default: return nil
+    }
+    return .and(values.map { .isNull($0, isNegated: isNegated) })
+  }
+
+  /// One of the values that UPDATE gives to several columns at once: `(a, b) = (SELECT …)` or `= ROW(…)`.
+  func part(_ column: Int, of count: Int, _ row: ExpressionSyntax, _ level: QueryLevel, at location: Int) throws
+    -> BoundExpression
+  {
+    let mismatch = error("42601", "number of columns does not match number of values", at: location)
+    switch row.kind {
+    case .row(let items):
+      guard items.count == count else { throw mismatch }
+      return try bind(items[column], level)
+    case .sublink(.scalar, _, nil, let query):
+      let inner = QueryLevel(parent: level)
+      let bound = try bindSelect(query, inner)
+      guard bound.columns.count == count else { throw mismatch }
+      let found = bound.columns[column]
+      let value = BoundExpression.column(
+        ColumnReference(index: column, type: found.type, name: found.name, location: location))
+      let plan = SubqueryPlan(try Planner.plan(.project(bound.plan, [value])))
+      return .subquery(
+        BoundSubquery(kind: .scalar, plan: plan, outerInputs: inner.outerInputs, operands: [], type: found.type))
+    default:
+      throw error(
+        "0A000", "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression", at: location)
+    }
+  }
+
   /// `(a, b) IN (SELECT …)`.
   func rowMembership(
     _ items: [ExpressionSyntax], _ query: BoundQuery, _ inner: QueryLevel, _ level: QueryLevel, at location: Int

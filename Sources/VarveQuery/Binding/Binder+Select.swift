@@ -12,6 +12,8 @@ package struct ResultColumn: Sendable, Hashable {
   package var attributeNumber: Int16 = 0
   /// The names of the elements, where it is a row of a function that stands as an array.
   var fields: [String] = []
+  /// The only column of a function in FROM: the function's alias means it, too.
+  var isWholeRow = false
 }
 
 struct BoundQuery {
@@ -370,7 +372,9 @@ extension Binder {
           column.attributeNumber = level.columns[reference.index].attributeNumber
           column.fields = level.columns[reference.index].fields
         }
-      } else if let set = level.sets.first(where: { $0.value?.isSame(as: expression) ?? false }) {
+      } else if let set = level.sets.first(where: { $0.value?.isSame(as: expression) ?? false }),
+        set.columns.count > 1
+      {
         column.fields = set.function.columnNames
       }
       result.append(Target(expression: expression, column: column))

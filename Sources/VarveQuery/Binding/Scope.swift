@@ -16,6 +16,8 @@ struct ScopeColumn: Sendable {
   var isMerged = false
   /// The names of the elements, where it is a row of a function that stands as an array.
   var fields: [String] = []
+  /// The only column of a function, which its relation's name means, too.
+  var isWholeRow = false
 
   var qualifiedName: String { relation.map { "\($0).\(name)" } ?? name }
 }
@@ -83,19 +85,38 @@ final class QueryLevel {
       if found != nil { return .ambiguous }
       found = index
     }
-    if let found {
-      let column = columns[found]
-      return .found(
-        .column(
-          ColumnReference(index: found, type: column.type, name: column.qualifiedName, location: location)))
-    }
+    if let found { return .found(reference(found, location: location)) }
     if name == "tableoid", let expression = tableOID(relation, schema) { return .found(expression) }
+    if relation == nil,
+      let index = columns.firstIndex(where: { $0.isWholeRow && $0.relation.isSameName(as: name) })
+    {
+      return .found(reference(index, location: location))
+    }
     guard let parent else { return .missing }
     switch parent.resolve(names, location: location) {
     case .found(let expression): return .found(slot(for: expression))
     case .ambiguous: return .ambiguous
     case .missing: return .missing
     }
+  }
+
+  private func reference(_ index: Int, location: Int) -> BoundExpression {
+    let column = columns[index]
+    return .column(ColumnReference(index: index, type: column.type, name: column.qualifiedName, location: location))
+  }
+
+  /// The columns of a relation, as a row of it; nil: there is no relation of the name. `isFromTable`: of a table, of whose
+  /// rows none is NULL throughout.
+  func wholeRow(_ name: String, location: Int) -> (names: [String], values: [BoundExpression], isFromTable: Bool)? {
+    let own = columns.indices.filter { columns[$0].relation.isSameName(as: name) }
+    guard own.isEmpty else {
+      return (
+        own.map { columns[$0].name }, own.map { reference($0, location: location) },
+        columns[own[0]].tableOID != 0
+      )
+    }
+    guard let row = parent?.wholeRow(name, location: location) else { return nil }
+    return (row.names, row.values.map { slot(for: $0) }, row.isFromTable)
   }
 
   /// PostgreSQL's system column: the relation that a row is of. NULL in rows that an outer join made up, where the first
@@ -108,11 +129,9 @@ final class QueryLevel {
         && schema.map { column.schema.isSameName(as: $0) } ?? true
     }
     guard firsts.count == 1, let index = firsts.first else { return nil }
-    let column = columns[index]
-    let first = BoundExpression.column(
-      ColumnReference(index: index, type: column.type, name: column.qualifiedName, location: -1))
+    let first = reference(index, location: -1)
     return .choose(
-      cases: [(when: .isNull(first, isNegated: true), result: .constant(.int(Int64(column.tableOID)), .oid))],
+      cases: [(when: .isNull(first, isNegated: true), result: .constant(.int(Int64(columns[index].tableOID)), .oid))],
       otherwise: .constant(.null, .oid), .oid)
   }
 

@@ -4,7 +4,7 @@ import VarveCompute
 import VarveCore
 
 enum CollectingAggregate {
-  static let names: Set<String> = ["string_agg", "array_agg", "json_agg"]
+  static let names: Set<String> = JSONAggregates.names.union(["string_agg", "array_agg"])
 
   static func find(_ name: String, _ types: [SQLType]) -> AggregateFunction? {
     switch name {
@@ -17,14 +17,7 @@ enum CollectingAggregate {
       return AggregateFunction(name: name, argumentTypes: [element], resultType: .array(element)) {
         ArrayStates(element)
       }
-    case "json_agg" where types.count == 1:
-      let type = types[0] == .unknown ? SQLType.text : types[0].base
-      // Times in JSON are in the zone of the session, which states do not know.
-      guard type != .timestamptz, type.element != .timestamptz else { return nil }
-      return AggregateFunction(name: name, argumentTypes: [type], resultType: JSONFunctions.type) {
-        JSONArrayStates(type)
-      }
-    default: return nil
+    default: return JSONAggregates.find(name, types)
     }
   }
 

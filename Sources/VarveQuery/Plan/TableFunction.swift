@@ -10,7 +10,7 @@ struct TableFunction: Sendable {
   let name: String
   let argumentTypes: [SQLType]
   let types: [SQLType]
-  /// Of functions with more than one; one column goes by the function's name, or its alias.
+  /// None where there is one column that goes by the function's name, or its alias.
   var columnNames: [String] = []
   /// Gives the rows of one call, some at a time.
   let open: @Sendable ([Datum], ExecutionContext) throws -> any Operator
@@ -62,7 +62,7 @@ struct TableFunction: Sendable {
   private static func cataloged(_ function: SetFunction) -> TableFunction {
     TableFunction(
       name: function.name, argumentTypes: function.argumentTypes, types: function.columns.map(\.type),
-      columnNames: function.columns.count > 1 ? function.columns.map(\.name) : []
+      columnNames: function.columns.map(\.name).filter { !$0.isEmpty }
     ) { arguments, context in
       if function.isStrict, arguments.contains(.null) { return [] }
       return try function.rows(arguments, context.evaluation)

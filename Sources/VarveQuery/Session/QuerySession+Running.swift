@@ -9,7 +9,8 @@ extension QuerySession {
 
   func evaluation(_ catalog: CatalogView) -> EvaluationContext {
     EvaluationContext(
-      now: now, timeZone: state.timeZone, zones: state.zones, clock: clock.wallNanoseconds,
+      now: now, timeZone: state.timeZone, intervalStyle: state.intervalStyle, zones: state.zones,
+      clock: clock.wallNanoseconds,
       objectID: { try catalog.objectID($0, $1) }, objectName: { catalog.objectName($0, $1) })
   }
 

@@ -100,6 +100,7 @@ package final class SessionState: Sendable {
   }
 
   var timeZone: String { setting("timezone") ?? "UTC" }
+  var intervalStyle: IntervalStyle { setting("intervalstyle").flatMap(IntervalStyle.init) ?? .postgres }
   var statementTimeoutNanoseconds: Int64 { nanoseconds("statement_timeout") }
   var idleTimeoutNanoseconds: Int64 { nanoseconds("idle_in_transaction_session_timeout") }
   var lockTimeoutNanoseconds: Int64 { nanoseconds("lock_timeout") }

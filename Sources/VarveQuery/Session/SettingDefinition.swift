@@ -32,7 +32,7 @@ struct SettingDefinition: Sendable {
       name: "DateStyle", kind: .dateStyle, defaultValue: "ISO, MDY", summary: "How dates and times are written.",
       isReported: true),
     SettingDefinition(
-      name: "IntervalStyle", kind: .oneOf(["postgres"]), defaultValue: "postgres",
+      name: "IntervalStyle", kind: .oneOf(["postgres", "postgres_verbose", "iso_8601"]), defaultValue: "postgres",
       summary: "How intervals are written.", isReported: true),
     SettingDefinition(
       name: "TimeZone", kind: .timeZone, defaultValue: "UTC", summary: "Time zone in which times are shown and read.",

@@ -6,6 +6,11 @@ import CVarve
 import VarveCore
 
 enum SQLParser {
+  /// What to write in place of another language's ASOF JOIN.
+  static let asOfHint =
+    "Write LEFT JOIN LATERAL (SELECT … FROM t WHERE t.key = o.key AND t.time <= o.time"
+    + " ORDER BY t.time DESC LIMIT 1) AS t ON true."
+
   /// The statements of a query string; none for an empty one. Throws 42601 with the position.
   static func parse(_ sql: String) throws -> [ParsedStatement] {
     let byteCount = sql.utf8.count
@@ -51,7 +56,8 @@ enum SQLParser {
       // The grammar's other errors do not tell their SQLSTATE.
       let isOfFrame = message.hasPrefix("frame ")
       throw VarveError(
-        .syntax, message, sqlState: isOfFrame ? "42P20" : "42601", position: position > 0 ? position : nil)
+        .syntax, message, hint: message.lowercased() == "syntax error at or near \"asof\"" ? asOfHint : nil,
+        sqlState: isOfFrame ? "42P20" : "42601", position: position > 0 ? position : nil)
     }
     guard let tree = result.parse_tree else { return [] }
     guard let end = cvarve_memchr(tree, 0, .max) else { return [] }

@@ -105,6 +105,8 @@ indirect enum ExpressionKind {
   case keyword(String)
   case array([ExpressionSyntax])
   case row([ExpressionSyntax])
+  /// A value of a row that UPDATE assigns to several columns: which of how many.
+  case part(ExpressionSyntax, Int, of: Int)
   case element(ExpressionSyntax, ExpressionSyntax)
   /// `array[lower:upper]`; a bound that is left out is that of the array.
   case slice(ExpressionSyntax, lower: ExpressionSyntax?, upper: ExpressionSyntax?)

@@ -416,15 +416,20 @@ extension TreeReader {
   private func assigned() throws -> ExpressionSyntax {
     var row: ExpressionSyntax?
     var column = 0
+    var count = 0
     try object { key in
       switch key {
       case "source": row = try expression()
       case "colno": column = try json.integer()
+      case "ncolumns": count = try json.integer()
       default: try json.skip()
       }
     }
-    if let row, case .row(let items) = row.kind, items.indices.contains(column - 1) { return items[column - 1] }
-    return ExpressionSyntax(
-      kind: .unsupported("assigning a subquery to several columns"), location: row?.location ?? -1)
+    guard let row else { return ExpressionSyntax(kind: .unsupported("this assignment"), location: -1) }
+    // DEFAULT stands for the column's.
+    if case .row(let items) = row.kind, items.count == count, case .defaultValue = items[column - 1].kind {
+      return items[column - 1]
+    }
+    return ExpressionSyntax(kind: .part(row, column - 1, of: count), location: row.location)
   }
 }

@@ -192,3 +192,30 @@ DEALLOCATE nothing
 FETCH 1 FROM nothing
 CLOSE nothing
 ROLLBACK TO SAVEPOINT nothing
+UPDATE devices SET (site, rank) = (SELECT 'x', 2, 3)
+UPDATE devices SET (site, rank) = ('x')
+UPDATE devices SET (site, rank) = ROW('x')
+UPDATE devices SET (site, rank) = (SELECT site, rank FROM devices)
+UPDATE devices SET (site, nothing) = (SELECT 'x', 2)
+SELECT json_build_object('a')
+SELECT json_build_object('a', 1, NULL, 2)
+SELECT jsonb_build_object(NULL, 2)
+SELECT json_build_object(ARRAY[1], 2)
+SELECT json_object_agg(NULL::text, 1)
+SELECT '{"a":1'::json
+SELECT '{"a":1}'::json @> '{}'
+SELECT '{"a":1}'::json -> true
+SELECT json_array_elements('{"a":1}')
+SELECT json_array_elements('1')
+SELECT jsonb_array_elements('{"a":1}')
+SELECT * FROM json_each('[1]')
+SELECT * FROM jsonb_each('[1]')
+SELECT json_object_keys('[1]')
+SELECT json_array_length('{}')
+SELECT jsonb_array_length('1')
+SELECT '{"a":1}'::jsonb - 1
+SELECT '1'::jsonb - 'a'
+SELECT row_to_json(1)
+SELECT row_to_json(nothing) FROM devices
+SET intervalstyle = 'nothing'
+SELECT json_agg(d, 1) FROM devices d

@@ -97,6 +97,39 @@ SELECT E'a\tb\n', U&'\00e4', $$it's$$, $x$a$x$
 SELECT gcd(12, 18), lcm(4, 6), factorial(5), mod(7, 3), div(7.5, 2), sign(-2.5), abs(-3), width_bucket(5.5, 0, 10, 5), degrees(pi()), radians(180), sin(0), atan2(1, 1), sinh(0), scale(1.50), trim_scale(1.50), min_scale(1.500)
 SELECT num_nulls(1, NULL), num_nonnulls(1, NULL), 5 & 3, 5 | 3, 5 # 3, ~5, 1 << 4, 256 >> 2
 SELECT json_build_object('a', 1, 'b', NULL), to_json('x'::text), '{"a": [1, 2]}'::jsonb, '{"a": 1}'::json ->> 'a'
+SELECT '{"a":{"b":[1, 2.50, "x"]}, "a b":null}'::json -> 'a' -> 'b' -> 1, '{"a":{"b": [1,2]}}'::json ->> 'a', '[1,"two",null]'::json ->> 1, '[1,null]'::json ->> 1, '[1,2,3]'::json -> -1, '{"a":1,"a":2}'::json -> 'a', '{"a":1}'::json -> 'z', '[1]'::json -> 5, '1'::json -> 0
+SELECT '{"a":{"b":[1, 2.50, "x"]}, "a b":null}'::jsonb -> 'a' -> 'b' -> 1, '{"a":{"b": [1,2]}}'::jsonb ->> 'a', '[1,"tw\u00f6",null]'::jsonb ->> 1, '[1,2,3]'::jsonb -> -4, '{"a":1.0,"a":2.50}'::jsonb -> 'a', '5'::jsonb -> 0, '{"b":1}'::jsonb -> 0
+SELECT '{"a":{"b":[1,{"c":"d"}]}}'::json #> '{a,b,1}', '{"a":{"b":[1,{"c":"d"}]}}'::json #>> '{a,b,1,c}', '{"a":1}'::jsonb #> '{}', '{"a":[5]}'::jsonb #>> '{a,-1}', '{"a":[5]}'::jsonb #> '{a,x}', '{"a":1}'::json #>> '{b,c}'
+SELECT json_extract_path('{"a":{"b":1}}', 'a', 'b'), json_extract_path_text('{"a":{"b":"x"}}', 'a', 'b'), jsonb_extract_path('{"a":{"b":1}}', 'a'), jsonb_extract_path_text('{"a":[1,2]}', 'a', '1')
+SELECT '{"a":1,"b":[1,2,{"c":3}]}'::jsonb @> '{"b":[{"c":3.0}]}', '["x","y"]'::jsonb @> '"x"', '[[1,2]]'::jsonb @> '[1]', '{"a":1}'::jsonb <@ '{"a":1,"b":2}', '[1,1]'::jsonb @> '[1,1,1]', '"x"'::jsonb @> '["x"]', '{"a":{"b":1}}'::jsonb @> '{"b":1}'
+SELECT '{"a":1}'::jsonb ? 'a', '["a","b"]'::jsonb ? 'b', '"a"'::jsonb ? 'a', '[1]'::jsonb ? '1', '{"a":1,"b":2}'::jsonb ?| ARRAY['z','b'], '{"a":1,"b":2}'::jsonb ?& ARRAY['a','z']
+SELECT '{"a":1,"bb":2}'::jsonb || '{"b":3,"a":4}', '[1]'::jsonb || '[2]', '[1]'::jsonb || '2', '1'::jsonb || '2', '{"a":1}'::jsonb || '[2]', '{"a":1}'::jsonb - 'a', '["a","b","a"]'::jsonb - 'a', '{"a":1,"b":2,"c":3}'::jsonb - ARRAY['a','c'], '[1,2,3]'::jsonb - 1, '[1,2,3]'::jsonb - -1
+SELECT json_strip_nulls('{"a":null,"b":[null,{"c":null}],"d":"x"}'), jsonb_strip_nulls('{"a":null,"b":{"c":null}}'), jsonb_pretty('{"a":[1,{"b":null}],"c":{},"d":[]}'), json_array_length('[1,[2,3]]'), jsonb_array_length('[]'), json_typeof('null'), jsonb_typeof('{}')
+SELECT jsonb_build_object('b', 1.50, 'a', ARRAY[1, 2]), jsonb_build_array(1, 'x', NULL, true, '{"z": 1}'::json), to_jsonb('x'::text), to_jsonb(timestamptz '2024-01-01'), to_json('{"a":  1}'::json), json_build_object('j', '[1]'::jsonb, 2, 3)
+SELECT row_to_json(d) FROM devices d ORDER BY id
+SELECT row_to_json(x), row_to_json(x, true), to_jsonb(x), json_build_object('x', x, 'y', ROW(1, 'a')) FROM (SELECT 1 AS a, 'q' AS "B c", NULL::int AS n, now() > '2024-01-01' AS t) x
+SELECT row_to_json(ROW(1, 'a', NULL)), to_json(ROW(ROW(1, 2), 'x')), json_build_array(ROW(1))
+SELECT d.id, row_to_json(r) FROM devices d LEFT JOIN (SELECT * FROM devices WHERE rank = 2) r ON r.id = d.id WHERE d.id < 'd3' AND d.id <> 'd0' AND d.id <> 'd2'
+SELECT json_agg(d ORDER BY d.id) FROM (SELECT id, rank FROM devices) d
+SELECT site, json_agg(id ORDER BY id), jsonb_agg(rank ORDER BY id), json_object_agg(id, weight ORDER BY id), jsonb_object_agg(id, installed ORDER BY id DESC) FROM devices GROUP BY site ORDER BY site
+SELECT json_agg(installed ORDER BY id), json_agg(interval '1 day 2 hours') FILTER (WHERE rank = 1), json_agg(DISTINCT site) FROM devices
+SELECT json_agg(ARRAY[rank, 1] ORDER BY id), json_agg(json_build_object('a', rank) ORDER BY id), jsonb_agg(d ORDER BY id) FROM devices d
+SELECT (SELECT row_to_json(d) FROM (SELECT o.id, count(*)) d) FROM devices o GROUP BY o.id
+SELECT * FROM json_array_elements('[1, "a", null, {"b": 2}]')
+SELECT value FROM jsonb_array_elements_text('[1, "a", null, {"b":2}]') WITH ORDINALITY AS e(value, place) ORDER BY place DESC
+SELECT x, x.value, value FROM json_array_elements('[1,2]') AS x
+SELECT json_array_elements('[1, 2]'), json_object_keys('{"a":1,"b":2}')
+SELECT * FROM json_each('{"a":1, "b":"x", "c":null}')
+SELECT key, value FROM jsonb_each_text('{"b":"x","a":{"c": 1},"d":null}') ORDER BY key
+SELECT k FROM jsonb_object_keys('{"bb":1,"a":2}') AS k
+SELECT (NULL, NULL) IS NULL, (1, NULL) IS NULL, (1, NULL) IS NOT NULL, (1, 2) IS NOT NULL, ROW(NULL) IS NULL
+SELECT d.id, r IS NULL, r IS NOT NULL FROM devices d LEFT JOIN devices r ON r.id = d.id AND r.rank > 1
+SET intervalstyle = 'iso_8601'
+SELECT interval '1 year 2 mons 3 days 04:05:06.789', interval '-1 day 2 hours', interval '0', interval '-00:00:00.5', interval '14 mons -3 days -00:01', interval '1 day'::text, to_json(interval '1 hour')
+SET intervalstyle = 'postgres_verbose'
+SELECT interval '1 year 2 mons 3 days 04:05:06.789', interval '-1 day 2 hours', interval '0', interval '-00:00:00.5', interval '14 mons -3 days -00:01', interval '00:00:01', interval '-1 sec', 'x' || interval '1 day'
+RESET intervalstyle
+SELECT interval '1 year 2 mons 3 days 04:05:06.789', interval '1 day'::text
 SELECT oid::regclass::text FROM pg_class WHERE relname = 'devices'
 SELECT column_name, data_type, is_nullable, ordinal_position FROM information_schema.columns WHERE table_name = 'devices' ORDER BY 4
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull FROM pg_attribute a WHERE a.attrelid = 'devices'::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
@@ -108,6 +141,10 @@ INSERT INTO devices (id, site, rank) VALUES ('e1', 'z', 1) ON CONFLICT (id) DO U
 UPDATE devices SET rank = rank + 10, weight = NULL WHERE site LIKE 'east%' RETURNING id, rank, weight
 UPDATE devices d SET site = r.room FROM (SELECT device, max(room) AS room FROM readings GROUP BY device) r WHERE r.device = d.id AND d.rank = 1 RETURNING d.id, d.site
 UPDATE devices SET (site, rank) = ('pair', 7) WHERE id = 'e2' RETURNING *
+UPDATE devices d SET (rank, weight) = (SELECT count(*), min(v) FROM readings WHERE device = 'd' || d.rank) WHERE id IN ('e2', 'e5') RETURNING id, rank, weight
+UPDATE devices SET (weight, site) = (SELECT 1.5, 'none' WHERE false) WHERE id = 'nowhere'
+UPDATE devices SET (site, rank) = ROW('row', DEFAULT) WHERE id = 'e2' RETURNING id, site, rank
+UPDATE devices SET (rank) = (SELECT 3), weight = 2 WHERE id = 'e3' RETURNING rank, weight
 UPDATE devices SET rank = DEFAULT WHERE id = 'e3' RETURNING rank
 UPDATE devices SET id = 'e9' WHERE id = 'e4' RETURNING id
 DELETE FROM devices USING (VALUES ('e1'), ('e2')) AS gone(id) WHERE devices.id = gone.id RETURNING devices.id
