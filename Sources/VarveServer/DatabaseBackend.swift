@@ -138,13 +138,13 @@ private final class DatabaseQuery: PreparedQuery {
 
   var parameterTypes: [UInt32] { prepared.parameterTypes.map(\.oid) }
 
-  func bind(_ values: [ParameterValue]) throws -> any QueryPortal {
+  func bind(_ values: [ParameterValue], name: String) throws -> any QueryPortal {
     guard values.count == prepared.parameterTypes.count else {
       throw SQLError.make(
         "08P01",
         "bind message supplies \(values.count) parameters, but the statement requires \(prepared.parameterTypes.count)")
     }
-    guard !values.isEmpty else { return DatabasePortal(owner, prepared, []) }
+    guard !values.isEmpty else { return try portal([], name) }
     let context = owner.session.evaluationContext
     do {
       let parameters = try zip(values, prepared.parameterTypes).map { value, type -> Datum in
@@ -156,12 +156,29 @@ private final class DatabaseQuery: PreparedQuery {
           }
         }
       }
-      return DatabasePortal(owner, prepared, parameters)
+      return try portal(parameters, name)
     } catch {
       owner.session.noteFailure(error)
       throw error
     }
   }
+
+  private func portal(_ parameters: [Datum], _ name: String) throws -> any QueryPortal {
+    if !name.isEmpty, let named = try owner.session.openPortal(name, prepared, parameters) {
+      return DatabaseNamedPortal(named)
+    }
+    return DatabasePortal(owner, prepared, parameters)
+  }
+}
+
+/// A query's portal that FETCH and MOVE know, too.
+private final class DatabaseNamedPortal: QueryPortal {
+  private let portal: NamedPortal
+  init(_ portal: NamedPortal) { self.portal = portal }
+
+  func nextBatch() throws -> ColumnBatch? { try nextBatch(atMost: .max) }
+  func nextBatch(atMost limit: Int) throws -> ColumnBatch? { try portal.pull(limit) }
+  func commandTag(rowCount: Int) -> String { "SELECT \(rowCount)" }
 }
 
 private final class DatabasePortal: QueryPortal {

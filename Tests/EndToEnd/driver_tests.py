@@ -133,6 +133,35 @@ def test_asyncpg_reads_and_writes(context):
     with_asyncpg(server, body)
 
 
+def test_asyncpg_moves_its_cursors_and_reads_them_in_turns(context):
+    server = context.server()
+    with connect(server) as connection:
+        many(connection, 3000)
+
+    async def body(connection):
+        async with connection.transaction():
+            up = await connection.cursor("SELECT v FROM m ORDER BY v")
+            down = await connection.cursor("SELECT v FROM m WHERE v < $1 ORDER BY v DESC", 10)
+            # A cursor is a portal of the protocol; forward() is MOVE on it.
+            expect((await up.forward(10), (await up.fetchrow())["v"]), (10, 11))
+            expect([row["v"] for row in await down.fetch(3)], [9, 8, 7])
+            expect([row["v"] for row in await up.fetch(3)], [12, 13, 14])
+            expect((await down.forward(100), await down.fetch(3), await down.fetchrow()), (6, [], None))
+            await connection.execute("INSERT INTO m (time, host, v) VALUES ('2025-01-01Z', 'late', 1)")
+            expect((await up.forward(2980), [row["v"] for row in await up.fetch(100)]), (2980, list(range(2995, 3001))))
+            expect((await up.forward(5), await up.fetch(1)), (0, []))
+        async with connection.transaction():
+            statement = await connection.prepare("SELECT v FROM m WHERE host = $1 ORDER BY v")
+            seen = []
+            async for row in statement.cursor("h1", prefetch=10):
+                seen.append(row["v"])
+                if len(seen) == 25:
+                    break
+            expect(seen, list(range(1, 75, 3)))
+
+    with_asyncpg(server, body)
+
+
 def test_asyncpgs_pool_gives_connections_again(context):
     asyncpg = needed("asyncpg")
     server = filled(context)

@@ -213,6 +213,51 @@ def test_names_and_orders_that_are_wrong(context):
         expect(connection.execute("SELECT count(*) FROM t").fetchone(), (1,))
 
 
+def test_portals_are_run_in_pieces_and_are_cursors_of_their_transaction(context):
+    server = context.server()
+    with Raw(server) as raw:
+        def answers(*messages):
+            """What came, without its values: tags, SQLSTATEs, kinds of other messages."""
+            raw.send(*messages)
+            return [
+                state(body) if kind == "E" else body[:-1].decode() if kind == "C" else kind for kind, body in raw.until("Z")]
+
+        select = parse(b"", "SELECT n FROM generate_series(1, 10) AS g(n)")
+        expect(answers(query("BEGIN")), ["BEGIN", "Z"])
+        expect(answers(select, bind(b"p", b""), execute(b"p", 3), SYNC), ["1", "2", "D", "D", "D", "s", "Z"])
+        expect(answers(query("FETCH 2 FROM p")), ["T", "D", "D", "FETCH 2", "Z"])
+        expect(answers(query("MOVE 2 IN p")), ["MOVE 2", "Z"])
+        expect(answers(query("FETCH RELATIVE 2 FROM p")), ["T", "D", "FETCH 1", "Z"])
+        expect(answers(query("SELECT 1")), ["T", "D", "SELECT 1", "Z"])
+        # Of ten rows one is left.
+        expect(answers(execute(b"p", 5), SYNC), ["D", "SELECT 1", "Z"])
+        expect(answers(execute(b"p", 5), SYNC), ["SELECT 0", "Z"])
+        expect(answers(query("FETCH p")), ["T", "FETCH 0", "Z"])
+        expect(answers(query("CLOSE p")), ["CLOSE CURSOR", "Z"])
+        expect(answers(select, bind(b"p", b""), SYNC), ["1", "2", "Z"])
+        expect(answers(message("C", b"Pp\0"), SYNC), ["3", "Z"])
+        expect(answers(query("MOVE p")), ["34000", "Z"])
+        expect(answers(query("ROLLBACK")), ["ROLLBACK", "Z"])
+        for wrong, sqlstate in [
+            ([query("FETCH BACKWARD 1 FROM p")], "55000"), ([query("FETCH ABSOLUTE 1 FROM p")], "55000"),
+            ([query("MOVE 0 IN p")], "55000"), ([query("DECLARE p CURSOR FOR SELECT 1")], "42P03"),
+            ([select, bind(b"p", b""), SYNC], "42P03"),
+        ]:
+            expect(answers(query("BEGIN")), ["BEGIN", "Z"])
+            expect(answers(select, bind(b"p", b""), execute(b"p", 3), SYNC), ["1", "2", "D", "D", "D", "s", "Z"])
+            expect((wrong, [each for each in answers(*wrong) if len(each) == 5]), (wrong, [sqlstate]))
+            expect(answers(query("ROLLBACK")), ["ROLLBACK", "Z"])
+            expect(answers(execute(b"p", 3), SYNC), ["34000", "Z"])
+        # A portal and a cursor of SQL have their names in common.
+        expect(answers(query("BEGIN")), ["BEGIN", "Z"])
+        expect(answers(query("DECLARE c CURSOR FOR SELECT 1")), ["DECLARE CURSOR", "Z"])
+        expect(answers(select, bind(b"c", b""), SYNC), ["1", "42P03", "Z"])
+        expect(answers(query("ROLLBACK")), ["ROLLBACK", "Z"])
+        # Without a block a portal ends with Sync.
+        expect(answers(select, bind(b"p", b""), execute(b"p", 3), SYNC), ["1", "2", "D", "D", "D", "s", "Z"])
+        expect(answers(execute(b"p", 3), SYNC), ["34000", "Z"])
+
+
 def test_very_many_parameters_and_very_long_texts(context):
     server = context.server()
     with Raw(server) as raw:

@@ -25,7 +25,7 @@ extension QuerySession {
         hint: "BEGIN first: a cursor ends with its "
           + "transaction.")
     }
-    if cursors[Name(plan.name)] != nil {
+    if cursors[Name(plan.name)] != nil || portal(named: plan.name) != nil {
       throw SQLError.make("42P03", "cursor \"\(plan.name)\" already exists")
     }
     cursors[Name(plan.name)] = try SQLCursor(plan, context)
@@ -36,19 +36,20 @@ extension QuerySession {
 
   /// What FETCH gives; nil: nothing, since it is MOVE or there is no such cursor.
   func columns(of fetch: FetchSyntax) -> [ResultColumn]? {
-    fetch.isMove ? nil : cursors[Name(fetch.cursor)]?.plan.columns
+    fetch.isMove
+      ? nil : cursors[Name(fetch.cursor)]?.plan.columns ?? portal(named: fetch.cursor)?.statement.columns
   }
 
   func fetch(_ fetch: FetchSyntax, _ statement: PreparedStatement) throws -> QueryResult {
     guard let cursor = cursors[Name(fetch.cursor)] else {
+      if let portal = portal(named: fetch.cursor) { return try self.fetch(fetch, from: portal, statement) }
       throw SQLError.make("34000", "cursor \"\(fetch.cursor)\" does not exist")
     }
     let timeout = state.statementTimeoutNanoseconds
     cursor.context.limit.nanoseconds = timeout > 0 ? clock.monotonicNanoseconds() &+ timeout : nil
     if fetch.isMove { return QueryResult(columns: nil, rows: nil, verb: "MOVE", affected: try move(cursor, fetch)) }
     guard statement.columns == cursor.plan.columns else {
-      throw SQLError.make(
-        "0A000", "cached plan must not change result type", hint: "Prepare the FETCH again: its cursor is another one.")
+      throw SQLCursor.otherColumns
     }
     return QueryResult(
       columns: cursor.plan.columns, rows: FetchOperator(cursor, try cursor.place(fetch)), verb: "FETCH",
@@ -73,13 +74,20 @@ extension QuerySession {
       closeCursors()
       return QueryResult(columns: nil, rows: nil, verb: "CLOSE CURSOR ALL")
     }
-    guard let cursor = cursors[Name(name)] else { throw SQLError.make("34000", "cursor \"\(name)\" does not exist") }
-    close(cursor)
+    if let cursor = cursors[Name(name)] {
+      close(cursor)
+    } else if portals.removeValue(forKey: Name(name))?.portal != nil {
+      state.add(.cursorClosed(name))
+    } else {
+      throw SQLError.make("34000", "cursor \"\(name)\" does not exist")
+    }
     return QueryResult(columns: nil, rows: nil, verb: "CLOSE CURSOR")
   }
 
   func closeCursors() {
     for cursor in cursors.values { close(cursor) }
+    for name in portals.keys { state.add(.cursorClosed(name.text)) }
+    portals = [:]
   }
 
   func close(_ cursor: SQLCursor) {

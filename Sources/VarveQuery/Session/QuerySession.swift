@@ -44,6 +44,8 @@ package final class QuerySession {
   var namedStatements: [Name: PreparedStatement] = [:]
   /// Of the transaction.
   var cursors: [Name: SQLCursor] = [:]
+  /// Of the transaction, too: those of the protocol that have names.
+  var portals: [Name: KnownPortal] = [:]
   /// In the order they were set.
   var savepoints: [Savepoint] = []
 
@@ -85,7 +87,8 @@ package final class QuerySession {
       return evaluation(CatalogView(snapshot: try snapshot(), session: state))
     } catch {
       // Without a store names of objects stay numbers; the statement that needs the store will say why.
-      return EvaluationContext(now: now, timeZone: state.timeZone, zones: state.zones)
+      return EvaluationContext(
+        now: now, timeZone: state.timeZone, intervalStyle: state.intervalStyle, zones: state.zones)
     }
   }
 
@@ -94,6 +97,7 @@ package final class QuerySession {
     discardPending()
     transactionSnapshot = nil
     cursors = [:]
+    portals = [:]
     savepoints = []
     idleSince = nil
     state.setSnapshot(nil)

@@ -97,7 +97,12 @@ final class SQLCursor {
     }
   }
 
-  private static var onlyForward: VarveError {
+  static var otherColumns: VarveError {
+    SQLError.make(
+      "0A000", "cached plan must not change result type", hint: "Prepare the FETCH again: its cursor is another one.")
+  }
+
+  static var onlyForward: VarveError {
     SQLError.make(
       "55000", "cursor can only scan forward",
       hint: "MOVE BACKWARD ALL and FETCH ABSOLUTE go back to the start, if the cursor is not declared with NO SCROLL.")

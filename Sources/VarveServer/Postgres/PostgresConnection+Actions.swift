@@ -64,9 +64,9 @@ extension PostgresConnection {
     }
   }
 
-  func bind(_ statement: NamedStatement, _ values: [ParameterValue]) {
+  func bind(_ statement: NamedStatement, _ values: [ParameterValue], portal: String) {
     do {
-      let run = try StatementRun(statement, values: values)
+      let run = try StatementRun(statement, values: values, name: portal)
       try applyEffects()
       machine.bound(run)
     } catch {

@@ -242,9 +242,9 @@ final class PostgresConnection: @unchecked Sendable {
         beginStatement()
         parse(sql, types)
         endStatement()
-      case .bind(let statement, let values):
+      case .bind(let statement, let values, let portal):
         beginStatement()
-        bind(statement, values)
+        bind(statement, values, portal: portal)
         endStatement()
       case .execute(let portal, let formats, let rowLimit):
         beginStatement()

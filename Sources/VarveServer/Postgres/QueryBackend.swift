@@ -95,7 +95,12 @@ package protocol PreparedQuery: AnyObject {
   /// nil: the statement gives no rows.
   var columns: [ResultColumn]? { get }
   /// As many values as parameters, in text or binary form. May run ahead of nothing: the work is `nextBatch`'s.
-  func bind(_ values: [ParameterValue]) throws -> any QueryPortal
+  /// A portal with a name can be moved on by other statements of its transaction.
+  func bind(_ values: [ParameterValue], name: String) throws -> any QueryPortal
+}
+
+extension PreparedQuery {
+  package func bind(_ values: [ParameterValue]) throws -> any QueryPortal { try bind(values, name: "") }
 }
 
 /// A statement ready to run. Let go when its portal ends, whether it ran to its end or not.
@@ -103,6 +108,8 @@ package protocol QueryPortal: AnyObject {
   /// Runs on to the next rows. nil: complete; not called again then. A statement without rows does its work in
   /// the first call and returns nil. The columns are those of `PreparedQuery.columns`.
   func nextBatch() throws -> ColumnBatch?
+  /// The same; a portal that others can move on gives no more than it is asked for.
+  func nextBatch(atMost limit: Int) throws -> ColumnBatch?
   /// `SELECT 5`, `INSERT 0 3`, `CREATE TABLE`: asked for once `nextBatch` has said nil. `rowCount`: the rows that
   /// were sent since the last tag.
   func commandTag(rowCount: Int) -> String
@@ -113,6 +120,7 @@ package protocol QueryPortal: AnyObject {
 }
 
 extension QueryPortal {
+  package func nextBatch(atMost limit: Int) throws -> ColumnBatch? { try nextBatch() }
   package func beginCopy() throws -> (any CopyReceiver)? { nil }
   package func beginCopyOut() throws -> (any CopySender)? { nil }
 }

@@ -45,9 +45,9 @@ final class StatementRun {
   /// Rows since the last time that an Execute began.
   private var rowCount = 0
 
-  init(_ statement: NamedStatement, values: [ParameterValue]) throws {
+  init(_ statement: NamedStatement, values: [ParameterValue], name: String = "") throws {
     columns = statement.columns
-    portal = try statement.query?.bind(values)
+    portal = try statement.query?.bind(values, name: name)
   }
 
   /// Writes rows until the result is complete, `rowLimit` is reached, or `byteLimit` bytes are there to be sent.
@@ -65,10 +65,10 @@ final class StatementRun {
         return .rowLimitReached
       }
       if writer.byteCount >= byteLimit { return .outputFull }
+      let limit = rowLimit.map { $0 - rowCount } ?? Int.max
       if encoder!.remainingRows > 0 {
-        let limit = rowLimit.map { $0 - rowCount } ?? Int.max
         rowCount += try encoder!.encode(rowLimit: limit, byteLimit: byteLimit, into: writer)
-      } else if !isComplete, let batch = try portal.nextBatch() {
+      } else if !isComplete, let batch = try portal.nextBatch(atMost: limit) {
         try encoder!.start(batch)
       } else {
         isComplete = true

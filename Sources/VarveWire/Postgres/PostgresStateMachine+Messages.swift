@@ -143,7 +143,7 @@ extension PostgresStateMachine {
     }
     if name.isEmpty {
       portals[Name("")] = nil
-    } else if portals[Name(name)] != nil {
+    } else if portals[Name(name)] != nil || cursors[Name(name)] != nil {
       throw PostgresError("42P03", "cursor \"\(name)\" already exists")
     } else if portals.count >= PostgresLimits.portals {
       throw PostgresError(
@@ -151,7 +151,7 @@ extension PostgresStateMachine {
         hint: "Close those that are no longer used, or end the transaction.")
     }
     phase = .busy(.bind(portal: name, columns: entry.columns, formats: entry.columns == nil ? [] : formats))
-    return .bind(entry.statement, parameters)
+    return .bind(entry.statement, parameters, portal: name)
   }
 
   private func describe(_ columns: [ResultColumn]?, formats: [FormatCode]) {

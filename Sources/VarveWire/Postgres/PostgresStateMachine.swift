@@ -37,8 +37,8 @@ package struct PostgresStateMachine<Statement, Portal> {
     case simpleQuery(String)
     /// Answer: `parsed` or `failed`.
     case parse(sql: String, parameterTypes: [UInt32])
-    /// The number of parameters is right. Answer: `bound` or `failed`.
-    case bind(Statement, [ParameterValue])
+    /// The number of parameters is right; `portal`: the name it gets. Answer: `bound` or `failed`.
+    case bind(Statement, [ParameterValue], portal: String)
     /// At most `rowLimit` rows (nil: all), in `formats` (none, one for all, one a column). Answer: rows, then
     /// `commandComplete`, `emptyQuery`, `portalSuspended` or `failed`.
     case execute(Portal, formats: [FormatCode], rowLimit: Int?)
@@ -265,7 +265,11 @@ package struct PostgresStateMachine<Statement, Portal> {
   package mutating func deallocateAll() { statements.removeAll() }
 
   package mutating func openCursor(_ name: String, _ columns: [ResultColumn]) { cursors[Name(name)] = columns }
-  package mutating func closeCursor(_ name: String) { cursors[Name(name)] = nil }
+  /// A cursor of SQL, or a portal that SQL closes as one.
+  package mutating func closeCursor(_ name: String) {
+    cursors[Name(name)] = nil
+    portals[Name(name)] = nil
+  }
 
   // MARK: Shared by the phases
 

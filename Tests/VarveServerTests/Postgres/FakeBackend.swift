@@ -141,7 +141,7 @@ final class FakeStatement: QueryStatement, PreparedQuery {
     }
   }
 
-  func bind(_ values: [ParameterValue]) throws -> any QueryPortal {
+  func bind(_ values: [ParameterValue], name: String) throws -> any QueryPortal {
     let context = session.evaluationContext
     var datums: [Datum] = []
     for (value, oid) in zip(values, parameterTypes) {

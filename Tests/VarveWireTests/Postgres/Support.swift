@@ -151,7 +151,7 @@ struct Conversation {
         let count = sql.hasPrefix("params") ? Self.count(sql) : 0
         machine.parsed(sql, parameterTypes: Array(repeating: 23, count: count), columns: Self.columns(of: sql))
       }
-    case .bind(let statement, let values):
+    case .bind(let statement, let values, _):
       actions.append(
         "bind \(statement) \(values.map { $0.bytes.map { String(decoding: $0, as: UTF8.self) } ?? "NULL" })")
       machine.bound(statement)
