@@ -1,5 +1,5 @@
-"""Statements of the kinds that programs send which are not installed here: DuckDB's postgres reader, ClickHouse's postgresql(), Grafana's PostgreSQL
-data source, DBeaver. Each must be answered, with the rows that lead such a program to the table."""
+"""Statements of the kinds that programs send: Grafana's PostgreSQL data source and DBeaver, which are not installed here, and the readers of DuckDB and
+ClickHouse, which duckdb_tests and clickhouse_tests run. Each must be answered, with the rows that lead such a program to the table."""
 
 import datetime
 import struct
