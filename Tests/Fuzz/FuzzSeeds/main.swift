@@ -47,6 +47,9 @@ private let copies: [(choice: UInt8, data: [UInt8])] = [
       + [0, 1, 0, 0, 0, 0, 0, 0, 0, 7] + [0xFF, 0xFF]
   ),
   (2, copyHeader + [0, 5] + eight + int32(-1) + int32(-1) + int32(-1) + int32(-1)),
+  // Whole rows.
+  (64, Array("12\t\\N\tx\\ty\n\\N\t\\N\tzz\n".utf8)), (65, Array("12,\"\",\"a\nb\"\n34,,56\n".utf8)),
+  (66, copyHeader + [0, 3] + int32(2) + [0x61, 0x62] + int32(-1) + int32(0) + [0xFF, 0xFF]),
 ]
 
 private func int32(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
@@ -62,6 +65,14 @@ private let postgres: [[UInt8]] = [
     + message("B", text("p") + text("s") + [0, 1, 0, 1, 0, 1] + int32(2) + [0x61, 0x62, 0, 0])
     + message("D", [0x50] + text("p")) + message("E", text("p") + int32(5)) + message("C", [0x53] + text("s"))
     + message("H") + message("S"),
+  // A transaction with a portal that is run in pieces, a cursor of that name, and a COPY out.
+  startup + message("Q", text("BEGIN...")) + message("P", text("s") + text("SELECT") + [0, 0])
+    + message("B", text("p") + text("s") + [0, 0, 0, 0, 0, 0]) + message("E", text("p") + int32(2)) + message("S")
+    + message("E", text("p") + int32(2)) + message("S") + message("Q", text("CLOSE p"))
+    + message("Q", text("CLOSE p..."))
+    + message("D", [0x50] + text("p")) + message("S") + message("Q", text("DECLARE p"))
+    + message("D", [0x50] + text("p"))
+    + message("Q", text("COPY TO STDOUT?")) + message("Q", text("ROLLBACK")),
 ]
 
 // MARK: - What the engine writes
