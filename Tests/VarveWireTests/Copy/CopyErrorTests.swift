@@ -194,7 +194,7 @@ import VarveCore
         var random = SeededGenerator(state: seed)
         let table = [CopyTable.usual, .scattered, .narrow][Int(seed % 3)]
         let options = table.options(format) { if seed % 4 == 0 { $0.header = format == .binary ? .none : .skipped } }
-        let rows = CopyRows.random(table, 12, using: &random)
+        let rows = RandomRows.random(table, 12, using: &random)
         var encoder = CopyEncoder(table: table, options: options, random: random)
         if seed % 5 == 0 { encoder.newline = [0x0D, 0x0A] }
         var bytes = encoder.encode(rows)

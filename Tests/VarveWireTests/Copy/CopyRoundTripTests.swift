@@ -11,7 +11,7 @@ import VarveCore
     prefix: [UInt8] = []
   ) {
     var random = SeededGenerator(state: seed)
-    let expected = CopyRows.random(table, rows, using: &random)
+    let expected = RandomRows.random(table, rows, using: &random)
     var encoder = CopyEncoder(table: table, options: options, random: random)
     encoder.newline = Array(newline.utf8)
     let bytes = prefix + encoder.encode(expected)
@@ -88,7 +88,7 @@ import VarveCore
   @Test(arguments: formats) func everyCutGivesTheSame(_ format: CopyFormat) {
     var random = SeededGenerator(state: 500)
     let options = CopyTable.usual.options(format)
-    let rows = CopyRows.random(.usual, 6, using: &random)
+    let rows = RandomRows.random(.usual, 6, using: &random)
     var encoder = CopyEncoder(table: .usual, options: options, random: random)
     let bytes = encoder.encode(rows)
     #expect(CopyReading.read(bytes, options).rows == rows)

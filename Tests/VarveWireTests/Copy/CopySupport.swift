@@ -153,7 +153,7 @@ enum CopyReading {
 }
 
 /// Rows of a table, many alike: a few hosts in turn, now and then another, times that repeat.
-enum CopyRows {
+enum RandomRows {
   static func random(
     _ table: CopyTable, _ count: Int, using random: inout SeededGenerator
   ) -> [CopyRow] {
