@@ -9,6 +9,10 @@ enum SortKey {
     let canonical = Int64(bitPattern: Hashing.canonicalDouble(word))
     return canonical ^ ((canonical &>> 63) & Int64.max)
   }
+  /// The word that has a key; of doubles the canonical one.
+  static func word(_ key: Int64, float: Bool) -> UInt64 {
+    UInt64(bitPattern: float ? key ^ ((key &>> 63) & Int64.max) : key)
+  }
 }
 
 /// min and max of types held in words.

@@ -8,6 +8,8 @@ final class FirstLastAggregate: PartialAggregate {
   private let value: SQLType
   private let order: SQLType
   private let last: Bool
+  /// The result is that row's order in place of its value.
+  private let givesOrder: Bool
   /// For orders held in words; else `orders`.
   private let keys = Buffer<Int64>()
   private var orders: [Datum] = []
@@ -22,10 +24,11 @@ final class FirstLastAggregate: PartialAggregate {
   /// The best row of the batch at hand a group, or -1: values are read once a batch.
   private let candidates = Buffer<Int32>()
 
-  init(value: SQLType, order: SQLType, last: Bool) {
+  init(value: SQLType, order: SQLType, last: Bool, givesOrder: Bool = false) {
     self.value = value
     self.order = order
     self.last = last
+    self.givesOrder = givesOrder
   }
 
   func resize(to count: Int) {
@@ -61,6 +64,7 @@ final class FirstLastAggregate: PartialAggregate {
   }
 
   private func store(_ column: Column, _ row: Int, _ group: Int) {
+    if givesOrder { return }
     if value.isWord {
       words.base[group] = column.wordBuffer[row]
     } else {
@@ -145,7 +149,7 @@ final class FirstLastAggregate: PartialAggregate {
         best = i
       }
     }
-    if best >= 0 {
+    if best >= 0, !givesOrder {
       if value.isWord, what.constantValue == nil {
         words.base[group] = what.wordBuffer[best]
       } else if value.isWord {
@@ -204,7 +208,23 @@ final class FirstLastAggregate: PartialAggregate {
     }
   }
 
-  func result() throws -> Column {
+  func result() throws -> Column { givesOrder ? try resultingOrders() : try resultingValues() }
+
+  private func resultingOrders() throws -> Column {
+    var builder = ColumnBuilder(order, capacity: seen.count)
+    for i in 0..<seen.count {
+      if seen[i] == 0 {
+        builder.appendNull()
+      } else if order.isWord {
+        builder.append(word: SortKey.word(keys[i], float: order.isFloat))
+      } else {
+        try builder.append(orders[i])
+      }
+    }
+    return builder.finish()
+  }
+
+  private func resultingValues() throws -> Column {
     var builder = ColumnBuilder(value, capacity: seen.count)
     for i in 0..<seen.count {
       if seen[i] == 0 {

@@ -117,7 +117,8 @@ final class CountAggregate: PartialAggregate {
 
 /// sum and avg of integers.
 final class IntegerSumAggregate: PartialAggregate {
-  enum Result { case int8, numeric, average }
+  /// A count is an int8 that is 0 where there is no value.
+  enum Result { case int8, numeric, average, count }
   private let mode: Result
   private let sums = Buffer<Int128>()
   private let counts = Buffer<Int64>()
@@ -216,11 +217,11 @@ final class IntegerSumAggregate: PartialAggregate {
   }
 
   func result() throws -> Column {
-    if mode == .int8 {
+    if mode == .int8 || mode == .count {
       var builder = ColumnBuilder(.int8, capacity: counts.count)
       for i in 0..<counts.count {
         guard let value = Int64(exactly: sums[i]) else { throw SQLError.outOfRange(.int8) }
-        if counts[i] == 0 { builder.appendNull() } else { builder.append(value) }
+        if counts[i] == 0, mode == .int8 { builder.appendNull() } else { builder.append(value) }
       }
       return builder.finish()
     }

@@ -6,34 +6,92 @@ import VarveCore
 struct VarianceKind: Sendable {
   let sample: Bool
   let squareRoot: Bool
+
+  /// By the name of the aggregate.
+  static let all: [(name: String, kind: VarianceKind)] = [
+    ("stddev", VarianceKind(sample: true, squareRoot: true)),
+    ("stddev_samp", VarianceKind(sample: true, squareRoot: true)),
+    ("stddev_pop", VarianceKind(sample: false, squareRoot: true)),
+    ("variance", VarianceKind(sample: true, squareRoot: false)),
+    ("var_samp", VarianceKind(sample: true, squareRoot: false)),
+    ("var_pop", VarianceKind(sample: false, squareRoot: false)),
+  ]
+
+  /// Of doubles, from the sum of their squared deviations; nil: NULL.
+  func value(count: Double, squares: Double) -> Double? {
+    if count < (sample ? 2 : 1) { return nil }
+    let variance = squares / (sample ? count - 1 : count)
+    return squareRoot ? variance.squareRoot() : variance
+  }
+
+  /// Of exact numbers, from their sum (its sign aside) at a scale and the sum of their squares at twice that scale; nil:
+  /// NULL.
+  func value(count: Int64, sum: WideInteger, squares: WideInteger, scale: Int) throws -> Numeric? {
+    if count < (sample ? 2 : 1) { return nil }
+    let n = WideInteger(UInt128(count))
+    let left = n * squares
+    let right = sum * sum
+    if !(left > right) { return .zero }
+    let numerator = left - right
+    let denominator = n * (sample ? WideInteger(UInt128(count - 1)) : n)
+    let shown = Numeric.divisionScale(numerator, scale * 2, denominator, 0)
+    let variance = try Numeric.quotient(negative: false, numerator, scale * 2, denominator, 0, scale: shown)
+    return squareRoot ? try Numeric.squareRoot(variance.wide, variance.scale, scale: shown) : variance
+  }
 }
 
-final class FloatVarianceAggregate: GroupedAggregate {
-  private let kind: VarianceKind
-  private var states: [(count: Double, sum: Double, squares: Double)] = []
-
-  init(_ kind: VarianceKind) { self.kind = kind }
-
-  func resize(to count: Int) { while states.count < count { states.append((0, 0, 0)) } }
+/// Of doubles: their number, their sum, and the sum of their squared deviations from the mean.
+struct FloatDeviations {
+  var count = 0.0
+  var sum = 0.0
+  var squares = 0.0
 
   /// Whether finite values came to more than a double holds.
   @inline(__always)
-  private func add(_ value: Double, _ state: inout (count: Double, sum: Double, squares: Double)) -> Bool {
-    let before = state
-    state.count += 1
-    state.sum += value
+  mutating func add(_ value: Double) -> Bool {
+    let before = self
+    count += 1
+    sum += value
     if before.count > 0 {
-      let deviation = value * state.count - state.sum
-      state.squares += deviation * deviation / (state.count * before.count)
-      if state.sum.isInfinite || state.squares.isInfinite {
-        state.squares = .nan
+      let deviation = value * count - sum
+      squares += deviation * deviation / (count * before.count)
+      if sum.isInfinite || squares.isInfinite {
+        squares = .nan
         return value.isFinite && before.sum.isFinite
       }
     } else if !value.isFinite {
-      state.squares = .nan
+      squares = .nan
     }
     return false
   }
+
+  /// The same of the values of both.
+  @inline(__always)
+  mutating func merge(_ other: FloatDeviations) -> Bool {
+    if other.count == 0 { return false }
+    if count == 0 {
+      self = other
+      return false
+    }
+    let before = self
+    let difference = sum / count - other.sum / other.count
+    count += other.count
+    sum += other.sum
+    squares += other.squares + before.count * other.count * difference * difference / count
+    guard sum.isInfinite || squares.isInfinite else { return false }
+    squares = .nan
+    return before.sum.isFinite && other.sum.isFinite
+  }
+}
+
+final class FloatVarianceAggregate: GroupedAggregate {
+  /// nil: the sum of the squared deviations itself, as it is kept for later.
+  private let kind: VarianceKind?
+  private var states: [FloatDeviations] = []
+
+  init(_ kind: VarianceKind?) { self.kind = kind }
+
+  func resize(to count: Int) { while states.count < count { states.append(FloatDeviations()) } }
 
   func update(_ arguments: [Column], groups: UnsafeBufferPointer<UInt32>) throws {
     let input = AggregateInput(arguments[0])
@@ -41,7 +99,7 @@ final class FloatVarianceAggregate: GroupedAggregate {
     var overflow = false
     states.withUnsafeMutableBufferPointer { states in
       for (i, group) in groups.enumerated() where !input.column.isNull(at: i) {
-        overflow = add(Double(bitPattern: words.base[i]), &states[Int(group)]) || overflow
+        overflow = states[Int(group)].add(Double(bitPattern: words.base[i])) || overflow
       }
     }
     if overflow { throw SQLError.outOfRange(.float8) }
@@ -52,38 +110,29 @@ final class FloatVarianceAggregate: GroupedAggregate {
     var state = states[group]
     var overflow = false
     for i in input.rows where !input.column.isNull(at: i) {
-      overflow = add(Double(bitPattern: words.base[i]), &state) || overflow
+      overflow = state.add(Double(bitPattern: words.base[i])) || overflow
     }
     states[group] = state
     if overflow { throw SQLError.outOfRange(.float8) }
   }
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) throws {
     guard let other = other as? FloatVarianceAggregate else { preconditionFailure("states of one aggregate merge") }
-    for (i, group) in groups.enumerated() {
-      let a = states[Int(group)]
-      let b = other.states[i]
-      if b.count == 0 { continue }
-      if a.count == 0 {
-        states[Int(group)] = b
-        continue
-      }
-      let count = a.count + b.count
-      let difference = a.sum / a.count - b.sum / b.count
-      let sum = a.sum + b.sum
-      let squares = a.squares + b.squares + a.count * b.count * difference * difference / count
-      if sum.isInfinite || squares.isInfinite, a.sum.isFinite, b.sum.isFinite { throw SQLError.outOfRange(.float8) }
-      states[Int(group)] = (count, sum, squares.isInfinite || sum.isInfinite ? .nan : squares)
+    for (i, group) in groups.enumerated() where states[Int(group)].merge(other.states[i]) {
+      throw SQLError.outOfRange(.float8)
     }
   }
   func result() throws -> Column {
     var builder = ColumnBuilder(.float8, capacity: states.count)
     for state in states {
-      if state.count < (kind.sample ? 2 : 1) {
-        builder.appendNull()
+      guard let kind else {
+        if state.count == 0 { builder.appendNull() } else { builder.append(state.squares) }
         continue
       }
-      let variance = state.squares / (kind.sample ? state.count - 1 : state.count)
-      builder.append(kind.squareRoot ? variance.squareRoot() : variance)
+      if let value = kind.value(count: state.count, squares: state.squares) {
+        builder.append(value)
+      } else {
+        builder.appendNull()
+      }
     }
     return builder.finish()
   }
@@ -132,10 +181,11 @@ final class ExactVarianceAggregate: GroupedAggregate {
       squares = squares + other.squares
     }
   }
-  private let kind: VarianceKind
+  /// nil: the sum of the squares itself, as it is kept for later.
+  private let kind: VarianceKind?
   private var states: [State] = []
 
-  init(_ kind: VarianceKind) { self.kind = kind }
+  init(_ kind: VarianceKind?) { self.kind = kind }
 
   func resize(to count: Int) { while states.count < count { states.append(State()) } }
 
@@ -159,29 +209,20 @@ final class ExactVarianceAggregate: GroupedAggregate {
 
   func result() throws -> Column {
     var builder = ColumnBuilder(.numeric, capacity: states.count)
-    for state in states {
-      if state.count < (kind.sample ? 2 : 1) {
-        builder.appendNull()
-      } else {
-        try builder.append(.numeric(value(state)))
-      }
-    }
+    for state in states { try builder.append(value(state).map(Datum.numeric) ?? .null) }
     return builder.finish()
   }
 
-  private func value(_ state: State) throws -> Numeric {
-    if state.isUndefined { return .nan }
-    let n = WideInteger(UInt128(state.count))
+  /// nil: NULL.
+  private func value(_ state: State) throws -> Numeric? {
+    guard let kind else {
+      if state.count == 0 { return nil }
+      if state.isUndefined { return .nan }
+      return try Numeric(negative: false, magnitude: state.squares, scale: state.scale * 2)
+    }
+    if state.isUndefined { return state.count < (kind.sample ? 2 : 1) ? nil : .nan }
     let sum =
       state.positive >= state.negative ? state.positive - state.negative : state.negative - state.positive
-    let left = n * state.squares
-    let right = sum * sum
-    if !(left > right) { return .zero }
-    let numerator = left - right
-    let denominator = n * (kind.sample ? WideInteger(UInt128(state.count - 1)) : n)
-    let scale = Numeric.divisionScale(numerator, state.scale * 2, denominator, 0)
-    let variance = try Numeric.quotient(
-      negative: false, numerator, state.scale * 2, denominator, 0, scale: scale)
-    return kind.squareRoot ? try Numeric.squareRoot(variance.wide, variance.scale, scale: scale) : variance
+    return try kind.value(count: state.count, sum: sum, squares: state.squares, scale: state.scale)
   }
 }

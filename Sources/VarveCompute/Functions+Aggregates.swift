@@ -29,19 +29,12 @@ extension FunctionTable {
         addAggregate(name, [type], type) { DatumExtremeAggregate(type, greatest: greatest) }
       }
     }
-    for (names, kind) in [
-      (["stddev", "stddev_samp"], VarianceKind(sample: true, squareRoot: true)),
-      (["stddev_pop"], VarianceKind(sample: false, squareRoot: true)),
-      (["variance", "var_samp"], VarianceKind(sample: true, squareRoot: false)),
-      (["var_pop"], VarianceKind(sample: false, squareRoot: false)),
-    ] {
-      for name in names {
-        for type in [SQLType.float4, .float8] {
-          addAggregate(name, [type], .float8) { FloatVarianceAggregate(kind) }
-        }
-        for type in [SQLType.int2, .int4, .int8, .numeric] {
-          addAggregate(name, [type], .numeric) { ExactVarianceAggregate(kind) }
-        }
+    for (name, kind) in VarianceKind.all {
+      for type in [SQLType.float4, .float8] {
+        addAggregate(name, [type], .float8) { FloatVarianceAggregate(kind) }
+      }
+      for type in [SQLType.int2, .int4, .int8, .numeric] {
+        addAggregate(name, [type], .numeric) { ExactVarianceAggregate(kind) }
       }
     }
     addStatistics()
