@@ -16,7 +16,11 @@
 import VarveCore
 
 struct CounterState: WordState {
-  enum Result: Sendable { case rate, increase }
+  enum Result: Sendable {
+    case rate, increase
+    /// The sum of the steps, 0 of a single sample: what is kept to be merged.
+    case steps
+  }
 
   /// Time and value, in turns. Made with the first sample.
   private var samples: Buffer<UInt64>?
@@ -49,8 +53,9 @@ struct CounterState: WordState {
   }
 
   func finish(_ settings: Result, into builder: inout ColumnBuilder) {
-    guard let samples, samples.count >= 4 else { return builder.appendNull() }
+    guard let samples, samples.count >= 4 || settings == .steps else { return builder.appendNull() }
     let ordered = withExtendedLifetime(samples) { CounterState.ordered(samples.span, isSorted) }
+    if settings == .steps { return builder.append(CounterState.increase(ordered)) }
     let span = Double(ordered[ordered.count - 1].time - ordered[0].time) / 1e9
     guard span > 0 else { return builder.appendNull() }
     let increase = CounterState.increase(ordered)
@@ -81,10 +86,15 @@ struct CounterState: WordState {
   private static func increase(_ samples: [(time: Int128, value: Double)]) -> Double {
     var sum = CompensatedSum()
     for i in 1..<samples.count {
-      let step = samples[i].value - samples[i - 1].value
-      sum.add(step < 0 ? samples[i].value : step)
+      sum.add(step(from: samples[i - 1].value, to: samples[i].value))
     }
     return sum.value
+  }
+
+  /// Down: the counter began anew and has reached what it shows.
+  @inline(__always) static func step(from value: Double, to next: Double) -> Double {
+    let step = next - value
+    return step < 0 ? next : step
   }
 
   /// Two words, and the room that growing leaves.
@@ -128,10 +138,16 @@ struct DeltaState: WordState {
 
 /// derivative: a regression over seconds since the group's first sample taken, where doubles are dense.
 struct DerivativeState: WordState {
+  enum Output: Sendable {
+    case slope
+    /// What is kept to be merged: where the seconds begin, and the statistics over these.
+    case origin
+    case statistic(RegressionState.Result)
+  }
   private var origin: Int64?
   private var regression = RegressionState(.regr_slope)
 
-  init(_ settings: Void) {}
+  init(_ settings: Output) {}
 
   mutating func add(_ first: UInt64, _ second: UInt64) throws {
     let time = Int64(bitPattern: second)
@@ -141,7 +157,7 @@ struct DerivativeState: WordState {
     try regression.add(y: Double(bitPattern: first), x: Self.seconds(from: origin, to: time))
   }
 
-  private static func seconds(from origin: Int64, to time: Int64) -> Double {
+  static func seconds(from origin: Int64, to time: Int64) -> Double {
     Double(Int128(time) - Int128(origin)) / 1e9
   }
 
@@ -154,8 +170,12 @@ struct DerivativeState: WordState {
     try regression.merge(other.regression.movingX(by: Self.seconds(from: origin, to: theirs)))
   }
 
-  func finish(_ settings: Void, into builder: inout ColumnBuilder) {
-    if let slope = regression.value(.regr_slope) { builder.append(slope) } else { builder.appendNull() }
+  func finish(_ settings: Output, into builder: inout ColumnBuilder) {
+    switch settings {
+    case .slope: regression.finish(.regr_slope, into: &builder)
+    case .statistic(let statistic): regression.finish(statistic, into: &builder)
+    case .origin: if let origin { builder.append(origin) } else { builder.appendNull() }
+    }
   }
 }
 

@@ -3,7 +3,7 @@
 
 import VarveCore
 
-final class HistogramAggregate: GroupedAggregate {
+final class HistogramAggregate: StorableAggregate {
   private struct Bounds: Equatable {
     let least: Double
     let most: Double
@@ -72,15 +72,52 @@ final class HistogramAggregate: GroupedAggregate {
       throw SQLError.make("22023", "number and bounds of a histogram's buckets must be the same for all rows")
     }
     bounds = bounds ?? other.bounds
-    for (i, place) in places.enumerated() where !other.groups[i].isEmpty {
-      let group = Int(place)
-      if groups[group].isEmpty {
-        groups[group] = other.groups[i]
-        heldByteCount += groups[group].count * 8
+    for (i, place) in places.enumerated() where !other.groups[i].isEmpty { try add(other.groups[i], Int(place)) }
+  }
+
+  private func add(_ counts: [Int64], _ group: Int) throws {
+    if groups[group].isEmpty {
+      groups[group] = counts
+      heldByteCount += counts.count * 8
+    } else {
+      // Of one definition all have as many.
+      guard groups[group].count == counts.count else { throw Self.invalid }
+      for bucket in counts.indices { groups[group][bucket] += counts[bucket] }
+    }
+  }
+
+  /// As the text of an array: `{0,3,1}`.
+  func encode(group: Int, to out: Buffer<UInt8>) {
+    if groups[group].isEmpty { return }
+    for (bucket, count) in groups[group].enumerated() {
+      TypeText.append("\(bucket == 0 ? "{" : ",")\(count)", to: out)
+    }
+    out.append(UInt8(ascii: "}"))
+  }
+
+  func merge(encoded text: UnsafeBufferPointer<UInt8>, into group: Int) throws {
+    try add(try Self.counts(text), group)
+  }
+
+  private static var invalid: VarveError { SQLError.make("XX001", "this text is not a histogram") }
+
+  private static func counts(_ text: UnsafeBufferPointer<UInt8>) throws -> [Int64] {
+    guard text.first == UInt8(ascii: "{"), text.last == UInt8(ascii: "}") else { throw invalid }
+    var counts: [Int64] = []
+    var count: Int64 = 0
+    var digits = 0
+    for byte in text.dropFirst() {
+      if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), digits < 15 {
+        count = count * 10 + Int64(byte - UInt8(ascii: "0"))
+        digits += 1
+      } else if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}"), digits > 0, counts.count < bucketLimit + 2 {
+        counts.append(count)
+        (count, digits) = (0, 0)
       } else {
-        for bucket in groups[group].indices { groups[group][bucket] += other.groups[i][bucket] }
+        throw invalid
       }
     }
+    return counts
   }
 
   func result() throws -> Column {

@@ -21,6 +21,14 @@ struct RegressionState: WordState {
 
   init(_ settings: Result) { onlyCounts = settings == .regr_count }
 
+  /// Of at least one pair, from the statistics in the order of `RegressionParts.statistics`.
+  init(count: Int64, _ averageX: Double, _ averageY: Double, _ sxx: Double, _ syy: Double, _ sxy: Double) {
+    self.init(.regr_slope)
+    self.count = Double(count)
+    (sumX, sumY) = (averageX * self.count, averageY * self.count)
+    (squaresX, squaresY, products) = (sxx, syy, sxy)
+  }
+
   mutating func add(_ first: UInt64, _ second: UInt64) throws {
     try add(y: Double(bitPattern: first), x: Double(bitPattern: second))
   }

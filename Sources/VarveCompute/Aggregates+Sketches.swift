@@ -5,11 +5,16 @@ import VarveCore
 
 final class ApproximatePercentileAggregate: StorableAggregate {
   private let type: SQLType
+  /// Whether the fraction comes before the values; else only what is encoded is asked for.
+  private let takesFraction: Bool
   private var sketches: [QuantileSketch] = []
   private var fraction = DirectArgument()
   private(set) var heldByteCount = 0
 
-  init(_ type: SQLType) { self.type = type }
+  init(_ type: SQLType, takesFraction: Bool = true) {
+    self.type = type
+    self.takesFraction = takesFraction
+  }
 
   func resize(to count: Int) {
     guard count > sketches.count else { return }
@@ -19,12 +24,14 @@ final class ApproximatePercentileAggregate: StorableAggregate {
 
   private func take(_ arguments: [Column], _ rows: Range<Int>, _ group: (Int) -> Int) throws {
     if rows.isEmpty { return }
-    if arguments[0].constantValue != nil {
-      try fraction.take(arguments[0], 0, "the fraction of a percentile")
-    } else {
-      for row in rows { try fraction.take(arguments[0], row, "the fraction of a percentile") }
+    if takesFraction {
+      if arguments[0].constantValue != nil {
+        try fraction.take(arguments[0], 0, "the fraction of a percentile")
+      } else {
+        for row in rows { try fraction.take(arguments[0], row, "the fraction of a percentile") }
+      }
     }
-    let column = AggregateInput(arguments[1]).column
+    let column = AggregateInput(arguments[takesFraction ? 1 : 0]).column
     let words = column.wordBuffer
     for row in rows where !column.isNull(at: row) {
       let place = group(row)
@@ -44,31 +51,39 @@ final class ApproximatePercentileAggregate: StorableAggregate {
       preconditionFailure("states of one aggregate merge")
     }
     try fraction.merge(other.fraction, "the fraction of a percentile")
-    for (i, group) in groups.enumerated() { sketches[Int(group)].merge(other.sketches[i]) }
+    for (i, group) in groups.enumerated() { merge(other.sketches[i], into: Int(group)) }
+  }
+  private func merge(_ sketch: QuantileSketch, into group: Int) {
+    heldByteCount -= sketches[group].byteCount
+    sketches[group].merge(sketch)
+    heldByteCount += sketches[group].byteCount
   }
 
   func result() throws -> Column {
     var builder = ColumnBuilder(type, capacity: sketches.count)
-    for sketch in sketches {
-      switch fraction.value {
-      case _ where sketch.count == 0, nil, .null?: builder.appendNull()
-      case .array(let fractions)?: try builder.append(.array(try fractions.map { try value(sketch, $0) }))
-      case let one?: try builder.append(try value(sketch, one))
-      }
-    }
+    for sketch in sketches { try builder.append(try Self.value(sketch, fraction.value ?? .null)) }
     return builder.finish()
   }
-  private func value(_ sketch: QuantileSketch, _ fraction: Datum) throws -> Datum {
-    guard case .float(let fraction) = fraction else { return .null }
-    guard fraction >= 0, fraction <= 1 else {
-      throw SQLError.make("22003", "percentile value \(fraction) is not between 0 and 1")
+
+  /// At one fraction or an array of them.
+  static func value(_ sketch: QuantileSketch, _ fraction: Datum) throws -> Datum {
+    if sketch.isEmpty { return .null }
+    switch fraction {
+    case .array(let fractions): return .array(try fractions.map { try value(sketch, $0) })
+    case .float(let fraction):
+      guard fraction >= 0, fraction <= 1 else {
+        throw SQLError.make("22003", "percentile value \(fraction) is not between 0 and 1")
+      }
+      return sketch.quantile(fraction).map(Datum.float) ?? .null
+    default: return .null
     }
-    return sketch.quantile(fraction).map(Datum.float) ?? .null
   }
 
-  func encode(group: Int, to out: Buffer<UInt8>) { sketches[group].encode(to: out) }
-  func merge(encoded bytes: UnsafeBufferPointer<UInt8>, into group: Int) throws {
-    sketches[group].merge(try QuantileSketch(decoding: bytes))
+  func encode(group: Int, to out: Buffer<UInt8>) {
+    if !sketches[group].isEmpty { SketchBytes.appendText(to: out) { sketches[group].encode(to: $0) } }
+  }
+  func merge(encoded text: UnsafeBufferPointer<UInt8>, into group: Int) throws {
+    merge(try QuantileSketch(text: text), into: group)
   }
 }
 
@@ -144,7 +159,12 @@ final class ApproximateCountAggregate: StorableAggregate {
   func update(_ arguments: [Column], rows range: Range<Int>, group: Int) { take(arguments[0], range) { _ in group } }
   func merge(_ other: any GroupedAggregate, groups: UnsafeBufferPointer<UInt32>) {
     guard let other = other as? ApproximateCountAggregate else { preconditionFailure("states of one aggregate merge") }
-    for (i, group) in groups.enumerated() { sketches[Int(group)].merge(other.sketches[i]) }
+    for (i, group) in groups.enumerated() { merge(other.sketches[i], into: Int(group)) }
+  }
+  private func merge(_ sketch: DistinctSketch, into group: Int) {
+    heldByteCount -= sketches[group].byteCount
+    sketches[group].merge(sketch)
+    heldByteCount += sketches[group].byteCount
   }
   func result() -> Column {
     var builder = ColumnBuilder(.int8, capacity: sketches.count)
@@ -152,8 +172,10 @@ final class ApproximateCountAggregate: StorableAggregate {
     return builder.finish()
   }
 
-  func encode(group: Int, to out: Buffer<UInt8>) { sketches[group].encode(to: out) }
-  func merge(encoded bytes: UnsafeBufferPointer<UInt8>, into group: Int) throws {
-    sketches[group].merge(try DistinctSketch(decoding: bytes))
+  func encode(group: Int, to out: Buffer<UInt8>) {
+    if !sketches[group].isEmpty { SketchBytes.appendText(to: out) { sketches[group].encode(to: $0) } }
+  }
+  func merge(encoded text: UnsafeBufferPointer<UInt8>, into group: Int) throws {
+    merge(try DistinctSketch(text: text), into: group)
   }
 }

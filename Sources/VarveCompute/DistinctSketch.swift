@@ -151,6 +151,8 @@ package struct DistinctSketch: Sendable, Equatable {
     }
   }
 
+  package var isEmpty: Bool { entries?.isEmpty ?? false }
+
   package var byteCount: Int { (entries?.capacity ?? 0) * 4 + registers.capacity }
 
   // MARK: As bytes

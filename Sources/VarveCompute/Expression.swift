@@ -114,12 +114,12 @@ package protocol PartialAggregate: GroupedAggregate {
   func take(_ partials: PartialBatch, column: Int?, segments: UnsafeBufferPointer<GroupSegment>) throws
 }
 
-/// An aggregate whose states can be kept as bytes and merged later, as rollups do.
+/// An aggregate whose states can be kept as text and merged later, as rollups do (`StoredStateAggregate`).
 package protocol StorableAggregate: GroupedAggregate {
-  /// Appends the state of one group.
+  /// Appends the state of one group; nothing where it has taken no value.
   func encode(group: Int, to out: Buffer<UInt8>) throws
-  /// Takes a state that was encoded into a group. Throws for bytes that are none.
-  func merge(encoded bytes: UnsafeBufferPointer<UInt8>, into group: Int) throws
+  /// Takes a state that was encoded into a group. Throws for text that is none.
+  func merge(encoded text: UnsafeBufferPointer<UInt8>, into group: Int) throws
 }
 
 package struct AggregateFunction: Sendable {

@@ -81,7 +81,7 @@ extension FunctionTable {
       }
       addAggregate("delta", [.float8, time], .float8) { WordStates<DeltaState>(.float8, (), positions: [0, 1]) }
       addAggregate("derivative", [.float8, time], .float8) {
-        WordStates<DerivativeState>(.float8, (), positions: [0, 1])
+        WordStates<DerivativeState>(.float8, .slope, positions: [0, 1])
       }
     }
     addAggregate("lttb", [.timestamptz, .float8, .int4], .timevector) { DownsamplingAggregate() }

@@ -46,6 +46,25 @@ package struct QuantileSketch: Sendable, Equatable {
       }
     }
 
+    /// Both ascend: one pass over both.
+    mutating func merge(_ other: Buckets) {
+      if other.indexes.isEmpty { return }
+      let (indexes, counts) = (self.indexes, self.counts)
+      self.indexes.removeAll(keepingCapacity: true)
+      self.counts.removeAll(keepingCapacity: true)
+      self.indexes.reserveCapacity(indexes.count + other.indexes.count)
+      self.counts.reserveCapacity(indexes.count + other.indexes.count)
+      var (i, k) = (0, 0)
+      while i < indexes.count || k < other.indexes.count {
+        let isOurs = k == other.indexes.count || (i < indexes.count && indexes[i] <= other.indexes[k])
+        let isTheirs = i == indexes.count || (k < other.indexes.count && other.indexes[k] <= indexes[i])
+        self.indexes.append(isOurs ? indexes[i] : other.indexes[k])
+        self.counts.append((isOurs ? counts[i] : 0) &+ (isTheirs ? other.counts[k] : 0))
+        i += isOurs ? 1 : 0
+        k += isTheirs ? 1 : 0
+      }
+    }
+
     mutating func collapse() {
       var kept = 0
       for i in indexes.indices {
@@ -78,6 +97,11 @@ package struct QuantileSketch: Sendable, Equatable {
   package var count: UInt64 {
     positive.counts.reduce(0, +) + negative.counts.reduce(0, +) + zeroCount + nanCount + infinityCount
       + negativeInfinityCount
+  }
+
+  package var isEmpty: Bool {
+    positive.indexes.isEmpty && negative.indexes.isEmpty && zeroCount == 0 && nanCount == 0 && infinityCount == 0
+      && negativeInfinityCount == 0
   }
 
   /// α: the relative error of what quantiles answer.
@@ -120,8 +144,8 @@ package struct QuantileSketch: Sendable, Equatable {
     var other = other
     while collapses < other.collapses { collapse() }
     while other.collapses < collapses { other.collapse() }
-    for (index, count) in zip(other.positive.indexes, other.positive.counts) { positive.add(index, count) }
-    for (index, count) in zip(other.negative.indexes, other.negative.counts) { negative.add(index, count) }
+    positive.merge(other.positive)
+    negative.merge(other.negative)
     zeroCount += other.zeroCount
     nanCount += other.nanCount
     infinityCount += other.infinityCount

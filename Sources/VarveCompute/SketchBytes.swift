@@ -1,4 +1,4 @@
-// How sketches are written: varints, and a reader that is total.
+// How sketches are written: varints, and a reader that is total; and bytes as text, for text fields to hold.
 
 import VarveCore
 
@@ -56,5 +56,69 @@ enum SketchBytes {
       for shift in 0..<8 { result |= UInt64(try byte()) << UInt64(8 * shift) }
       return result
     }
+  }
+}
+
+extension SketchBytes {
+  private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+  /// What each character stands for; 64: nothing.
+  private static let values: [UInt8] = {
+    var values = [UInt8](repeating: 64, count: 256)
+    for (value, digit) in digits.enumerated() { values[Int(digit)] = UInt8(value) }
+    return values
+  }()
+
+  /// Appends what is written as base64 without line breaks or padding (RFC 4648).
+  static func appendText(to out: Buffer<UInt8>, _ write: (Buffer<UInt8>) -> Void) {
+    let bytes = Buffer<UInt8>()
+    write(bytes)
+    out.reserve((bytes.count + 2) / 3 * 4)
+    digits.withUnsafeBufferPointer { digits in
+      for start in stride(from: 0, to: bytes.count, by: 3) {
+        let count = min(3, bytes.count - start)
+        var word: UInt32 = 0
+        for k in 0..<3 { word = word << 8 | (k < count ? UInt32(bytes.base[start + k]) : 0) }
+        for k in 0...count { out.append(digits[Int(word >> UInt32(18 - 6 * k) & 63)]) }
+      }
+    }
+  }
+
+  /// The bytes that text stands for.
+  static func bytes(_ text: UnsafeBufferPointer<UInt8>) throws -> Buffer<UInt8> {
+    guard text.count % 4 != 1 else { throw invalid }
+    let out = Buffer<UInt8>(capacity: text.count / 4 * 3 + 2)
+    var wrong: UInt8 = 0
+    values.withUnsafeBufferPointer { values in
+      for start in stride(from: 0, to: text.count, by: 4) {
+        let count = min(4, text.count - start)
+        var word: UInt32 = 0
+        for k in 0..<4 {
+          let value = k < count ? values[Int(text[start + k])] : 0
+          wrong |= value & 64
+          word = word << 6 | UInt32(value & 63)
+        }
+        for k in 0..<(count - 1) { out.append(UInt8(truncatingIfNeeded: word >> UInt32(16 - 8 * k))) }
+      }
+    }
+    guard wrong == 0 else { throw invalid }
+    return out
+  }
+}
+
+extension QuantileSketch {
+  /// Total: text that is no sketch throws.
+  init(text: UnsafeBufferPointer<UInt8>) throws {
+    let bytes = try SketchBytes.bytes(text)
+    defer { withExtendedLifetime(bytes) {} }
+    self = try QuantileSketch(decoding: bytes.span)
+  }
+}
+
+extension DistinctSketch {
+  /// Total: text that is no sketch throws.
+  init(text: UnsafeBufferPointer<UInt8>) throws {
+    let bytes = try SketchBytes.bytes(text)
+    defer { withExtendedLifetime(bytes) {} }
+    self = try DistinctSketch(decoding: bytes.span)
   }
 }

@@ -109,19 +109,18 @@ struct KeptAggregate {
     return result.datum(at: 0)
   }
 
-  /// Stored pieces, merged by a tree made by chance.
+  /// Stored pieces, merged by a tree made by chance; where times must be disjoint, neighbours with neighbours.
   func finishByAnyTree(
     _ pieces: [[Datum]], constants: [Datum] = [], _ random: inout SeededGenerator
   ) throws -> Datum {
-    var rows = pieces.shuffled(using: &random)
+    var rows = pieces
     while rows.count > 1, Int.random(in: 0..<4, using: &random) > 0 {
-      let taken = Int.random(in: 1...rows.count, using: &random)
-      let one = try merge(Array(rows.prefix(taken)), &random)
-      rows.removeFirst(taken)
-      rows.append(one)
-      rows.shuffle(using: &random)
+      if !kept.needsDisjointTimes { rows.shuffle(using: &random) }
+      let start = Int.random(in: 0..<rows.count, using: &random)
+      let taken = start..<Int.random(in: (start + 1)...rows.count, using: &random)
+      rows.replaceSubrange(taken, with: [try merge(rows[taken].shuffled(using: &random), &random)])
     }
-    return try finish(rows, constants: constants, &random)
+    return try finish(rows.shuffled(using: &random), constants: constants, &random)
   }
 
   /// Rows given as one array of datums an argument, cut into pieces by chance (or at `cuts`), each stored.

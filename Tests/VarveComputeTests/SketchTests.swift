@@ -122,25 +122,27 @@ import VarveCore
     #expect(Self.encoded { distinct.encode(to: $0) }.prefix(4) == [1, 0, 2, 39])
   }
 
-  @Test func statesAreStoredAndMergedAsAggregates() throws {
-    let function = try #require(try FunctionCatalog.aggregate("approx_percentile", [.float8, .float8]))
-    let states = try #require(function.makeStates() as? any StorableAggregate)
-    try states.resize(to: 1)
-    let values = try Column(type: .float8, data: (1...100).map { .float(Double($0)) })
-    try states.update([.constant(.float(0.5), type: .float8, count: 100), values], rows: 0..<100, group: 0)
-    let out = Buffer<UInt8>()
-    try states.encode(group: 0, to: out)
-    let other = try #require(function.makeStates() as? any StorableAggregate)
-    try other.resize(to: 2)
-    try other.update([.constant(.float(0.5), type: .float8, count: 100), values], rows: 0..<0, group: 0)
-    try other.merge(encoded: out.span, into: 1)
-    try other.update([.constant(.float(0.5), type: .float8, count: 100), values], rows: 0..<1, group: 0)
-    let answer = try other.result().datum(at: 1).double
-    #expect(abs(answer - 50) <= 0.05)
+  @Test func distinctTextsAreCounted() throws {
     let counts = try #require(try FunctionCatalog.aggregate("approx_count_distinct", [.text])).makeStates()
     try counts.resize(to: 1)
     let texts = try Column(type: .text, data: (0..<600).map { $0 % 3 == 0 ? .null : .text("host-\($0 % 50)") })
     try counts.update([texts], rows: 0..<600, group: 0)
     #expect(try counts.result().datum(at: 0) == .int(50))
+  }
+
+  @Test func textThatIsNoSketchIsRefused() throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = SeededGenerator(seed: seed)
+    for count in 0..<40 {
+      let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+      let text = Buffer<UInt8>()
+      SketchBytes.appendText(to: text) { $0.append(contentsOf: Buffer(bytes)) }
+      #expect(text.count == (count * 4 + 2) / 3)
+      #expect(try SketchBytes.bytes(text.span).array == bytes, "seed \(seed)")
+    }
+    for wrong in ["A", "AAAAA", "AA==", "AA A", "AAé", "{}"] {
+      var wrong = wrong
+      #expect(throws: VarveError.self, "\(wrong)") { try wrong.withUTF8 { try SketchBytes.bytes($0) } }
+    }
   }
 }

@@ -69,7 +69,8 @@ package struct AggregateParts: Sendable {
   /// Places of arguments that must be constants of the call; those that are no argument of a part may differ between
   /// what is kept and what is asked.
   package let constants: [Int]
-  /// Whether only parts that are disjoint in time merge exactly: those of one series of samples.
+  /// Whether only stretches of one series of samples that are disjoint in time merge exactly, and are stored again
+  /// only with all that lie between them.
   package let needsDisjointTimes: Bool
 
   init(_ parts: [Part], finish: Derived, constants: [Int] = [], needsDisjointTimes: Bool = false) {
@@ -85,8 +86,10 @@ package struct AggregateParts: Sendable {
     if isDistinct, !repetitionIsNothing.contains(function.name) {
       throw refusal("\(function.name)(DISTINCT …)", "which values were counted would have to be kept", nearestDistinct)
     }
-    guard let parts = counts(function) ?? sums(function) ?? extremes(function) ?? ends(function) ?? spreads(function)
-    else { throw refusal(function) }
+    let parts =
+      counts(function) ?? sums(function) ?? extremes(function) ?? ends(function) ?? spreads(function)
+      ?? sketches(function) ?? counters(function) ?? regressions(function)
+    guard let parts else { throw refusal(function) }
     return parts
   }
 
