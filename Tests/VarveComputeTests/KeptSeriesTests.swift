@@ -213,4 +213,57 @@ import VarveCore
     }
     #expect(throws: VarveError.self) { try AggregateParts.of(text) }
   }
+
+  /// What chunks' summaries can answer, refreshing and reading a rollup can have from them.
+  @Test func partsAreMadeAndMergedFromSummariesWhereTheyCanBe() throws {
+    for (name, types) in [
+      ("count", []), ("count", [.text]), ("sum", [.int8]), ("sum", [.float8]), ("avg", [.int8]), ("avg", [.float8]),
+      ("min", [.int8]), ("max", [.float8]), ("max", [.timestamptz]),
+    ] as [(String, [SQLType])] {
+      for part in try KeptAggregate(name, types).kept.parts {
+        #expect(part.partial.makeStates() is any PartialAggregate, "\(name) \(part.name)")
+        #expect(part.merge.makeStates() is any PartialAggregate, "\(name) \(part.name)")
+        #expect(part.mergeArguments.count == 1)
+      }
+    }
+    for (name, types) in [
+      ("first", [.int8, .timestamptz]), ("last", [.float8, .timestamptz]), ("delta", [.float8, .timestamptz]),
+      ("sum", [.numeric]), ("min", [.numeric]),
+    ] as [(String, [SQLType])] {
+      for part in try KeptAggregate(name, types).kept.parts {
+        #expect(part.partial.makeStates() is any PartialAggregate, "\(name) \(part.name)")
+      }
+    }
+  }
+
+  @Test func endsAreTakenFromSummaries() throws {
+    // Three buckets of one series, of which the second has no value.
+    var column = SummaryColumn(column: ColumnID(rawValue: 1), type: .float64)
+    func words(_ values: [Double]) -> Buffer<UInt64> { Buffer(values.map(\.bitPattern)) }
+    column[.count] = Buffer([2, 0, 3])
+    column[.first] = words([1.5, 0, 7])
+    column[.last] = words([2.5, 0, 9])
+    let batch = PartialBatch(
+      runs: [SeriesRun(series: SeriesID(rawValue: 0), count: 3)], rowCounts: Buffer([2, 1, 3]),
+      firstTimes: Buffer([10, 30, 50]),
+      lastTimes: Buffer([20, 30, 70]), columns: [column])
+    let segments = [
+      GroupSegment(rows: 0..<1, group: 1, rank: 0), GroupSegment(rows: 1..<2, group: 0, rank: 0),
+      GroupSegment(rows: 2..<3, group: 1, rank: 0),
+    ]
+    for (name, expected) in [
+      ("delta", [.float(1.5), .timestamp(10), .float(9), .timestamp(70)]),
+      ("first", [.float(1.5), .timestamp(10)]), ("last", [.float(9), .timestamp(70)]),
+    ] as [(String, [Datum])] {
+      let parts = try KeptAggregate(name, [.float8, .timestamptz]).kept.parts
+      for (part, value) in zip(parts, expected) {
+        let states = try #require(part.partial.makeStates() as? any PartialAggregate)
+        #expect(states.neededStatistics.isSubset(of: .kept(of: .float64)))
+        try states.resize(to: 2)
+        try segments.withUnsafeBufferPointer { try states.take(batch, column: 0, segments: $0) }
+        let result = try states.result()
+        #expect(result.datum(at: 0) == .null && result.datum(at: 1) == value, "\(name) \(part.name)")
+      }
+    }
+  }
 }
