@@ -7,8 +7,8 @@
 
 import VarveCore
 
-/// Used by one thread at a time. Holds the batch.
-package struct RowValues {
+/// Used by one thread at a time. Holds the batch. A class: a copy would retain all that it holds.
+package final class RowValues {
   private enum Kind: UInt8, BitwiseCopyable {
     /// Texts, which are the same in both formats, at `words`, or at `words` by `codes`.
     case text, dictionary
@@ -127,7 +127,7 @@ package struct RowValues {
   // MARK: With lengths
 
   /// Appends all values of a row. Where it throws, the buffer may end with some of them.
-  package mutating func append(_ row: Int, to out: Buffer<UInt8>) throws {
+  package func append(_ row: Int, to out: Buffer<UInt8>) throws {
     precondition(row >= 0 && row < batch.count, "a row of the batch")
     out.reserve(room)
     var at = out.base + out.count
@@ -179,7 +179,7 @@ package struct RowValues {
     out.count = at - out.base
   }
 
-  private mutating func appendOther(_ row: Int, _ index: Int, _ kind: Kind, to out: Buffer<UInt8>) throws {
+  private func appendOther(_ row: Int, _ index: Int, _ kind: Kind, to out: Buffer<UInt8>) throws {
     let start = out.count
     out.append(repeating: 0xFF, count: 4)
     if kind == .otherBinary {
@@ -195,12 +195,14 @@ package struct RowValues {
 
   package func isNull(_ row: Int, column: Int) -> Bool {
     let lane = lanes.base + column
-    if let nulls = lane.pointee.nulls { return nulls[row] != 0 }
-    return lane.pointee.kind.rawValue >= Kind.formatted.rawValue && batch.columns[column].isNull(at: row)
+    switch lane.pointee.kind {
+    case .otherText, .otherBinary, .constant: return batch.columns[column].isNull(at: row)
+    default: return lane.pointee.nulls.map { $0[row] != 0 } ?? false
+    }
   }
 
   /// Appends a value as text; not for NULL, nor for columns in binary format.
-  package mutating func appendText(_ row: Int, column: Int, to out: Buffer<UInt8>) throws {
+  package func appendText(_ row: Int, column: Int, to out: Buffer<UInt8>) throws {
     precondition(row >= 0 && row < batch.count && column >= 0 && column < lanes.count, "a value of the batch")
     let lane = lanes.base + column
     switch lane.pointee.kind {

@@ -47,7 +47,7 @@ import VarveCore
           try Self.column((RoundTripTests.types + [.regtype]).randomElement(using: &random) ?? .text, count, &random))
       }
       let isBinary = columns.map { _ in Bool.random(using: &random) }
-      var rows = try RowValues(ColumnBatch(count: count, columns: columns), context: context) { isBinary[$0] }
+      let rows = try RowValues(ColumnBatch(count: count, columns: columns), context: context) { isBinary[$0] }
       #expect(rows.rowCount == count)
       // What stands in the buffer before stays.
       let out = Buffer<UInt8>([1, 2, 3])
@@ -81,7 +81,7 @@ import VarveCore
       let context = Support.context(round % 2 == 0 ? "UTC" : "Asia/Kolkata")
       let type = RoundTripTests.types.randomElement(using: &random) ?? .text
       let column = try Self.column(type, 20, &random)
-      var rows = try RowValues(ColumnBatch(count: 20, columns: [column]), context: context) { _ in false }
+      let rows = try RowValues(ColumnBatch(count: 20, columns: [column]), context: context) { _ in false }
       for row in 0..<20 {
         let datum = column.datum(at: row)
         #expect(rows.isNull(row, column: 0) == datum.isNull, "seed \(seed) round \(round)")

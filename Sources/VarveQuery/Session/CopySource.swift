@@ -56,7 +56,7 @@ package final class CopySource {
       }
       try start(next)
     }
-    isBinary ? try appendTuple(to: out) : try appendLine(to: out)
+    if let values { isBinary ? try appendTuple(values, to: out) : try appendLine(values, to: out) }
     nextRow += 1
     rowCount += 1
     return true
@@ -69,24 +69,26 @@ package final class CopySource {
     isPlain = batch.columns.indices.map { !plan.quoted[$0] && text.isPlain(batch.columns[$0]) }
   }
 
-  private func appendLine(to out: Buffer<UInt8>) throws {
+  private func appendLine(_ values: RowValues, to out: Buffer<UInt8>) throws {
+    // Looked up once a row, and not once a value.
+    let (row, text, isPlain, quoted) = (nextRow, text, isPlain, plan.quoted)
     for column in 0..<columnCount {
       if column > 0 { out.append(text.delimiter) }
-      if values?.isNull(nextRow, column: column) ?? true {
+      if values.isNull(row, column: column) {
         text.appendNull(to: out)
         continue
       }
       let start = out.count
-      try values?.appendText(nextRow, column: column, to: out)
-      if !isPlain[column] { text.finish(out, from: start, isQuoted: plan.quoted[column]) }
+      try values.appendText(row, column: column, to: out)
+      if !isPlain[column] { text.finish(out, from: start, isQuoted: quoted[column]) }
     }
     out.append(0x0A)
   }
 
-  private func appendTuple(to out: Buffer<UInt8>) throws {
+  private func appendTuple(_ values: RowValues, to out: Buffer<UInt8>) throws {
     out.append(UInt8(truncatingIfNeeded: columnCount >> 8))
     out.append(UInt8(truncatingIfNeeded: columnCount))
-    try values?.append(nextRow, to: out)
+    try values.append(nextRow, to: out)
   }
 
   private func appendNames(to out: Buffer<UInt8>) {

@@ -37,9 +37,7 @@ struct RowEncoder {
 
   /// Writes rows until `rowLimit` of them, the end of the batch, or a buffer of `byteLimit`. Returns their number.
   mutating func encode(rowLimit: Int, byteLimit: Int, into writer: BackendWriter) throws -> Int {
-    guard var values else { return 0 }
-    // Alone in this hand meanwhile, so that it is changed in place.
-    self.values = nil
+    guard let values else { return 0 }
     let first = nextRow
     let end = first + min(rowLimit, values.rowCount - first)
     while nextRow < end {
@@ -55,7 +53,7 @@ struct RowEncoder {
       if writer.byteCount >= byteLimit { break }
     }
     // Large texts needn't wait for the next batch.
-    if nextRow < values.rowCount { self.values = values }
+    if nextRow == values.rowCount { self.values = nil }
     return nextRow - first
   }
 }
