@@ -55,8 +55,12 @@ extension ExecutionContext {
 
   /// The value of an expression without columns.
   func constant(_ expression: BoundExpression) throws -> Datum {
-    if let value = expression.constantValue { return value }
-    return try evaluate(expression, QueryBatch(count: 1, columns: [])).datum(at: 0)
+    // Each cell of an INSERT comes by here.
+    switch expression {
+    case .constant(let value, _): return value
+    case .parameter(let index, _): return parameters[index]
+    default: return try evaluate(expression, QueryBatch(count: 1, columns: [])).datum(at: 0)
+    }
   }
 
   /// The rows for which all conditions are true, or nil for all rows.
