@@ -211,7 +211,7 @@ final class PostgresConnection: @unchecked Sendable {
 
   private func run() {
     session?.waits(for: nil)
-    if let parameters = newcomer.take() { startUp(parameters) }
+    if let parameters = newcomer.take(), !shared.withLock({ $0.isGone }) { startUp(parameters) }
     while true {
       if shared.withLock({ $0.isGone }) { return end(lingering: false) }
       if isParked() { return }
