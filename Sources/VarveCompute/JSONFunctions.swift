@@ -57,7 +57,9 @@ package enum JSONFunctions {
   {
     let keys = names.map { JSONWriter.quoted($0) }
     let types = types.map { $0 == .unknown ? SQLType.text : $0.base }
-    return make("row_to_json", types, .json) { row, context in
+    // A name with its types means one function, and what this one gives follows from all of these.
+    let name = "row_to_json(\(keys.joined(separator: separator))\(isFromTable ? " of a table" : ""))"
+    return make(name, types, .json) { row, context in
       if isFromTable, row.allSatisfy(\.isNull) { return nil }
       let members = try row.indices.map { "\(keys[$0]):\(try JSONWriter.string(row[$0], types[$0], context))" }
       return "{" + members.joined(separator: separator) + "}"
