@@ -13,6 +13,12 @@ package enum Limits {
   /// A tag set's canonical bytes.
   package static let seriesKeyByteCount = 256 * 1024
 
+  // Rollups
+  package static let rollupStatementByteCount = 64 * 1024
+  package static let policyByteCount = 4096
+  /// Of one rollup; where there would be more, neighbours become one.
+  package static let invalidRangesPerRollup = 4096
+
   // Line protocol
   package static let lineByteCount = 1024 * 1024
   package static let syncTokenByteCount = 64

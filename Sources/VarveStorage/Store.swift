@@ -21,6 +21,7 @@ package final class Store: @unchecked Sendable {
     /// What deletes cover of chunks and of the sealing head.
     var tombstones: TombstoneSet
     var dimensions: DimensionTables
+    var rollups: RollupStates
     /// Bytes of changes of dimension tables that the log holds since the last freeze.
     var dimensionLogByteCount = 0
     /// Rows being written to chunks, of commits up to `sealingSequence`.
@@ -67,6 +68,8 @@ package final class Store: @unchecked Sendable {
   var loggedSeries: [TableID: Int]
   /// Table → series that the series file defines.
   var savedSeries: [TableID: Int]
+  /// Rollup → the last commit since the start that wrote it.
+  var lastRollupWrites: [TableID: Sequence] = [:]
   var idleSeal: IdleSealRule
   /// Set from freeze to install.
   var frozen: FrozenState?

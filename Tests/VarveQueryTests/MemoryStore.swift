@@ -53,6 +53,11 @@ final class MemorySnapshot: ReadSnapshot {
   func dimensions() -> [DimensionSchema] { dimensionTables.catalog.dimensionsInOrder }
   func dimension(named name: String) -> DimensionSchema? { dimensionTables.catalog.dimension(named: name) }
   func rows(of table: DimensionSchema) -> DimensionRows { dimensionTables.rows[table.id] ?? DimensionRows() }
+  // There are no rollups here.
+  func rollup(_ table: TableID) -> Rollup? { nil }
+  func rollups(of source: TableID) -> [Rollup] { [] }
+  func policies(of table: TableID) -> [PolicyKind: [UInt8]] { [:] }
+  var trustedClock: Int64 { .min }
 
   func overlaid(with writes: TransactionWrites) throws -> any ReadSnapshot {
     let store = MemoryStore(self)

@@ -8,6 +8,9 @@
 //   6 drop column          varint table id, varint column id
 //   7 rename columns       varint table id, varint count, for each: varint column id, name (prefixed)
 //   8 rename tables        varint count, for each: varint table id, name (prefixed)
+//   9 set rollup           varint table id, definition
+//  10 set policy           varint table id, u8 kind, what it says (prefixed; empty: the policy goes)
+//  11 trust clock          zigzag wall time, ns
 
 import VarveCore
 
@@ -61,6 +64,18 @@ extension CatalogChange {
           out.append(varint: UInt64(name.id.rawValue))
           out.append(prefixed: Array(name.name.utf8))
         }
+      case .setRollup(let table, let definition):
+        out.append(byte: 9)
+        out.append(varint: UInt64(table.rawValue))
+        definition.append(to: &out)
+      case .setPolicy(let table, let kind, let text):
+        out.append(byte: 10)
+        out.append(varint: UInt64(table.rawValue))
+        out.append(byte: kind.rawValue)
+        out.append(prefixed: text)
+      case .trustClock(let time):
+        out.append(byte: 11)
+        out.append(zigzag: time)
       }
     }
   }
@@ -79,9 +94,21 @@ extension CatalogChange {
             }))
         continue
       }
+      if version >= 4, tag == 11 {
+        changes.append(.trustClock(try reader.readZigzag()))
+        continue
+      }
       let table = TableID(rawValue: try reader.readUInt32Varint())
       switch tag {
       case 4...7 where version >= 3: changes.append(try readDimensionChange(tag, table, from: &reader))
+      case 9 where version >= 4: changes.append(.setRollup(table, try RollupDefinition.read(from: &reader)))
+      case 10 where version >= 4:
+        let kind = try reader.readByte()
+        let text = Array(try reader.readPrefixed())
+        guard let kind = PolicyKind(rawValue: kind), text.count <= Limits.policyByteCount else {
+          throw VarveError(.corruption, "table \(table.rawValue) has an unknown policy (\(kind))")
+        }
+        changes.append(.setPolicy(table, kind, text))
       case 1:
         let name = try readName(from: &reader)
         guard let width = Int64(exactly: try reader.readVarint()), width > 0 else {

@@ -44,4 +44,10 @@ package enum CatalogChange: Sendable, Hashable {
   /// All at once, so that names can change places.
   case renameColumns(TableID, [ColumnName])
   case renameTables([TableName])
+  /// Makes a series table a rollup, or gives one another statement.
+  case setRollup(TableID, RollupDefinition)
+  /// What is done by itself for a table, in words of the layers above; none: nothing any more.
+  case setPolicy(TableID, PolicyKind, [UInt8])
+  /// The highest time of day that is believed.
+  case trustClock(Int64)
 }

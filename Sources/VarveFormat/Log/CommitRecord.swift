@@ -1,8 +1,8 @@
 // The payload of a commit: what became true in it. FORMAT.md, "Commit record".
 //
 // New tables and columns come first, then new series, then rows: replay in file order never meets a name it does
-// not know. Deletions stand behind the rows and come true before them; changes of dimension tables stand last. Rows are
-// columns, narrowed to the bytes their range needs (`LogColumn`), and the whole body is LZ4.
+// not know. Deletions stand behind the rows and come true before them; changes of dimension tables and steps of rollups
+// stand last. Rows are columns, narrowed to the bytes their range needs (`LogColumn`), and the whole body is LZ4.
 
 import VarveCore
 
@@ -31,9 +31,11 @@ package struct CommitRecord: Sendable {
   package var deletions: [Deletion]
   /// One table may stand in it more than once: in order.
   package var dimensions: [DimensionChanges]
+  /// Come true after all else.
+  package var steps: [RollupStep]
   package init(
     wallNanoseconds: Int64, changes: [CatalogChange] = [], series: [SeriesRecord] = [], rows: [RowsRecord] = [],
-    deletions: [Deletion] = [], dimensions: [DimensionChanges] = []
+    deletions: [Deletion] = [], dimensions: [DimensionChanges] = [], steps: [RollupStep] = []
   ) {
     self.wallNanoseconds = wallNanoseconds
     self.changes = changes
@@ -41,6 +43,7 @@ package struct CommitRecord: Sendable {
     self.rows = rows
     self.deletions = deletions
     self.dimensions = dimensions
+    self.steps = steps
   }
 
   /// The frame's bytes: room for the frame header, then the payload. `RecordFrame.seal` completes it.
@@ -52,13 +55,18 @@ package struct CommitRecord: Sendable {
     for each in series { each.append(to: &body) }
     body.append(varint: UInt64(rows.count))
     for each in rows { each.append(to: &body) }
-    if !deletions.isEmpty || !dimensions.isEmpty {
+    // What is empty to the end is left out.
+    if !deletions.isEmpty || !dimensions.isEmpty || !steps.isEmpty {
       body.append(varint: UInt64(deletions.count))
       for each in deletions { each.append(to: &body) }
     }
-    if !dimensions.isEmpty {
+    if !dimensions.isEmpty || !steps.isEmpty {
       body.append(varint: UInt64(dimensions.count))
       for each in dimensions { each.append(to: &body) }
+    }
+    if !steps.isEmpty {
+      body.append(varint: UInt64(steps.count))
+      for each in steps { each.append(to: &body) }
     }
     return LogBody.frame(body)
   }
@@ -84,8 +92,15 @@ package struct CommitRecord: Sendable {
     }
     if version >= 3, !reader.isAtEnd {
       let count = try reader.readCount(minimumByteCount: 3)
-      guard count > 0 else { throw VarveError(.corruption, "a record ends with a count of no changed tables") }
       for _ in 0..<count { record.dimensions.append(try DimensionChanges.read(from: &reader)) }
+      guard count > 0 || (version >= 4 && !reader.isAtEnd) else {
+        throw VarveError(.corruption, "a record ends with a count of no changed tables")
+      }
+    }
+    if version >= 4, !reader.isAtEnd {
+      let count = try reader.readCount(minimumByteCount: 3)
+      guard count > 0 else { throw VarveError(.corruption, "a record ends with a count of no steps of rollups") }
+      for _ in 0..<count { record.steps.append(try RollupStep.read(from: &reader)) }
     }
     try reader.expectEnd()
     return record

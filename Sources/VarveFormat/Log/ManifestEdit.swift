@@ -67,6 +67,8 @@ package struct ManifestEdit: Sendable, Hashable {
   package var dimensionFiles: [DimensionFileMetadata] = []
   /// Tables whose file is given up, with its rows.
   package var removedDimensionFiles: [TableID] = []
+  /// Each in place of what its rollup was.
+  package var rollups: [RollupState] = []
   /// Every row of commits up to here is in chunks.
   package var flushed: Sequence
   /// Where replay begins.
@@ -117,6 +119,8 @@ package struct ManifestEdit: Sendable, Hashable {
     for table in removedDimensionFiles { body.append(varint: UInt64(table.rawValue)) }
     body.append(varint: UInt64(dimensionFiles.count))
     for file in dimensionFiles { file.append(to: &body) }
+    body.append(varint: UInt64(rollups.count))
+    for rollup in rollups { rollup.append(to: &body) }
     return LogBody.frame(body)
   }
 
@@ -148,6 +152,11 @@ package struct ManifestEdit: Sendable, Hashable {
       }
       for _ in 0..<(try reader.readCount(minimumByteCount: 5)) {
         edit.dimensionFiles.append(try DimensionFileMetadata.read(from: &reader))
+      }
+    }
+    if version >= 4 {
+      for _ in 0..<(try reader.readCount(minimumByteCount: 5)) {
+        edit.rollups.append(try RollupState.read(from: &reader))
       }
     }
     try reader.expectEnd()

@@ -11,7 +11,8 @@ extension Catalog {
   func changes(since older: Catalog) -> [CatalogChange] {
     var changes: [CatalogChange] = []
     let all = Set(tables.keys).union(dimensions.keys)
-    for id in Set(older.tables.keys).union(older.dimensions.keys).sorted() where !all.contains(id) {
+    // Rollups, whose ids are the higher, before what they are made from.
+    for id in Set(older.tables.keys).union(older.dimensions.keys).sorted(by: >) where !all.contains(id) {
       changes.append(.dropTable(id))
     }
     let renamed = all.sorted().compactMap { id -> TableName? in
@@ -23,7 +24,21 @@ extension Catalog {
     if !renamed.isEmpty { changes.append(.renameTables(renamed)) }
     for table in inOrder { changes += Self.changes(from: older.tables[table.id], to: table) }
     for table in dimensionsInOrder { changes += Self.changes(from: older.dimensions[table.id], to: table) }
+    for (id, definition) in rollups.sorted(by: { $0.key < $1.key }) where older.rollups[id] != definition {
+      changes.append(.setRollup(id, definition))
+    }
+    changes += policyChanges(since: older)
+    if trustedClock != older.trustedClock { changes.append(.trustClock(trustedClock)) }
     return changes
+  }
+
+  private func policyChanges(since older: Catalog) -> [CatalogChange] {
+    tables.keys.sorted().flatMap { table in
+      PolicyKind.allCases.compactMap { kind in
+        let (old, new) = (older.policies[table]?[kind] ?? [], policies[table]?[kind] ?? [])
+        return old == new ? nil : .setPolicy(table, kind, new)
+      }
+    }
   }
 
   private func name(of table: TableID) -> String? { tables[table]?.name ?? dimensions[table]?.name }

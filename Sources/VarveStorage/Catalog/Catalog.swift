@@ -7,6 +7,11 @@ import VarveFormat
 package struct Catalog: Sendable {
   package private(set) var tables: [TableID: TableSchema] = [:]
   package private(set) var dimensions: [TableID: DimensionSchema] = [:]
+  /// Of the series tables that are rollups.
+  package private(set) var rollups: [TableID: RollupDefinition] = [:]
+  package private(set) var policies: [TableID: [PolicyKind: [UInt8]]] = [:]
+  /// The highest time of day that is believed; see `observe`.
+  package private(set) var trustedClock = Int64.min
   /// By the name's bytes: Swift's String equality would take canonically equivalent names for one.
   private var idsByName: [[UInt8]: TableID] = [:]
   package private(set) var nextTable = TableID(rawValue: 1)
@@ -41,6 +46,11 @@ package struct Catalog: Sendable {
       schema.append(ColumnSchema(column))
       tables[table] = schema
     case .dropTable(let id):
+      guard rollups(of: id).isEmpty else {
+        throw VarveError(.corruption, "the log drops table \(id.rawValue), which has rollups")
+      }
+      rollups[id] = nil
+      policies[id] = nil
       guard let name = tables.removeValue(forKey: id)?.name ?? dimensions.removeValue(forKey: id)?.name else {
         throw VarveError(.corruption, "the log drops table \(id.rawValue), which does not exist")
       }
@@ -62,8 +72,40 @@ package struct Catalog: Sendable {
         throw VarveError(.corruption, "the log renames columns of table \(table.rawValue) impossibly")
       }
     case .renameTables(let names): try rename(names)
+    case .setRollup(let id, let definition): try set(definition, of: id)
+    case .setPolicy(let id, let kind, let text):
+      guard tables[id] != nil else {
+        throw VarveError(.corruption, "the log gives table \(id.rawValue), which does not exist, a policy")
+      }
+      policies[id, default: [:]][kind] = text.isEmpty ? nil : text
+      if policies[id]?.isEmpty ?? false { policies[id] = nil }
+    case .trustClock(let time): trustedClock = time
     }
   }
+
+  /// A source comes before its rollups, so that what they stand on ends somewhere.
+  private mutating func set(_ definition: RollupDefinition, of id: TableID) throws {
+    guard tables[id] != nil, let source = tables[definition.source], source.id < id,
+      definition.columns.allSatisfy({ source.column($0) != nil }),
+      rollups[id].map({ $0.source == definition.source }) ?? true
+    else { throw VarveError(.corruption, "the log makes table \(id.rawValue) a rollup of what is not there") }
+    rollups[id] = definition
+  }
+
+  /// In order of creation.
+  package func rollups(of source: TableID) -> [TableID] {
+    rollups.filter { $0.value.source == source }.map(\.key).sorted()
+  }
+
+  /// Believes the time of day of a commit unless it is more than a week past what was believed before: then a clock has
+  /// jumped, or nothing was written for so long, and somebody has to say which.
+  package mutating func observe(wallNanoseconds: Int64) {
+    let limit = trustedClock.addingReportingOverflow(Self.trustedJumpNanoseconds)
+    guard trustedClock == .min || limit.overflow || wallNanoseconds <= limit.partialValue else { return }
+    trustedClock = max(trustedClock, wallNanoseconds)
+  }
+
+  package static let trustedJumpNanoseconds: Int64 = 7 * 86_400_000_000_000
 
   private mutating func add(_ id: TableID, _ name: String) throws {
     guard tables[id] == nil, dimensions[id] == nil, idsByName[Array(name.utf8)] == nil, id.rawValue < UInt32.max else {

@@ -43,25 +43,34 @@ package struct BatchResolver {
     self.latestTime = latestTime
   }
 
-  package mutating func resolve(_ batch: PointBatch) throws -> ResolvedBatch {
+  /// `rollup` is the one that the rows may belong to; nobody but a refresh writes any.
+  package mutating func resolve(_ batch: PointBatch, ofRollup rollup: TableID? = nil) throws -> ResolvedBatch {
     guard batch.rowCount <= Limits.rowsPerBatch else {
       throw VarveError(
         .limitExceeded, "a batch holds at most \(Limits.rowsPerBatch) rows, not \(batch.rowCount)",
         hint: "write it in parts")
     }
+    if !catalog.rollups.isEmpty, let id = catalog.table(named: batch.table)?.id, id != rollup,
+      catalog.rollups[id] != nil
+    {
+      return rejecting(batch, "\"\(batch.table)\" is a rollup: its rows are made from another table's")
+    }
     return try resolveKnown(batch) ?? resolveNew(batch)
+  }
+
+  private func rejecting(_ batch: PointBatch, _ message: String) -> ResolvedBatch {
+    var rejected = RowRejections(batch: batch)
+    rejected.reject(Array(0..<batch.rowCount), column: 1, .nameConflict, message)
+    var result = ResolvedBatch()
+    result.rejections = rejected.rejections
+    return result
   }
 
   /// A batch that may bring new names, or break rules.
   private mutating func resolveNew(_ batch: PointBatch) throws -> ResolvedBatch {
     var result = ResolvedBatch()
     if catalog.dimension(named: batch.table) != nil {
-      var rejected = RowRejections(batch: batch)
-      rejected.reject(
-        Array(0..<batch.rowCount), column: 1, .nameConflict,
-        "\"\(batch.table)\" is a dimension table: its rows come by SQL")
-      result.rejections = rejected.rejections
-      return result
+      return rejecting(batch, "\"\(batch.table)\" is a dimension table: its rows come by SQL")
     }
     var rest = Array(0..<batch.rowCount)[...]
     var contest = ContestedNames(batch, catalog.table(named: batch.table))

@@ -21,11 +21,22 @@ struct ResolvedGroup {
   private(set) var dimensions: DimensionTables
   private(set) var dimensionByteCount = 0
   private let dimensionByteLimit: Int
+  /// Come true last.
+  private(set) var steps: [RollupStep] = []
+  /// Rollups that a refresh writes.
+  private(set) var writtenRollups: [TableID] = []
+  private let rollups: RollupStates
+  private let lastRollupWrites: [TableID: Sequence]
   private var entries: [Entry] = []
   private let tombstones: TombstoneSet
 
-  /// `tombstones` and `dimensions` are those of now.
-  init(tombstones: TombstoneSet, dimensions: DimensionTables, dimensionByteLimit: Int) {
+  /// Everything is as it is now.
+  init(
+    tombstones: TombstoneSet, dimensions: DimensionTables, dimensionByteLimit: Int, rollups: RollupStates,
+    lastRollupWrites: [TableID: Sequence]
+  ) {
+    self.rollups = rollups
+    self.lastRollupWrites = lastRollupWrites
     self.tombstones = tombstones
     self.dimensions = dimensions
     self.dimensionByteLimit = dimensionByteLimit
@@ -36,6 +47,7 @@ struct ResolvedGroup {
 
   var hasEffect: Bool {
     !rows.isEmpty || !deletions.isEmpty || !changes.isEmpty || !series.isEmpty || !dimensionChanges.isEmpty
+      || !steps.isEmpty
   }
 
   mutating func add(_ request: CommitRequest, _ resolver: inout BatchResolver) {
@@ -61,11 +73,15 @@ struct ResolvedGroup {
       case .alterTable(let name, let alterations):
         try TableDDL.alter(name, alterations, &resolver)
         entries.append(.definition)
-      case .dropTable(let name):
-        let table = try TableDDL.drop(name, &resolver)
+      case .dropTable(let name, let cascade):
+        let tables = try TableDDL.drop(name, cascade: cascade, &resolver)
         // Rows that earlier requests of this group brought go with their table.
-        rows.removeAll { $0.partition.table == table }
+        rows.removeAll { tables.contains($0.partition.table) }
         entries.append(.definition)
+      case .rollupDefinition(let change):
+        steps += try RollupDDL.apply(change, rollups, &resolver)
+        entries.append(.definition)
+      case .rollups(let commit): try add(commit, &resolver)
       }
     } catch {
       entries.append(.failed(asVarveError(error)))
@@ -88,6 +104,30 @@ struct ResolvedGroup {
     dimensionByteCount += writes.dimensions.reduce(0) { $0 + $1.byteCount }
     deletions += found
     for batch in resolved { rows += batch.rows }
+    entries.append(.deletion(resolved))
+  }
+
+  /// All of it or nothing, too.
+  private mutating func add(_ commit: RollupCommit, _ resolver: inout BatchResolver) throws {
+    try commit.check(resolver.catalog, rollups, lastRollupWrites)
+    var deletions = commit.writes.flatMap { write in
+      write.clearing.map { Deletion(table: write.table, series: .all, time: $0) }
+    }
+    if let drop = commit.drop, drop.before > .min {
+      deletions.append(
+        Deletion(table: drop.source, series: .all, time: TimeRange(lower: .min, upper: drop.before - 1)))
+    }
+    var resolved: [ResolvedBatch] = []
+    for write in commit.writes {
+      resolved += try write.batches.map { try resolver.resolve($0, ofRollup: write.table) }
+    }
+    if let rejection = resolved.lazy.compactMap(\.rejections.first).first {
+      throw VarveError(rejection.code, "a row of a rollup was not taken: \(rejection.message)")
+    }
+    self.deletions += deletions
+    for batch in resolved { rows += batch.rows }
+    steps += commit.writes.flatMap { write in write.steps.map { RollupStep(write.table, $0) } }
+    writtenRollups += commit.writes.filter { !$0.batches.isEmpty || !$0.clearing.isEmpty }.map(\.table)
     entries.append(.deletion(resolved))
   }
 

@@ -17,15 +17,18 @@ package enum CommitRequest: Sendable {
   case createTable(TableDefinition)
   case createDimension(DimensionDefinition)
   case alterTable(String, [TableAlteration])
-  case dropTable(String)
+  /// With `cascade` the rollups made from it go too.
+  case dropTable(String, cascade: Bool = false)
+  case rollupDefinition(RollupChange)
+  case rollups(RollupCommit)
 }
 
 extension CommitRequest {
-  /// CREATE, ALTER or DROP TABLE.
+  /// CREATE, ALTER or DROP.
   package var isDefinition: Bool {
     switch self {
-    case .createTable, .createDimension, .alterTable, .dropTable: true
-    case .write, .delete, .transaction: false
+    case .createTable, .createDimension, .alterTable, .dropTable, .rollupDefinition: true
+    case .write, .delete, .transaction, .rollups: false
     }
   }
 
@@ -44,7 +47,8 @@ extension CommitRequest {
     switch self {
     case .write(let batches), .delete(_, then: let batches): batches
     case .transaction(let writes): writes.batches
-    case .createTable, .createDimension, .alterTable, .dropTable: []
+    case .rollups(let commit): commit.writes.flatMap(\.batches)
+    case .createTable, .createDimension, .alterTable, .dropTable, .rollupDefinition: []
     }
   }
 
@@ -54,7 +58,8 @@ extension CommitRequest {
     case .write: false
     case .delete(_, then: let batches): batches.isEmpty
     case .transaction(let writes): writes.batches.isEmpty
-    case .createTable, .createDimension, .alterTable, .dropTable: true
+    case .rollups(let commit): commit.writes.allSatisfy(\.batches.isEmpty)
+    case .createTable, .createDimension, .alterTable, .dropTable, .rollupDefinition: true
     }
   }
 }
@@ -126,9 +131,10 @@ extension Store {
     var resolver = BatchResolver(
       catalog: workingCatalog, seriesOf: { self.series[$0] }, seriesRoom: { self.seriesRoom },
       latestTime: latestTime)
-    let (tombstones, dimensions) = published.withLock { ($0.tombstones, $0.dimensions) }
+    let state = published.withLock { $0 }
     var group = ResolvedGroup(
-      tombstones: tombstones, dimensions: dimensions, dimensionByteLimit: options.dimensionByteCount)
+      tombstones: state.tombstones, dimensions: state.dimensions, dimensionByteLimit: options.dimensionByteCount,
+      rollups: state.rollups, lastRollupWrites: lastRollupWrites)
     for request in requests { group.add(request, &resolver) }
     workingCatalog = resolver.catalog
     unloggedChanges += resolver.changes
@@ -154,12 +160,14 @@ extension Store {
     let log = try writableLog()
     let isDrop = group.changes.contains { if case .dropTable = $0 { true } else { false } }
     let makesRoom = isDrop || (!group.deletions.isEmpty && group.rows.isEmpty)
+    let now = options.clock.wallNanoseconds()
+    workingCatalog.observe(wallNanoseconds: now)
     var frame = CommitRecord(
-      wallNanoseconds: options.clock.wallNanoseconds(), changes: group.changes, series: group.series,
+      wallNanoseconds: now, changes: group.changes, series: group.series,
       rows: group.rows.map {
         RowsRecord(table: $0.partition.table, series: $0.block.series, times: $0.block.times, fields: $0.block.fields)
       },
-      deletions: group.deletions, dimensions: group.dimensionChanges
+      deletions: group.deletions, dimensions: group.dimensionChanges, steps: group.steps
     ).encodedFrame()
     do {
       try log.append(.commit, sequence: sequence, frame: &frame)
@@ -183,10 +191,12 @@ extension Store {
     var removed: [ChunkHandle] = []
     // Copying what is left takes its time: outside of the lock, since nobody else changes the head.
     let remaining = group.deletions.isEmpty ? nil : heads(without: group.deletions, sequence)
+    let rollups = rollupStates(after: group, dropped, sequence)
     let logByteCount = log?.byteCount ?? 0
     published.withLock { state in
       state.catalog = workingCatalog
       state.logByteCount = logByteCount
+      if let rollups { state.rollups = rollups }
       if let remaining { (state.active, state.tombstones) = remaining }
       for rows in group.rows where workingCatalog.tables[rows.partition.table] != nil {
         state.active.append(rows.block, to: rows.partition)
@@ -223,6 +233,25 @@ extension Store {
     var active = published.withLock { $0.active }
     active.remove(deletions)
     return (active, tombstones(with: deletions, sequence: sequence))
+  }
+
+  /// What the commit makes of the rollups; nil where there are none.
+  private func rollupStates(after group: ResolvedGroup, _ dropped: [TableID], _ sequence: Sequence) -> RollupStates? {
+    guard !workingCatalog.rollups.isEmpty || !dropped.isEmpty else { return nil }
+    var states = published.withLock { $0.rollups }
+    for table in dropped {
+      states.remove(table)
+      lastRollupWrites[table] = nil
+    }
+    for deletion in group.deletions { states.note(deletion, workingCatalog, sequence) }
+    for rows in group.rows { states.note(rows.block, of: rows.partition.table, workingCatalog, sequence) }
+    for step in group.steps {
+      do { try states.apply(step, workingCatalog, sequence) } catch {
+        preconditionFailure("a step was checked before it was logged: \(error)")
+      }
+    }
+    for table in group.writtenRollups { lastRollupWrites[table] = sequence }
+    return states
   }
 
   private func announce(_ group: ResolvedGroup, _ sequence: Sequence) {

@@ -19,12 +19,20 @@ enum TableDDL {
     for column in columns { try resolver.apply(.addColumn(id, column)) }
   }
 
-  static func drop(_ name: String, _ resolver: inout BatchResolver) throws -> TableID {
+  /// The tables that went.
+  static func drop(_ name: String, cascade: Bool, _ resolver: inout BatchResolver) throws -> [TableID] {
     guard let table = resolver.catalog.id(named: name) else {
       throw VarveError(.notFound, "table \"\(name)\" does not exist", sqlState: "42P01")
     }
-    try resolver.apply(.dropTable(table))
-    return table
+    let dependents = RollupDDL.dependents(of: table, resolver.catalog)
+    guard cascade || dependents.isEmpty else {
+      let names = dependents.reversed().compactMap { resolver.catalog.tables[$0]?.name }
+      throw VarveError(
+        .query, "cannot drop \"\(name)\" because rollups are made from it: \(names.joined(separator: ", "))",
+        hint: "Use DROP ... CASCADE to drop them too.", sqlState: "2BP01")
+    }
+    for id in dependents + [table] { try resolver.apply(.dropTable(id)) }
+    return dependents + [table]
   }
 
   static func create(_ definition: DimensionDefinition, _ resolver: inout BatchResolver) throws {
@@ -35,7 +43,7 @@ enum TableDDL {
   }
 
   /// Id of a table that is to be made.
-  private static func newTable(_ name: String, _ catalog: Catalog) throws -> TableID {
+  static func newTable(_ name: String, _ catalog: Catalog) throws -> TableID {
     try checkTableName(name, catalog)
     guard catalog.tableCount < Limits.tables else {
       throw VarveError(.limitExceeded, "a database holds at most \(Limits.tables) tables")
@@ -85,6 +93,12 @@ enum TableDDL {
             sqlState: "54011")
         }
       }
+      func checkFree(_ column: ColumnID, _ name: String) throws {
+        guard let rollup = RollupDDL.rollup(using: column, of: id, catalog) else { return }
+        throw VarveError(
+          .query, "column \"\(name)\" cannot be changed because rollup \"\(rollup)\" is made from it",
+          hint: "Drop the rollup first.", sqlState: "2BP01")
+      }
       switch alteration {
       case .addField(let column, let type):
         try checkNew(column)
@@ -99,9 +113,13 @@ enum TableDDL {
             DimensionColumn(
               id: next, name: column.name, type: column.type, isNotNull: column.isNotNull, default: column.default,
               older: column.older)))
-      case .dropColumn(let column): try resolver.apply(.dropColumn(id, try find(column)))
+      case .dropColumn(let column):
+        let found = try find(column)
+        try checkFree(found, column)
+        try resolver.apply(.dropColumn(id, found))
       case .renameColumn(let column, let new):
         let found = try find(column)
+        try checkFree(found, column)
         try checkNew(new)
         try resolver.apply(.renameColumns(id, [ColumnName(id: found, name: new)]))
       case .renameTable(let new):
@@ -113,7 +131,7 @@ enum TableDDL {
 
   // MARK: Checks
 
-  private static func check(_ definition: TableDefinition) throws {
+  static func check(_ definition: TableDefinition) throws {
     guard definition.partitionNanoseconds >= 60_000_000_000 else {
       throw VarveError(.invalidArgument, "varve.partition must be at least one minute", sqlState: "22023")
     }

@@ -19,6 +19,7 @@ struct FrozenState {
   let series: [TableID: Int]
   /// Held here, because a drop takes them out of the store's.
   let indexes: [TableID: SeriesIndex]
+  let rollups: RollupStates
   /// Dimension tables whose rows no file has.
   let dimensions: [(table: TableID, rows: DimensionRows)]
 }
@@ -59,7 +60,7 @@ extension Store {
       state.dimensionLogByteCount = 0
       return FrozenState(
         catalog: state.catalog, sequence: state.sequence, logStart: log.end, series: loggedSeries, indexes: series.all,
-        dimensions: state.dimensions.unsaved)
+        rollups: state.rollups, dimensions: state.dimensions.unsaved)
     }
     publishLogSize()
     return true
@@ -176,6 +177,7 @@ extension Store {
     edit.changes = frozen.catalog.changes(since: state.catalog)
     edit.addedChunks = sealed.chunks.filter { frozen.catalog.tables[$0.table] != nil }
     edit.dimensionFiles = sealed.dimensions.filter { frozen.catalog.dimensions[$0.table] != nil }
+    edit.rollups = frozen.rollups.all.filter { state.rollups[$0.table] != $0 }
     addTombstones(to: &edit, state)
     return edit
   }

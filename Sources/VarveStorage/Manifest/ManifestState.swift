@@ -11,6 +11,7 @@ package struct ManifestState: Sendable {
   package private(set) var tombstones: [TombstoneKey: [Tombstone]] = [:]
   /// The file of each dimension table that has one.
   package private(set) var dimensionFiles: [TableID: DimensionFileMetadata] = [:]
+  package private(set) var rollups: [TableID: RollupState] = [:]
   package private(set) var flushed = Sequence.zero
   package private(set) var logStart = LogPosition.origin
   package private(set) var seriesFile = FileID(rawValue: 0)
@@ -28,6 +29,7 @@ package struct ManifestState: Sendable {
         chunks = chunks.filter { $0.value.table != table }
         tombstones = tombstones.filter { $0.key.table != table }
         dimensionFiles[table] = nil
+        rollups[table] = nil
       }
     }
     for file in edit.removedChunks {
@@ -44,6 +46,12 @@ package struct ManifestState: Sendable {
     }
     try applyTombstones(edit)
     try applyDimensionFiles(edit)
+    for state in edit.rollups {
+      guard catalog.rollups[state.table] != nil, state.invalid.allSatisfy({ $0.sequence <= edit.flushed }) else {
+        throw VarveError(.corruption, "the manifest says how far rollup \(state.table.rawValue) is, which it cannot be")
+      }
+      rollups[state.table] = state
+    }
     guard edit.flushed >= flushed, edit.logStart >= logStart, edit.nextFile >= nextFile else {
       throw VarveError(.corruption, "a manifest edit goes back in time")
     }
@@ -109,6 +117,7 @@ package struct ManifestState: Sendable {
     edit.addedChunks = chunks.values.sorted { $0.file < $1.file }
     edit.addedTombstones = tombstones.keys.sorted().flatMap { tombstones[$0] ?? [] }
     edit.dimensionFiles = dimensionFiles.values.sorted { $0.table < $1.table }
+    edit.rollups = rollups.values.sorted { $0.table < $1.table }
     return edit
   }
 

@@ -16,6 +16,7 @@ struct LoadedState {
   private(set) var chunks = ChunkSet()
   private var tombstones = TombstoneSet()
   private var dimensions = DimensionTables()
+  private var rollups = RollupStates()
   private let caches: ChunkCaches
   private(set) var segments: [WriteAheadLog.Used] = []
   private(set) var logEnd: LogPosition
@@ -51,6 +52,7 @@ struct LoadedState {
         ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem, caches: caches))
     }
     for tombstone in manifest.checkpoint.addedTombstones { tombstones.add(tombstone) }
+    for state in manifest.rollups.values { rollups.set(state) }
   }
 
   /// Replays the log into the head: with no more memory than running took, for it holds what the heads held.
@@ -87,6 +89,7 @@ struct LoadedState {
     guard number == sequence.next else {
       throw VarveError(.corruption, "the log goes from commit \(sequence.rawValue) to commit \(number.rawValue)")
     }
+    catalog.observe(wallNanoseconds: record.wallNanoseconds)
     for change in record.changes {
       try catalog.apply(change)
       if case .dropTable(let table) = change {
@@ -94,6 +97,7 @@ struct LoadedState {
         chunks.remove(table: table)
         tombstones.remove(table: table)
         dimensions.remove(table)
+        rollups.remove(table)
         series.remove(table)
         savedSeries[table] = nil
       }
@@ -109,6 +113,7 @@ struct LoadedState {
         throw VarveError(.corruption, "a record's rows span partitions")
       }
       head.append(block, to: PartitionKey(table: table.id, index: index))
+      rollups.note(block, of: table.id, catalog, number)
     }
     for change in record.dimensions {
       guard let schema = catalog.dimensions[change.table] else {
@@ -118,6 +123,7 @@ struct LoadedState {
       try rows.replay(change, schema)
       dimensions.set(rows, of: change.table, changed: number)
     }
+    for step in record.steps { try rollups.apply(step, catalog, number) }
     sequence = number
   }
 
@@ -132,6 +138,7 @@ struct LoadedState {
           .corruption, "a record deletes from series that table \(deletion.table.rawValue) does not have")
       }
       added.add(Tombstone(deletion, sequence: number))
+      rollups.note(deletion, catalog, number)
     }
     head.remove(deletions)
     for tombstone in added.needed(by: chunks).all { tombstones.add(tombstone) }
@@ -154,7 +161,7 @@ struct LoadedState {
   ) -> Store {
     let published = Store.Published(
       catalog: catalog, sequence: sequence, chunks: chunks, tombstones: tombstones, dimensions: dimensions,
-      sealing: nil, active: head,
+      rollups: rollups, sealing: nil, active: head,
       activeSince: sequence > self.manifest.flushed ? options.clock.monotonicNanoseconds() : nil, failure: nil)
     return Store(
       options: options, paths: paths, ids: ids, series: series, caches: caches, lock: lock, published: published,

@@ -1,6 +1,7 @@
 // What a query sees of the store: one moment, whole and unchanging, until it lets go of it.
 
 import VarveCore
+import VarveFormat
 
 /// A condition on one tag column. Conditions are tested once per distinct value of the tag, never per row.
 package struct TagPredicate: Sendable {
@@ -178,6 +179,13 @@ package protocol ReadSnapshot: AnyObject, Sendable {
   func dimensions() -> [DimensionSchema]
   func dimension(named name: String) -> DimensionSchema?
   func rows(of table: DimensionSchema) -> DimensionRows
+  /// What a table is if it is a rollup.
+  func rollup(_ table: TableID) -> Rollup?
+  /// Rollups made from a table, in order of creation.
+  func rollups(of source: TableID) -> [Rollup]
+  func policies(of table: TableID) -> [PolicyKind: [UInt8]]
+  /// The highest time of day that is believed.
+  var trustedClock: Int64 { get }
   /// This snapshot with what a transaction has written over it. Throws SQLSTATE 40001 if a table of it is not what it was.
   func overlaid(with writes: TransactionWrites) throws -> any ReadSnapshot
   /// What of a delete, which was found in this snapshot, concerns rows that are published (nil: nothing), and what it

@@ -40,7 +40,10 @@ extension Snapshot {
         ? nil : Deletion(table: request.table, series: series, time: request.time)
     }
     state.active.remove(deletions)
-    for deletion in deletions { state.tombstones.add(Tombstone(deletion, sequence: state.sequence.next)) }
+    for deletion in deletions {
+      state.tombstones.add(Tombstone(deletion, sequence: state.sequence.next))
+      state.rollups.note(deletion, state.catalog, state.sequence.next)
+    }
     for batch in writes.batches {
       guard let table = state.catalog.table(named: batch.table) else { throw Self.changed(batch.table) }
       var series = provisional[table.id] ?? ProvisionalSeries(first: indexes[table.id]?.count ?? 0)
@@ -50,7 +53,10 @@ extension Snapshot {
       resolved.add(
         Buffer(batch.rowSeries.span.map { ids[Int($0)] }), batch.times, try fields(of: batch, table), table: table.id,
         partitionWidth: table.partitionNanoseconds)
-      for rows in resolved.rows { state.active.append(rows.block, to: rows.partition) }
+      for rows in resolved.rows {
+        state.active.append(rows.block, to: rows.partition)
+        state.rollups.note(rows.block, of: table.id, state.catalog, state.sequence.next)
+      }
     }
     return Snapshot(self, state: state, provisional: provisional)
   }

@@ -33,6 +33,14 @@ package final class Snapshot: ReadSnapshot {
   package func dimension(named name: String) -> DimensionSchema? { state.catalog.dimension(named: name) }
   package func rows(of table: DimensionSchema) -> DimensionRows { state.dimensions[table.id].rows }
 
+  package func rollup(_ table: TableID) -> Rollup? {
+    guard let definition = state.catalog.rollups[table], let schema = state.catalog.tables[table] else { return nil }
+    return Rollup(schema: schema, definition: definition, state: state.rollups[table])
+  }
+  package func rollups(of source: TableID) -> [Rollup] { state.catalog.rollups(of: source).compactMap(rollup) }
+  package func policies(of table: TableID) -> [PolicyKind: [UInt8]] { state.catalog.policies[table] ?? [:] }
+  package var trustedClock: Int64 { state.catalog.trustedClock }
+
   package func tagColumn(_ column: ColumnID, of table: TableID) -> TagColumn {
     tagColumn(indexes[table]?.tagColumn(column) ?? TagColumn(codes: [], values: [""]), column, of: table)
   }

@@ -76,6 +76,7 @@ package enum FileInspector {
       return "commit \(frame.sequence.rawValue): \(record.changes.count) catalog changes, \(series) new series, "
         + (record.deletions.isEmpty ? "" : "\(record.deletions.count) deletions, ")
         + record.dimensions.map(describe).joined()
+        + (record.steps.isEmpty ? "" : "\(record.steps.count) steps of rollups, ")
         + (rows.isEmpty ? "no rows" : rows.joined(separator: ", "))
     case nil: return "DAMAGED: unknown kind \(frame.kind)"
     }
@@ -108,7 +109,7 @@ package enum FileInspector {
       let edit = try ManifestEdit.decode(payload, version: version)
       return
         "\(frame.kind == 1 ? "checkpoint" : "edit") \(frame.sequence.rawValue): flushed commit \(edit.flushed.rawValue), log from \(edit.logStart), "
-        + "\(edit.changes.count) catalog changes, +\(edit.addedChunks.count) −\(edit.removedChunks.count) chunks, +\(edit.addedTombstones.count) −\(edit.removedTombstones.count) tombstones, +\(edit.dimensionFiles.count) −\(edit.removedDimensionFiles.count) dimension files, series file \(edit.seriesFile.rawValue) to byte \(edit.seriesByteCount)"
+        + "\(edit.changes.count) catalog changes, +\(edit.addedChunks.count) −\(edit.removedChunks.count) chunks, +\(edit.addedTombstones.count) −\(edit.removedTombstones.count) tombstones, +\(edit.dimensionFiles.count) −\(edit.removedDimensionFiles.count) dimension files, \(edit.rollups.count) states of rollups, series file \(edit.seriesFile.rawValue) to byte \(edit.seriesByteCount)"
     case nil: return "DAMAGED: unknown kind \(frame.kind)"
     }
   }

@@ -135,6 +135,7 @@ package final class StoreRepair {
     edit.addedChunks = []
     edit.addedTombstones = []
     edit.dimensionFiles = []
+    edit.rollups = []
     edit.removedDimensionFiles = lostDimensions
     try kept.apply(edit)
     return kept
