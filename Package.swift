@@ -32,10 +32,17 @@ let package = Package(
     .target(name: "VarveFormat", dependencies: ["VarveCore", "CVarve", "CZstd", "CLZ4"]),
     .target(name: "VarveCompute", dependencies: ["VarveCore", "CVarve", "CPCRE2"]),
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
+    .target(name: "VarveRollup", dependencies: ["VarveCore", "VarveFormat"]),
     .target(
       name: "VarveQuery",
-      dependencies: ["VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "CVarve", "CPgQuery"]),
-    .target(name: "Varve", dependencies: ["VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery"]),
+      dependencies: [
+        "VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "CVarve", "CPgQuery",
+      ]),
+    .target(
+      name: "Varve",
+      dependencies: [
+        "VarveCore", "VarveIO", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "VarveQuery",
+      ]),
     .target(name: "VarveWire", dependencies: ["VarveCore", "CVarve"]),
     .target(
       name: "VarveServer",
@@ -88,9 +95,10 @@ let package = Package(
     .testTarget(
       name: "VarveStorageTests",
       dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "VarveSimulator"], exclude: ["Golden"]),
+    .testTarget(name: "VarveRollupTests", dependencies: ["VarveCore", "VarveFormat", "VarveRollup", "VarveSimulator"]),
     .testTarget(
       name: "VarveQueryTests",
-      dependencies: ["VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "VarveQuery"],
+      dependencies: ["VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "VarveQuery"],
       exclude: ["Scripts"]),
     .testTarget(
       name: "VarveTests",

@@ -41,7 +41,15 @@ extension Database: StoreAccess {
     _ = try writer().write(.alterTable(name, alterations))
   }
   package func createTable(_ definition: TableDefinition) throws { _ = try writer().write(.createTable(definition)) }
-  package func dropTable(named name: String) throws { _ = try writer().write(.dropTable(name)) }
+  package func dropTable(named name: String, cascade: Bool) throws {
+    _ = try writer().write(.dropTable(name, cascade: cascade))
+  }
+  package func change(_ rollup: RollupChange) throws { _ = try writer().write(.rollupDefinition(rollup)) }
+  package func commit(_ rollups: RollupCommit) throws -> Sequence {
+    let results = try writer().write(
+      .rollups(rollups), byteCount: rollups.byteCount, from: IngestWriter(.rollup))
+    return results.reduce(.zero) { max($0, $1.sequence) }
+  }
 
   package func flushBlocking() throws -> Sequence {
     // What is committed meanwhile may be in chunks or not.

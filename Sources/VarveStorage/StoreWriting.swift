@@ -131,8 +131,12 @@ package protocol StoreAccess: AnyObject, Sendable {
   func alterTable(named name: String, _ alterations: [TableAlteration]) throws
   /// Throws `.alreadyExists`.
   func createTable(_ definition: TableDefinition) throws
-  /// Throws `.notFound`.
-  func dropTable(named name: String) throws
+  /// Throws `.notFound`, and SQLSTATE 2BP01 where rollups are made from the table and `cascade` does not drop them too.
+  func dropTable(named name: String, cascade: Bool) throws
+  /// Throws `.notFound`, `.alreadyExists`, and SQLSTATE 40001 if what it is about has changed.
+  func change(_ rollup: RollupChange) throws
+  /// Throws SQLSTATE 40001 if the refresh has to be made again.
+  func commit(_ rollups: RollupCommit) throws -> Sequence
   /// Writes all rows in memory to chunks, and waits for it. Gives the commit up to which all is in chunks.
   func flushBlocking() throws -> Sequence
   /// Writes all rows in memory to chunks, and makes the chunks of each partition of the table (nil: of all tables) one, in

@@ -10,8 +10,11 @@ private let ladder: [String: Set<String>] = [
   "VarveFormat": ["VarveCore", "CVarve", "CZstd", "CLZ4"],
   "VarveCompute": ["VarveCore", "CVarve", "CPCRE2"],
   "VarveStorage": ["VarveCore", "VarveIO", "VarveFormat", "CVarve"],
-  "VarveQuery": ["VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "CVarve", "CPgQuery"],
-  "Varve": ["VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery"],
+  "VarveRollup": ["VarveCore", "VarveFormat"],
+  "VarveQuery": [
+    "VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "CVarve", "CPgQuery",
+  ],
+  "Varve": ["VarveCore", "VarveIO", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "VarveQuery"],
   "VarveWire": ["VarveCore", "CVarve"],
   "VarveServer": [
     "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "CVarve", "CZlib",

@@ -190,7 +190,9 @@ private final class RefusingStore: StoreAccess {
     try store.alterTable(named: name, alterations)
   }
   func createTable(_ definition: TableDefinition) throws { try store.createTable(definition) }
-  func dropTable(named name: String) throws { try store.dropTable(named: name) }
+  func dropTable(named name: String, cascade: Bool) throws { try store.dropTable(named: name, cascade: cascade) }
+  func change(_ rollup: RollupChange) throws { try store.change(rollup) }
+  func commit(_ rollups: RollupCommit) throws -> Sequence { try store.commit(rollups) }
   func flushBlocking() throws -> Sequence { try store.flushBlocking() }
   func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport] {
     try store.compactBlocking(table: table, check: check)

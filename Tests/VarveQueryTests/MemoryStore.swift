@@ -53,6 +53,7 @@ final class MemorySnapshot: ReadSnapshot {
   func dimensions() -> [DimensionSchema] { dimensionTables.catalog.dimensionsInOrder }
   func dimension(named name: String) -> DimensionSchema? { dimensionTables.catalog.dimension(named: name) }
   func rows(of table: DimensionSchema) -> DimensionRows { dimensionTables.rows[table.id] ?? DimensionRows() }
+  func table(id: TableID) -> TableSchema? { contents.values.first { $0.schema.id == id }?.schema }
   // There are no rollups here.
   func rollup(_ table: TableID) -> Rollup? { nil }
   func rollups(of source: TableID) -> [Rollup] { [] }
@@ -420,8 +421,11 @@ final class MemoryStore: StoreAccess {
   }
 
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport { VerifyReport() }
+  // There are no rollups here.
+  func change(_ rollup: RollupChange) throws { throw VarveError(.unsupported, "no rollups here") }
+  func commit(_ rollups: RollupCommit) throws -> Sequence { throw VarveError(.unsupported, "no rollups here") }
 
-  func dropTable(named name: String) throws {
+  func dropTable(named name: String, cascade: Bool) throws {
     try state.withLock { state in
       if let table = state.dimensions.catalog.dimension(named: name) {
         state.dimensions.rows[table.id] = nil

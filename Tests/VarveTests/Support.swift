@@ -2,7 +2,9 @@ import Foundation
 import Synchronization
 import Testing
 import Varve
+import VarveCore
 import VarveIO
+import VarveQuery
 
 /// A directory that goes with the test.
 final class Scratch: Sendable {
@@ -92,5 +94,45 @@ extension Database.Options {
     var options = Database.Options()
     options.readOnly = true
     return options
+  }
+}
+
+extension QuerySession {
+  /// Runs a text as a simple query does; the rows of its last statement.
+  @discardableResult
+  func run(_ sql: String) throws -> [String] {
+    var rows: [String] = []
+    do {
+      for statement in try split(sql) {
+        rows = []
+        let result = try execute(try prepare(statement))
+        while let batch = try result.next() {
+          for row in 0..<batch.count {
+            rows.append(batch.columns.map { Self.text("\($0.datum(at: row))") }.joined(separator: "|"))
+          }
+        }
+      }
+    } catch {
+      try endImplicitTransaction(failed: true)
+      throw error
+    }
+    try endImplicitTransaction(failed: false)
+    return rows
+  }
+
+  /// `int(5)` as 5, `text("a")` as a.
+  private static func text(_ datum: String) -> String {
+    guard let open = datum.firstIndex(of: "("), datum.last == ")" else { return datum }
+    let inner = datum[datum.index(after: open)...].dropLast()
+    return inner.hasPrefix("\"") ? String(inner.dropFirst().dropLast()) : String(inner)
+  }
+
+  func failure(_ sql: String) -> VarveError? {
+    do {
+      try run(sql)
+      return nil
+    } catch {
+      return error as? VarveError
+    }
   }
 }

@@ -12,6 +12,8 @@ package final class SessionMonitor: Sendable {
     var lastProcessID: Int32 = 0
   }
 
+  /// What the database's rollups mean.
+  let rollups = RollupCatalog()
   private let sessions = Mutex(Sessions())
   private let counts = Mutex(StatementCounts())
   private let wallNanoseconds: @Sendable () -> Int64

@@ -15,7 +15,7 @@ package enum StatementKind: String, Sendable, CaseIterable {
     case .copy: self = .copy
     case .explain: self = .explain
     case .call: self = .call
-    case .createTable, .alterTable, .dropTable: self = .definition
+    case .createTable, .createRollup, .alterTable, .dropTable: self = .definition
     case .transaction: self = .transaction
     case .set, .setTransaction, .show, .discard: self = .setting
     case .prepare(_, _, let inner): self.init(inner)

@@ -37,7 +37,7 @@ extension Binder {
       case .dimension(let table):
         dimensions.append(table)
         plan.dimensions.append(table)
-      case .virtual: preconditionFailure("catalogs were refused")
+      case .virtual, .rollup: preconditionFailure("these were refused")
       }
     }
     return plan

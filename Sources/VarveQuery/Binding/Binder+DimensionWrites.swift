@@ -199,6 +199,7 @@ extension Binder {
     switch found.source {
     case .dimension(let table): return table
     case .series: throw source.unsupported("\(verb) of a series table", at: relation.location, hint: hint)
+    case .rollup: throw rollupIsWritten(found, at: relation.location)
     case .virtual:
       throw error("42501", "permission denied for table \(found.name): it is a catalog", at: relation.location)
     }

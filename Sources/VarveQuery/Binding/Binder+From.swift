@@ -133,9 +133,10 @@ extension Binder {
       try add(bound, columns, level, at: relation.location)
       return plan
     }
-    guard let found = catalog.relation(schema: relation.schema, name: relation.name) else {
-      throw missingTable(relation)
-    }
+    guard
+      let found = try fixedSource.map({ catalog.relation($0) })
+        ?? catalog.relation(schema: relation.schema, name: relation.name)
+    else { throw missingTable(relation) }
     let schema = alias == nil ? relation.schema ?? (found.isSystem ? "pg_catalog" : "public") : nil
     let name = alias?.name ?? relation.name
     var columns = found.columns.enumerated().map { index, column in
@@ -146,7 +147,17 @@ extension Binder {
     try rename(&columns, alias, at: relation.location)
     level.columns.append(contentsOf: columns)
     switch found.source {
+    case .rollup(let table):
+      guard let rollup = try catalog.rollup(table.id) else { throw missingTable(relation) }
+      for schema in [table, catalog.snapshot.table(id: rollup.definition.source)].compactMap({ $0 })
+      where !dependencies.contains(where: { $0.id == schema.id }) {
+        dependencies.append(schema)
+      }
+      reads.insert(table.id)
+      rollupSource = .rollup(rollup)
+      return .rollup(RollupScan(rollup))
     case .series(let table):
+      rollupSource = .table(table)
       if !dependencies.contains(where: { $0.id == table.id }) { dependencies.append(table) }
       reads.insert(table.id)
       return .series(SeriesScan(table: table, columns: table.sqlColumns.map(\.column)))

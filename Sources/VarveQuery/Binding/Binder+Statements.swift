@@ -72,7 +72,14 @@ extension Binder {
     guard !relation.isSystem else {
       throw error("42501", "permission denied for table \(relation.name): it is a catalog", at: name.location)
     }
+    if case .rollup = relation.source { throw rollupIsWritten(relation, at: name.location) }
     return relation
+  }
+
+  func rollupIsWritten(_ relation: Relation, at location: Int) -> VarveError {
+    error(
+      "42809", "cannot change rollup \"\(relation.name)\": its rows are made from another table's", at: location,
+      hint: "Change the table it is made from: the rollup follows.")
   }
 
   /// Columns by name, each once.

@@ -146,6 +146,13 @@ extension Binder {
     guard !found.isSystem else {
       throw error("42501", "permission denied: \"\(found.name)\" is a system catalog", at: alter.table.location)
     }
+    if case .rollup = found.source {
+      for change in alter.changes {
+        if case .rename = change { continue }
+        throw source.unsupported(
+          "this change of a rollup", at: alter.table.location, hint: "ALTER MATERIALIZED VIEW … RENAME TO works.")
+      }
+    }
     var notices: [String] = []
     let changes = try alter.changes.compactMap { change -> TableAlteration? in
       switch change {
@@ -215,7 +222,7 @@ extension Binder {
         DimensionColumn(
           id: bound.id, name: bound.name, type: bound.type, isNotNull: bound.isNotNull, default: bound.default,
           older: older))
-    case .virtual: preconditionFailure("catalogs were refused")
+    case .virtual, .rollup: preconditionFailure("these were refused")
     }
   }
 
@@ -230,7 +237,7 @@ extension Binder {
       reason =
         table.columns.contains { $0.name.isSameName(as: name) && table.isKey($0.id) }
         ? "a column of the primary key" : nil
-    case .virtual: reason = nil
+    case .virtual, .rollup: reason = nil
     }
     guard let reason else { return }
     throw source.unsupported(

@@ -20,6 +20,10 @@ final class Binder {
   /// Those of them that are read.
   var reads: Set<TableID> = []
   var commonTableUses = 0
+  /// What FROM means whatever it says: the source of a rollup, whose name may have changed since.
+  var fixedSource: RollupSource?
+  /// The series table or rollup that FROM named last.
+  var rollupSource: RollupSource?
   /// Of queries and expressions within each other.
   private var depth = 0
   /// The plan holds something of its moment ('now' in a literal) and must not be used again.

@@ -8,6 +8,8 @@ import VarveStorage
 struct Relation: Sendable {
   enum Source: Sendable {
     case series(TableSchema)
+    /// The table that holds its rows.
+    case rollup(TableSchema)
     case dimension(DimensionSchema)
     case virtual(VirtualTable)
   }
@@ -21,7 +23,10 @@ struct Relation: Sendable {
     return false
   }
   /// What pg_class calls a view: all that is made up when it is read, but the catalogs that PostgreSQL stores.
-  var isView: Bool { isSystem && !(schema == "pg_catalog" && oid < VirtualTable.firstFreeOID) }
+  var isView: Bool {
+    if case .rollup = source { return true }
+    return isSystem && !(schema == "pg_catalog" && oid < VirtualTable.firstFreeOID)
+  }
 }
 
 struct Namespace: Sendable {
@@ -62,9 +67,26 @@ final class CatalogView: Sendable {
   }
 
   func relation(_ table: TableSchema) -> Relation {
-    Relation(
+    if snapshot.rollup(table.id) != nil { return rollupRelation(table) }
+    return Relation(
       oid: Self.oid(table.id), schema: "public", name: table.name,
       columns: table.sqlColumns.map { ($0.name, $0.column.type) }, source: .series(table))
+  }
+  private func rollupRelation(_ table: TableSchema) -> Relation {
+    let columns: [ResultColumn]
+    do { columns = try rollup(table.id)?.statement.columns ?? [] } catch {
+      // What it consists of cannot be told. Whoever reads it is told why; lists of relations go on.
+      columns = []
+    }
+    return Relation(
+      oid: Self.oid(table.id), schema: "public", name: table.name, columns: columns.map { ($0.name, $0.type) },
+      source: .rollup(table))
+  }
+  func relation(_ source: RollupSource) -> Relation {
+    switch source {
+    case .table(let table): relation(table)
+    case .rollup(let rollup): relation(rollup.schema)
+    }
   }
   func relation(_ table: DimensionSchema) -> Relation {
     Relation(

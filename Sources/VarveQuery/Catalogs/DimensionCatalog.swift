@@ -179,7 +179,7 @@ extension Relation {
     switch source {
     case .series: index == 0
     case .dimension(let table): table.columns[index].isNotNull
-    case .virtual: false
+    case .virtual, .rollup: false
     }
   }
 }

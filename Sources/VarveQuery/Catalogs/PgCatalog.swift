@@ -170,6 +170,7 @@ enum PgCatalog {
     case .dimension(let table):
       rows = Double(view.snapshot.rows(of: table).rowCount)
       hasIndex = true
+    case .rollup(let table): rows = Double(view.snapshot.statistics(of: table.id).rows)
     case .virtual: break
     }
     return classRow(

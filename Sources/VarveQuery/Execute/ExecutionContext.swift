@@ -94,6 +94,8 @@ final class ExecutionContext {
   private(set) var subqueryResults: SubqueryResults
   /// What joins know of scans below them, while those are opened.
   var restrictions: [ObjectIdentifier: [TagPredicate]] = [:]
+  /// Plans that nodes became in this snapshot, by node: EXPLAIN shows what was run.
+  private var expansions: [ObjectIdentifier: any PlanNode] = [:]
   private let depth: Int
 
   var snapshot: any ReadSnapshot { catalog.snapshot }
@@ -153,6 +155,9 @@ final class ExecutionContext {
     catalog.session.activity.holds(memory: memory.used)
     try control.check(deadline, clock)
   }
+
+  func expansion(of node: any PlanNode) -> (any PlanNode)? { expansions[ObjectIdentifier(node)] }
+  func note(expansion: any PlanNode, of node: any PlanNode) { expansions[ObjectIdentifier(node)] = expansion }
 
   func open(_ node: any PlanNode) throws -> any Operator { try profiled(node) { try node.open(self) } }
 

@@ -61,6 +61,8 @@ protocol PlanNode: AnyObject, Sendable {
   var label: String { get }
   /// What it computes itself; EXPLAIN shows the plans of the subqueries in it.
   var expressions: [BoundExpression] { get }
+  /// What the node becomes for the snapshot of an execution, where that is another plan; nil: it is what it is.
+  func expanded(_ context: ExecutionContext) throws -> (any PlanNode)?
   /// Further lines of EXPLAIN: name and text.
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)]
   func open(_ context: ExecutionContext) throws -> any Operator
@@ -68,6 +70,7 @@ protocol PlanNode: AnyObject, Sendable {
 
 extension PlanNode {
   var expressions: [BoundExpression] { [] }
+  func expanded(_ context: ExecutionContext) throws -> (any PlanNode)? { nil }
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] { [] }
 }
 

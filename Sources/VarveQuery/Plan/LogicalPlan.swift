@@ -67,6 +67,7 @@ enum JoinKind: Sendable { case inner, left, full }
 
 indirect enum LogicalPlan: Sendable {
   case series(SeriesScan)
+  case rollup(RollupScan)
   case virtual(VirtualTable, columns: [Int])
   /// Places in the table's columns; a value for each column of the key where only one row is wanted.
   case dimension(DimensionSchema, columns: [Int], key: [BoundExpression]?)
@@ -99,6 +100,7 @@ indirect enum LogicalPlan: Sendable {
   var types: [SQLType] {
     switch self {
     case .series(let scan): scan.columns.prefix(scan.width).map(\.type)
+    case .rollup(let scan): scan.types
     case .virtual(let table, let columns): columns.map { table.columns[$0].type }
     case .dimension(let table, let columns, _): columns.map { table.columns[$0].type.sqlType }
     case .oneRow: []

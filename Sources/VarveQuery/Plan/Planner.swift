@@ -28,6 +28,7 @@ enum Planner {
   private static func physical(_ logical: LogicalPlan) -> any PlanNode {
     switch logical {
     case .series(let scan): return ScanPlanning.plan(scan)
+    case .rollup(let scan): return RollupScanNode(scan)
     case .virtual(let table, let columns): return VirtualScanNode(table, columns)
     case .dimension(let table, let columns, let key): return DimensionScanNode(table, columns, key: key)
     case .oneRow: return ValuesNode([[]], [])
@@ -241,7 +242,7 @@ enum Planner {
   }
 
   /// The width of `time_bucket(width, time)` where all buckets have the same.
-  private static func fixedWidth(_ key: BoundExpression) -> Int64? {
+  static func fixedWidth(_ key: BoundExpression) -> Int64? {
     guard case .call(let function, let arguments) = key, function.name == "time_bucket", arguments.count == 2,
       function.argumentTypes == [.interval, .timestamptz], case .constant(.interval(let interval), _) = arguments[0],
       interval.months == 0, case .column = arguments[1]

@@ -19,6 +19,15 @@ enum Pruning {
       scan.conditions = scan.conditions.map { $0.renumbered(places) }
       scan.width = needed.count
       return (.series(scan), places.filter { needed.contains($0.key) })
+    case .rollup(var scan):
+      var all = needed
+      for condition in scan.conditions { condition.collectColumns(into: &all) }
+      let order = needed.sorted() + all.subtracting(needed).sorted()
+      let places = numbered(order)
+      scan.columns = order.map { scan.columns[$0] }
+      scan.conditions = scan.conditions.map { $0.renumbered(places) }
+      scan.width = needed.count
+      return (.rollup(scan), places.filter { needed.contains($0.key) })
     case .virtual(let table, let columns):
       let order = needed.sorted()
       return (.virtual(table, columns: order.map { columns[$0] }), numbered(order))

@@ -13,6 +13,9 @@ enum Pushdown {
     case .series(var scan):
       scan.conditions += conditions
       return .series(scan)
+    case .rollup(var scan):
+      scan.conditions += conditions
+      return .rollup(scan)
     case .project(let input, let expressions):
       let (down, stay) = split(conditions) { condition in
         condition.columns.allSatisfy { !expressions[$0].isVolatile && !expressions[$0].hasSubquery }

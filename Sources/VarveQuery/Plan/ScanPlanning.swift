@@ -72,7 +72,7 @@ enum ScanPlanning {
 
   /// `column op expression` or the other way round, where the expression has no columns. With `type`, both sides
   /// must be of it, so that the bound is exact.
-  private static func bound(_ condition: BoundExpression, type: SQLType?) -> ScanBound? {
+  static func bound(_ condition: BoundExpression, type: SQLType?) -> ScanBound? {
     func isColumn(_ side: BoundExpression) -> Bool {
       if case .column = side { return true }
       // A widening cast keeps the order. A double as numeric is rounded, as is what a precision is asked of.

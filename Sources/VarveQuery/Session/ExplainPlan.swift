@@ -73,7 +73,7 @@ struct ExplainPlan: Sendable {
     lines.append(line)
     let detail = String(repeating: " ", count: depth * 6 + 2)
     for (name, text) in try node.details(context) { lines.append("\(detail)\(name): \(text)") }
-    for input in node.inputs { try appendText(input, depth: depth + 1, context, to: &lines) }
+    for input in try Self.inputs(of: node, context) { try appendText(input, depth: depth + 1, context, to: &lines) }
     for plan in Self.subplans(node) {
       lines.append(detail + "SubPlan")
       try appendText(plan, depth: depth + 1, context, to: &lines)
@@ -93,6 +93,11 @@ struct ExplainPlan: Sendable {
     return plans
   }
 
+  /// What the node became in this snapshot, or what it reads.
+  private static func inputs(of node: any PlanNode, _ context: ExecutionContext) throws -> [any PlanNode] {
+    try node.expanded(context).map { [$0] } ?? node.inputs
+  }
+
   private func appendJSON(_ node: any PlanNode, indent: Int, _ context: ExecutionContext, to out: inout String) throws {
     let outer = String(repeating: " ", count: indent)
     let inner = outer + "  "
@@ -102,7 +107,8 @@ struct ExplainPlan: Sendable {
       out += ",\n\(inner)\"Actual Rows\": \(entry.rows),\n\(inner)\"Actual Loops\": \(entry.loops)"
     }
     for (name, text) in try node.details(context) { out += ",\n\(inner)\(Self.quoted(name)): \(Self.quoted(text))" }
-    for (name, plans) in [("Plans", node.inputs), ("SubPlans", Self.subplans(node))] where !plans.isEmpty {
+    let inputs = try Self.inputs(of: node, context)
+    for (name, plans) in [("Plans", inputs), ("SubPlans", Self.subplans(node))] where !plans.isEmpty {
       out += ",\n\(inner)\"\(name)\": ["
       for (index, plan) in plans.enumerated() {
         if index > 0 { out += ", " }

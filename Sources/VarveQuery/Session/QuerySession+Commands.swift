@@ -51,6 +51,7 @@ extension QuerySession {
     case .createTable(let create): return try createTable(create, statement.parsed.source)
     case .alterTable(let alter): return try alterTable(alter, statement.parsed.source)
     case .dropTable(let drop): return try dropTables(drop, statement.parsed.source)
+    case .createRollup(let create): return try createRollup(create, statement.parsed)
     case .nothing(let verb): return done(verb)
     case .fetch(let fetch): return try self.fetch(fetch, statement)
     case .closeCursor(let name): return try closeCursor(name)
@@ -203,13 +204,20 @@ extension QuerySession {
 
   func dropTables(_ drop: DropTableSyntax, _ source: SourceText) throws -> QueryResult {
     let view = CatalogView(snapshot: try snapshot(), session: state)
-    try checkWritable("DROP TABLE")
+    try checkWritable(drop.verb)
     var names: [String] = []
     var dimensions: [TableID] = []
     for parts in drop.tables {
       let name = parts.last ?? ""
       let schema = parts.count > 1 ? parts[parts.count - 2] : nil
       switch view.relation(schema: schema, name: name)?.source {
+      case .rollup:
+        guard drop.isRollup else {
+          throw SQLError.make("42809", "\"\(name)\" is not a table", hint: "Use DROP MATERIALIZED VIEW.")
+        }
+        if !names.contains(where: { $0.isSameName(as: name) }) { names.append(name) }
+      case .series where drop.isRollup, .dimension where drop.isRollup:
+        throw SQLError.make("42809", "\"\(name)\" is not a materialized view", hint: "Use DROP TABLE.")
       case .series: if !names.contains(where: { $0.isSameName(as: name) }) { names.append(name) }
       case .dimension(let table):
         if !names.contains(where: { $0.isSameName(as: name) }) { names.append(name) }
@@ -218,18 +226,19 @@ extension QuerySession {
         throw SQLError.make("42501", "permission denied: \"\(name)\" is a system catalog")
       case nil:
         guard drop.ifExists else {
-          throw SQLError.make("42P01", "table \"\(name)\" does not exist", hint: "DROP TABLE IF EXISTS passes over it.")
+          throw SQLError.make(
+            "42P01", "\(drop.what) \"\(name)\" does not exist", hint: "\(drop.verb) IF EXISTS passes over it.")
         }
         state.add(
-          .notice(severity: "NOTICE", sqlState: "00000", message: "table \"\(name)\" does not exist, skipping"))
+          .notice(severity: "NOTICE", sqlState: "00000", message: "\(drop.what) \"\(name)\" does not exist, skipping"))
       }
     }
-    if !names.isEmpty, transactionStatus != .idle { throw inBlock("DROP TABLE") }
+    if !names.isEmpty, transactionStatus != .idle { throw inBlock(drop.verb) }
     try writePending()
     defer { unlockTables() }
     for table in dimensions { try lock(table) }
-    for name in names { try store.dropTable(named: name) }
-    return QueryResult(columns: nil, rows: nil, verb: "DROP TABLE")
+    for name in names { try store.dropTable(named: name, cascade: drop.cascades) }
+    return QueryResult(columns: nil, rows: nil, verb: drop.verb)
   }
 
   func alterTable(_ alter: AlterTableSyntax, _ source: SourceText) throws -> QueryResult {

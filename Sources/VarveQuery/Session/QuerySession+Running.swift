@@ -83,7 +83,7 @@ extension QuerySession {
       case .dimension(let table):
         let (plan, columns) = try binder.bindInsert(insert, into: table)
         return dimension(plan, columns)
-      case .virtual: preconditionFailure("catalogs were refused")
+      case .virtual, .rollup: preconditionFailure("these were refused")
       }
     case .update(let update):
       let (plan, columns) = try binder.bindUpdate(update)
@@ -95,7 +95,7 @@ extension QuerySession {
       case .dimension(let table):
         let (plan, columns) = try binder.bindDelete(delete, from: table)
         return dimension(plan, columns)
-      case .virtual: preconditionFailure("catalogs were refused")
+      case .virtual, .rollup: preconditionFailure("these were refused")
       }
     default: preconditionFailure("a statement that writes rows")
     }

@@ -182,6 +182,22 @@ struct AlterTableSyntax {
 struct DropTableSyntax {
   var tables: [[String]] = []
   var ifExists = false
+  /// What is made from them goes, too.
+  var cascades = false
+  /// DROP MATERIALIZED VIEW.
+  var isRollup = false
+  var what: String { isRollup ? "materialized view" : "table" }
+  var verb: String { isRollup ? "DROP MATERIALIZED VIEW" : "DROP TABLE" }
+}
+
+/// CREATE MATERIALIZED VIEW … WITH (continuous) AS SELECT ….
+struct CreateRollupSyntax {
+  var name = RelationSyntax()
+  var hasColumnNames = false
+  var options: [OptionSyntax] = []
+  var select: SelectSyntax?
+  var ifNotExists = false
+  var hasNoData = false
 }
 
 struct CopySyntax {
@@ -242,6 +258,7 @@ indirect enum StatementSyntax {
   case createTable(CreateTableSyntax)
   case alterTable(AlterTableSyntax)
   case dropTable(DropTableSyntax)
+  case createRollup(CreateRollupSyntax)
   case explain(StatementSyntax, options: [OptionSyntax])
   case set(SetSyntax)
   /// SET TRANSACTION and SET SESSION CHARACTERISTICS.

@@ -62,6 +62,7 @@ extension TreeReader {
     case "PrepareStmt": return try prepare()
     case "ExecuteStmt": return try execute()
     case "CallStmt": return try callStatement()
+    case "CreateTableAsStmt": return try createRollup()
     case "UnlistenStmt":
       // Pools send it when a connection goes back; nothing can be listened to.
       try json.skip()
@@ -81,7 +82,6 @@ extension TreeReader {
   private static func refused(_ node: String) -> StatementSyntax {
     switch node {
     case "ViewStmt": .unsupported("CREATE VIEW", hint: "Use a subquery or WITH.")
-    case "CreateTableAsStmt": .unsupported("CREATE TABLE AS", hint: "CREATE TABLE, then INSERT … SELECT.")
     case "IndexStmt":
       .unsupported("CREATE INDEX", hint: "Series are indexed by their tags, and rows by time, without it.")
     case "MergeStmt": .unsupported("MERGE", hint: "INSERT replaces fields of rows with the same tags and time.")
@@ -126,11 +126,14 @@ extension TreeReader {
         }
       case "removeType": type = try json.string()
       case "missing_ok": drop.ifExists = try json.boolean()
+      case "behavior": drop.cascades = try json.string() == "DROP_CASCADE"
       default: try json.skip()
       }
     }
-    guard type == "OBJECT_TABLE" else {
-      return .unsupported("DROP of anything but a table", hint: "DROP TABLE works.")
+    drop.isRollup = type == "OBJECT_MATVIEW"
+    guard type == "OBJECT_TABLE" || drop.isRollup else {
+      return .unsupported(
+        "DROP of anything but a table or a materialized view", hint: "DROP TABLE and DROP MATERIALIZED VIEW work.")
     }
     return .dropTable(drop)
   }

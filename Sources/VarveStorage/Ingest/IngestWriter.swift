@@ -11,6 +11,8 @@ package enum IngestProtocol: String, Sendable, CaseIterable {
   case sql = "sql"
   /// Calls within the process that opened the database.
   case embedded = "embedded"
+  /// Refreshes.
+  case rollup = "rollup"
 
   /// Whether its clients ask for answers at a time of their own (`#sync`, the end of a request), which their connection
   /// then reports. The others wait for each write.

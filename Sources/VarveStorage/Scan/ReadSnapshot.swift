@@ -175,6 +175,7 @@ package protocol ReadSnapshot: AnyObject, Sendable {
   /// In order of creation.
   func tables() -> [TableSchema]
   func table(named name: String) -> TableSchema?
+  func table(id: TableID) -> TableSchema?
   /// In order of creation.
   func dimensions() -> [DimensionSchema]
   func dimension(named name: String) -> DimensionSchema?

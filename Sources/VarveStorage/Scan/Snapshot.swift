@@ -29,6 +29,7 @@ package final class Snapshot: ReadSnapshot {
   package var sequence: Sequence { state.sequence }
   package func tables() -> [TableSchema] { state.catalog.inOrder }
   package func table(named name: String) -> TableSchema? { state.catalog.table(named: name) }
+  package func table(id: TableID) -> TableSchema? { state.catalog.tables[id] }
   package func dimensions() -> [DimensionSchema] { state.catalog.dimensionsInOrder }
   package func dimension(named name: String) -> DimensionSchema? { state.catalog.dimension(named: name) }
   package func rows(of table: DimensionSchema) -> DimensionRows { state.dimensions[table.id].rows }

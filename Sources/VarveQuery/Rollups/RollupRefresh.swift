@@ -1,0 +1,161 @@
+// Refreshing one rollup:
+//
+//   threshold, durable → snapshot → parts of a window's rows → one commit: rows, and the marks and watermark they settle
+//
+// and so on, a window at a time, until nothing is left below the target. What came late for a window between its snapshot
+// and its commit stays marked; a window that another refresh was faster with is looked at again. Stopped anywhere, a
+// refresh leaves what it has committed.
+
+import VarveCompute
+import VarveCore
+import VarveFormat
+import VarveRollup
+import VarveStorage
+
+struct RollupRefresh {
+  /// What a refresh has done.
+  struct Report: Sendable {
+    var windows = 0
+    var rows = 0
+    var conflicts = 0
+  }
+
+  private let session: QuerySession
+  private let name: String
+  private static let sourceRowsPerWindow = 2_000_000
+  private static let attempts = 100
+
+  init(_ session: QuerySession, _ name: String) {
+    self.session = session
+    self.name = name
+  }
+
+  /// Makes everything within the range final that can be: buckets that have ended, as far as the source's rows go.
+  @discardableResult
+  func run(within range: TimeRange = .all, check: () throws -> Void = {}) throws -> Report {
+    var report = Report()
+    while true {
+      try check()
+      do {
+        guard let rows = try step(within: range) else { return report }
+        report.windows += 1
+        report.rows += rows
+      } catch let error as VarveError where error.sqlState == "40001" {
+        report.conflicts += 1
+        guard report.conflicts < Self.attempts else { throw error }
+      }
+    }
+  }
+
+  /// The next window; nil if there is none. Gives the rows that were written.
+  private func step(within range: TimeRange) throws -> Int? {
+    var catalog = try self.catalog()
+    guard var rollup = try rollup(catalog) else { return nil }
+    let target = try target(rollup, catalog, within: range)
+    if let target, state(rollup, catalog).threshold < target {
+      // Durable before anything is read: from here on nothing comes unnoticed.
+      _ = try session.store.commit(
+        RollupCommit([
+          RollupWrite(
+            table: rollup.schema.id, definition: rollup.definition, basis: catalog.snapshot.sequence,
+            steps: [.threshold(target)])
+        ]))
+      catalog = try self.catalog()
+      guard let again = try self.rollup(catalog) else { return nil }
+      rollup = again
+    }
+    let state = state(rollup, catalog)
+    let source = rollup.statement.source.id
+    guard
+      let window = try RefreshPlan.next(
+        state, rollup.statement.grid, target: min(target ?? state.watermark, state.threshold), within: range,
+        data: catalog.snapshot.statistics(of: source).time, rowLimit: Self.sourceRowsPerWindow,
+        rowCount: { try catalog.snapshot.estimate(ScanRequest(table: source, time: $0)).rows })
+    else { return nil }
+    return try commit(window, rollup, state, catalog)
+  }
+
+  private func commit(
+    _ window: RefreshWindow, _ rollup: BoundRollup, _ state: RollupState, _ catalog: CatalogView
+  ) throws -> Int {
+    let batches = try batches(window.range, rollup, state, catalog)
+    let clearing = window.hasRows ? window.range : nil
+    _ = try session.store.commit(
+      RollupCommit([
+        RollupWrite(
+          table: rollup.schema.id, definition: rollup.definition, basis: catalog.snapshot.sequence,
+          clearing: clearing.map { [$0] } ?? [], batches: batches,
+          steps: [window.step(through: catalog.snapshot.sequence)])
+      ]))
+    return batches.reduce(0) { $0 + $1.rowCount }
+  }
+
+  /// The rows of the rollup that the source's rows of these times make.
+  func batches(_ range: TimeRange, _ rollup: BoundRollup, _ state: RollupState, _ catalog: CatalogView) throws
+    -> [PointBatch]
+  {
+    let statement = rollup.statement
+    // A bucket that frozen rows end in is kept in two parts, the second under the time where it begins.
+    let key = Self.cellKey(statement, cutAt: state.frozen)
+    return try Self.batches(
+      of: RollupReader.rawParts(statement, [range], key: key), rollup, session.context(catalog, []))
+  }
+
+  /// Rows of keys and stored fields as batches of the rollup's table.
+  static func batches(of plan: LogicalPlan, _ rollup: BoundRollup, _ context: ExecutionContext) throws -> [PointBatch] {
+    let statement = rollup.statement
+    let targets =
+      statement.keys.indices.map { key -> InsertPlan.Target in
+        key == statement.bucketKey ? .time : .tag(statement.keyNames[key])
+      } + statement.fields.map { .field($0.name, $0.part.fieldType) }
+    let insert = InsertPlan(
+      table: rollup.schema, source: try Planner.plan(plan), targets: targets, returning: nil)
+    return try insert.run(context).batches
+  }
+
+  /// The bucket's key, or where its bucket is cut if that is later.
+  static func cellKey(_ statement: RollupStatement, cutAt cut: Int64) -> BoundExpression {
+    let key = statement.keys[statement.bucketKey]
+    guard cut > .min else { return key }
+    return .call(laterOf(cut), [key])
+  }
+
+  private static func laterOf(_ cut: Int64) -> ScalarFunction {
+    ScalarFunction(name: "later_of", argumentTypes: [.timestamptz], resultType: .timestamptz) { columns, count, _ in
+      let words = columns[0].wordBuffer
+      let result = Buffer<UInt64>(capacity: count)
+      for row in 0..<count { result.append(UInt64(bitPattern: max(cut, Int64(bitPattern: words[row])))) }
+      return Column(type: .timestamptz, count: count, storage: .words(result), nulls: columns[0].nulls)
+    }
+  }
+
+  // MARK: -
+
+  private func catalog() throws -> CatalogView {
+    CatalogView(snapshot: try session.store.snapshot(), session: session.state)
+  }
+
+  /// nil if it was dropped.
+  private func rollup(_ catalog: CatalogView) throws -> BoundRollup? {
+    guard let table = catalog.snapshot.table(named: name) else { return nil }
+    return try catalog.rollup(table.id)
+  }
+
+  private func state(_ rollup: BoundRollup, _ catalog: CatalogView) -> RollupState {
+    catalog.snapshot.rollup(rollup.schema.id)?.state ?? RollupState(table: rollup.schema.id)
+  }
+
+  /// Where the first bucket starts that is not over: by the clock, and by what the source has rows of, or itself has
+  /// materialised. nil if there is nothing.
+  private func target(_ rollup: BoundRollup, _ catalog: CatalogView, within range: TimeRange) throws -> Int64? {
+    let grid = rollup.statement.grid
+    var end = try grid.start(of: session.clock.wallNanoseconds())
+    switch rollup.statement.source {
+    case .table(let table):
+      guard let time = catalog.snapshot.statistics(of: table.id).time else { return nil }
+      end = min(end, try grid.end(of: time.upper))
+    case .rollup(let source): end = min(end, try grid.start(of: state(source, catalog).watermark))
+    }
+    return end == .min ? nil : end
+  }
+}
