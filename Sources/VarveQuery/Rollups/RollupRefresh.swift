@@ -109,7 +109,7 @@ struct RollupRefresh {
         key == statement.bucketKey ? .time : .tag(statement.keyNames[key])
       } + statement.fields.map { .field($0.name, $0.part.fieldType) }
     let insert = InsertPlan(
-      table: rollup.schema, source: try Planner.plan(plan), targets: targets, returning: nil)
+      table: rollup.schema, source: try Planner.plan(plan), targets: targets, returning: nil, readsNothing: false)
     return try insert.run(context).batches
   }
 
