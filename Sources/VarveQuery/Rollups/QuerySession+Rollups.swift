@@ -59,8 +59,11 @@ extension QuerySession {
     }
     let own = try bind(evaluation(catalog))
     let kept = try bind(EvaluationContext(now: 0, timeZone: "UTC", zones: state.zones))
-    let a = own.keys + own.conditions + own.calls.map { .aggregate($0) } + own.outputs
-    let b = kept.keys + kept.conditions + kept.calls.map { .aggregate($0) } + kept.outputs
+    func expressions(_ statement: RollupStatement) -> [BoundExpression] {
+      let query = statement.query
+      return query.keys + query.conditions + query.kept.calls.map { .aggregate($0) } + statement.outputs
+    }
+    let (a, b) = (expressions(own), expressions(kept))
     guard a.count == b.count, zip(a, b).allSatisfy({ $0.isSame(as: $1) }) else {
       throw source.unsupported(
         "a time without a zone in a rollup", at: select.filter?.location ?? -1,

@@ -41,9 +41,10 @@ struct RollupBinder {
       if case .column(let reference) = key { return found.columns[reference.index].name }
       return "time"
     }
-    return try RollupStatement(
-      source: found, keys: keys, keyNames: names, bucketKey: bucketKey, conditions: conditions, calls: calls,
-      outputs: outputs, columns: bound.columns, grid: grid(keys[bucketKey]), bucketText: bucketText(keys[bucketKey]),
+    let query = PartsQuery(source: found, keys: keys, conditions: conditions, kept: try KeptAggregates(calls))
+    return RollupStatement(
+      query, keyNames: names, bucketKey: bucketKey, outputs: outputs, columns: bound.columns,
+      grid: try RollupBuckets.grid(keys[bucketKey], binder.evaluation), bucketText: try bucketText(keys[bucketKey]),
       usedColumns: used(keys + conditions + calls.map { .aggregate($0) }, found))
   }
 
@@ -126,15 +127,8 @@ struct RollupBinder {
     }
   }
 
-  /// time_bucket or date_trunc of the time, all else constant.
   private func isBucket(_ key: BoundExpression, _ found: RollupSource) -> Bool {
-    guard case .call(let function, let arguments) = key, ["time_bucket", "date_trunc"].contains(function.name),
-      function.resultType == .timestamptz
-    else { return false }
-    return arguments.filter { $0.constantValue == nil }.count == 1
-      && arguments.contains {
-        if case .column(let reference) = $0 { reference.index == found.timePlace } else { false }
-      }
+    RollupBuckets.isBucket(key, time: found.timePlace)
   }
 
   /// Nothing may depend on when and by whom it is computed.
@@ -165,25 +159,6 @@ struct RollupBinder {
   }
 
   // MARK: Buckets
-
-  private func grid(_ key: BoundExpression) throws -> BucketGrid {
-    guard case .call(let function, let arguments) = key else { preconditionFailure("a bucket is a call") }
-    let constants = arguments.map(\.constantValue)
-    let context = EvaluationContext(now: 0, timeZone: "UTC", zones: binder.evaluation.zones)
-    let startOf: @Sendable (Int64) throws -> Int64 = { time in
-      let columns = zip(function.argumentTypes, constants).map { type, constant in
-        Column.constant(constant ?? .timestamp(time), type: type, count: 1)
-      }
-      guard case .timestamp(let start) = try function.evaluate(columns, 1, context).datum(at: 0) else {
-        throw SQLError.make("22023", "a bucket of a rollup is NULL")
-      }
-      return start
-    }
-    // Refuses what is no bucket, a width of nothing for one, before anything is made.
-    let start = try startOf(0)
-    guard let width = Planner.fixedWidth(key) else { return BucketGrid(startOf: startOf) }
-    return BucketGrid(fixed: BucketGrid.Fixed(width: width, origin: start), startOf: startOf)
-  }
 
   private func bucketText(_ key: BoundExpression) throws -> String {
     guard case .call(_, let arguments) = key else { preconditionFailure("a bucket is a call") }

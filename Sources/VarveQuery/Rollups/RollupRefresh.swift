@@ -96,9 +96,10 @@ struct RollupRefresh {
   {
     let statement = rollup.statement
     // A bucket that frozen rows end in is kept in two parts, the second under the time where it begins.
-    let key = Self.cellKey(statement, cutAt: state.frozen)
+    var keys = statement.keys
+    keys[statement.bucketKey] = Self.cellKey(statement, cutAt: state.frozen)
     return try Self.batches(
-      of: RollupReader.rawParts(statement, [range], key: key), rollup, session.context(catalog, []))
+      of: RollupReader.rawParts(statement.query, [range], keys: keys), rollup, session.context(catalog, []))
   }
 
   /// Rows of keys and stored fields as batches of the rollup's table.
@@ -107,7 +108,7 @@ struct RollupRefresh {
     let targets =
       statement.keys.indices.map { key -> InsertPlan.Target in
         key == statement.bucketKey ? .time : .tag(statement.keyNames[key])
-      } + statement.fields.map { .field($0.name, $0.part.fieldType) }
+      } + zip(statement.fieldNames, statement.fields).map { .field($0, $1.part.fieldType) }
     let insert = InsertPlan(
       table: rollup.schema, source: try Planner.plan(plan), targets: targets, returning: nil, readsNothing: false)
     return try insert.run(context).batches

@@ -44,26 +44,71 @@ indirect enum RollupSource: Sendable {
   }
 }
 
-final class RollupStatement: Sendable {
-  /// A field of the series table that holds the rollup's rows.
+/// The parts of some aggregates, each as the field that keeps it.
+struct KeptAggregates: Sendable {
   struct Field: Sendable {
-    let name: String
     let part: AggregateParts.Part
     /// Which of `calls` it was made for; others may share it.
     let call: Int
   }
-
-  let source: RollupSource
-  let keys: [BoundExpression]
-  /// Names of the keys' columns; of the bucket's nothing is stored under a name.
-  let keyNames: [String]
-  /// Which of the keys is the bucket.
-  let bucketKey: Int
-  let conditions: [BoundExpression]
   let calls: [AggregateCall]
   /// Of each call, and where its parts stand among `fields`.
   let parts: [(parts: AggregateParts, fields: [Int])]
   let fields: [Field]
+
+  /// Throws 0A000 for an aggregate that cannot be kept.
+  init(_ calls: [AggregateCall]) throws {
+    var fields: [Field] = []
+    var parts: [(AggregateParts, [Int])] = []
+    for (number, call) in calls.enumerated() {
+      let kept = try AggregateParts.of(call.function, isDistinct: call.isDistinct)
+      let places = kept.parts.map { part -> Int in
+        let field = Field(part: part, call: number)
+        if let shared = fields.firstIndex(where: { Self.isSame($0, calls, field, calls) }) { return shared }
+        fields.append(field)
+        return fields.count - 1
+      }
+      parts.append((kept, places))
+    }
+    self.calls = calls
+    self.fields = fields
+    self.parts = parts
+  }
+
+  /// Where a field of others, whose arguments are over the same columns, is kept here; nil if it is not.
+  func place(of field: Field, _ others: [AggregateCall]) -> Int? {
+    fields.firstIndex { Self.isSame($0, calls, field, others) }
+  }
+
+  private static func isSame(_ a: Field, _ calls: [AggregateCall], _ b: Field, _ others: [AggregateCall]) -> Bool {
+    let (call, other) = (calls[a.call], others[b.call])
+    guard a.part.signature == b.part.signature, a.part.arguments.count == b.part.arguments.count,
+      zip(a.part.arguments, b.part.arguments).allSatisfy({ call.arguments[$0].isSame(as: other.arguments[$1]) })
+    else { return false }
+    switch (call.filter, other.filter) {
+    case (nil, nil): return true
+    case (let x?, let y?): return x.isSame(as: y)
+    default: return false
+    }
+  }
+}
+
+/// What is grouped, by what, and what is kept of each group. Expressions are over the source's columns.
+struct PartsQuery: Sendable {
+  let source: RollupSource
+  let keys: [BoundExpression]
+  let conditions: [BoundExpression]
+  let kept: KeptAggregates
+}
+
+final class RollupStatement: Sendable {
+  let query: PartsQuery
+  /// Names of the keys' columns; of the bucket's nothing is stored under a name.
+  let keyNames: [String]
+  /// Which of the keys is the bucket.
+  let bucketKey: Int
+  /// Of the fields.
+  let fieldNames: [String]
   let outputs: [BoundExpression]
   let columns: [ResultColumn]
   let grid: BucketGrid
@@ -73,56 +118,28 @@ final class RollupStatement: Sendable {
   let usedColumns: [ColumnID]
 
   init(
-    source: RollupSource, keys: [BoundExpression], keyNames: [String], bucketKey: Int, conditions: [BoundExpression],
-    calls: [AggregateCall], outputs: [BoundExpression], columns: [ResultColumn], grid: BucketGrid, bucketText: String,
-    usedColumns: [ColumnID]
-  ) throws {
-    self.source = source
-    self.keys = keys
+    _ query: PartsQuery, keyNames: [String], bucketKey: Int, outputs: [BoundExpression], columns: [ResultColumn],
+    grid: BucketGrid, bucketText: String, usedColumns: [ColumnID]
+  ) {
+    self.query = query
     self.keyNames = keyNames
     self.bucketKey = bucketKey
-    self.conditions = conditions
-    self.calls = calls
     self.outputs = outputs
     self.columns = columns
     self.grid = grid
     self.bucketText = bucketText
     self.usedColumns = usedColumns
-    var fields: [Field] = []
-    var parts: [(AggregateParts, [Int])] = []
-    for (number, call) in calls.enumerated() {
-      let kept = try AggregateParts.of(call.function, isDistinct: call.isDistinct)
-      let places = kept.parts.map { part -> Int in
-        if let shared = fields.firstIndex(where: { Self.isSame($0.part, calls[$0.call], part, call) }) { return shared }
-        fields.append(Field(name: Self.name(number, part, keyNames), part: part, call: number))
-        return fields.count - 1
-      }
-      parts.append((kept, places))
-    }
-    self.fields = fields
-    self.parts = parts
-  }
-
-  /// Number and name, with something before it where a tag has that name.
-  private static func name(_ number: Int, _ part: AggregateParts.Part, _ taken: [String]) -> String {
-    var name = "\(number)_\(part.name)"
-    while taken.contains(where: { $0.isSameName(as: name) }) { name = "_" + name }
-    return name
-  }
-
-  /// Whether the parts of two calls hold the same.
-  static func isSame(
-    _ a: AggregateParts.Part, _ call: AggregateCall, _ b: AggregateParts.Part, _ other: AggregateCall
-  ) -> Bool {
-    guard a.signature == b.signature, a.arguments.count == b.arguments.count,
-      zip(a.arguments, b.arguments).allSatisfy({ call.arguments[$0].isSame(as: other.arguments[$1]) })
-    else { return false }
-    switch (call.filter, other.filter) {
-    case (nil, nil): return true
-    case (let x?, let y?): return x.isSame(as: y)
-    default: return false
+    // Number and name, with something before it where a tag has that name.
+    fieldNames = query.kept.fields.map { field in
+      var name = "\(field.call)_\(field.part.name)"
+      while keyNames.contains(where: { $0.isSameName(as: name) }) { name = "_" + name }
+      return name
     }
   }
+
+  var source: RollupSource { query.source }
+  var keys: [BoundExpression] { query.keys }
+  var fields: [KeptAggregates.Field] { query.kept.fields }
 
   /// Which output is the bucket itself.
   var timeOutput: Int {
@@ -140,7 +157,7 @@ final class RollupStatement: Sendable {
   /// The series table that is to hold the rows.
   func tableDefinition(named name: String, partitionNanoseconds: Int64) -> TableDefinition {
     TableDefinition(
-      name: name, tags: tagKeys.map { keyNames[$0] }, fields: fields.map { ($0.name, $0.part.fieldType) },
+      name: name, tags: tagKeys.map { keyNames[$0] }, fields: zip(fieldNames, fields).map { ($0, $1.part.fieldType) },
       partitionNanoseconds: partitionNanoseconds)
   }
 }
