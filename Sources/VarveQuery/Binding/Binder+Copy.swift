@@ -12,7 +12,7 @@ extension Binder {
     switch try writableRelation(copy.table).source {
     case .series(let table): plan = try copyPlan(copy, into: table, options.shape)
     case .dimension(let table): plan = try copyPlan(copy, into: table, options.shape)
-    case .virtual: preconditionFailure("catalogs were refused")
+    case .virtual, .rollup: preconditionFailure("these were refused")
     }
     for (list, what, flag) in [
       (options.forceNotNull, "FORCE_NOT_NULL", \CopyPlan.Column.isNeverNull),

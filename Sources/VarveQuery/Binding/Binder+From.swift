@@ -160,7 +160,10 @@ extension Binder {
       rollupSource = .table(table)
       if !dependencies.contains(where: { $0.id == table.id }) { dependencies.append(table) }
       reads.insert(table.id)
-      return .series(SeriesScan(table: table, columns: table.sqlColumns.map(\.column)))
+      var scan = SeriesScan(table: table, columns: table.sqlColumns.map(\.column))
+      // A rollup that is being bound must not ask for itself.
+      if fixedSource == nil { scan.rollups = try catalog.rollups(of: table.id) }
+      return .series(scan)
     case .dimension(let table):
       if !dimensions.contains(where: { $0.id == table.id }) { dimensions.append(table) }
       reads.insert(table.id)

@@ -55,6 +55,8 @@ struct SeriesScan: Sendable {
   var conditions: [BoundExpression] = []
   /// How many of `columns` are delivered; the rest are for `conditions` only.
   var width: Int
+  /// What is made from the table, and may answer for it.
+  var rollups: [BoundRollup] = []
 
   init(table: TableSchema, columns: [SeriesColumn]) {
     self.table = table

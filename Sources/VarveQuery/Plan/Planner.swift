@@ -38,7 +38,9 @@ enum Planner {
     case .project(let input, let expressions):
       if isIdentity(expressions, input.types.count) { return physical(input) }
       return ProjectNode(physical(input), expressions)
-    case .aggregate(let input, let keys, let calls): return aggregate(input, keys, calls)
+    case .aggregate(let input, let keys, let calls):
+      let node = aggregate(input, keys, calls)
+      return RollupAggregateNode.over(node, input, keys, calls) ?? node
     case .gapFill(let input, let fill, let calls): return GapFillNode(physical(input), fill, calls)
     case .groupingSets(let input, let grouping, let calls):
       return GroupingSetsNode(physical(input), grouping, calls)
@@ -151,7 +153,10 @@ enum Planner {
       guard case .column(let reference) = expressions[index] else { return nil }
       return sliced(input, by: reference.index, order).map { ProjectNode($0, expressions) }
     case .aggregate(.series(let scan), let keys, let calls):
-      guard index < keys.count, let width = bucketWidth(keys[index], scan) else { return nil }
+      // What a rollup answers for needs no slices.
+      guard index < keys.count, let width = bucketWidth(keys[index], scan),
+        RollupMatch.all(scan, keys, calls).matches.isEmpty
+      else { return nil }
       return SlicedAggregateNode(
         aggregate(.series(scan), keys, calls), key: keys[index], width: width, order)
     default: return nil

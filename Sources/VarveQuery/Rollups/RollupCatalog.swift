@@ -52,4 +52,7 @@ final class RollupCatalog: Sendable {
 extension CatalogView {
   /// nil: the table is no rollup.
   func rollup(_ id: TableID) throws -> BoundRollup? { try session.monitor.rollups.rollup(id, self) }
+  func rollups(of source: TableID) throws -> [BoundRollup] {
+    try snapshot.rollups(of: source).compactMap { try rollup($0.schema.id) }
+  }
 }

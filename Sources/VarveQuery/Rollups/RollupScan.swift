@@ -34,7 +34,8 @@ final class RollupScanNode: PlanNode {
     self.scan = scan
     let bucket = scan.columns.firstIndex(of: scan.rollup.statement.timeOutput)
     bounds = scan.conditions.flatMap(\.conjuncts).compactMap { condition in
-      guard let bucket, condition.columns == [bucket] else { return nil }
+      // What another query gives is a condition only: EXPLAIN must not run that.
+      guard let bucket, condition.columns == [bucket], !condition.hasSubquery else { return nil }
       return ScanPlanning.bound(condition, type: .timestamptz)
     }
   }
@@ -52,7 +53,9 @@ final class RollupScanNode: PlanNode {
   func expanded(_ context: ExecutionContext) throws -> (any PlanNode)? {
     if let known = context.expansion(of: self) { return known }
     let statement = scan.rollup.statement
-    guard let buckets = try context.timeRange(bounds), !buckets.isEmpty else { return nil }
+    // A plan that is only shown has no values of the query around.
+    let known = context.outerValues.isEmpty ? bounds.filter { !$0.value.hasOuter } : bounds
+    guard let buckets = try context.timeRange(known), !buckets.isEmpty else { return nil }
     // Buckets that start within the range have their rows from its first start to the end of its last.
     let upper = buckets.upper == .max ? .max : try statement.grid.end(of: buckets.upper)
     let rows = TimeRange(lower: buckets.lower, upper: upper == .max ? .max : upper - 1)

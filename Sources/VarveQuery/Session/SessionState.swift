@@ -135,6 +135,7 @@ package final class SessionState: Sendable {
     monitor.count { $0.addFailure(kind, state, isTimeout: isTimeout) }
   }
 
+  var usesRollups: Bool { setting("varve.use_rollups") != "off" }
   var usesSummaries: Bool { setting("varve.use_summaries") != "off" }
   var usesPageAggregates: Bool { setting("varve.use_page_aggregates") != "off" }
   var rowsPerPart: Int { max(1, Int(setting("varve.rows_per_part") ?? "") ?? SettingDefinition.defaultRowsPerPart) }

@@ -121,6 +121,9 @@ struct SettingDefinition: Sendable {
       name: "varve.rows_per_part", kind: .integer, defaultValue: String(defaultRowsPerPart),
       summary: "A scan of twice as many rows is cut into parts, which several threads read."),
     SettingDefinition(
+      name: "varve.use_rollups", kind: .boolean, defaultValue: "on",
+      summary: "Whether rollups answer aggregates over the tables they are made from, in place of rows."),
+    SettingDefinition(
       name: "varve.use_summaries", kind: .boolean, defaultValue: "on",
       summary: "Whether aggregates use what chunks know of whole buckets of time, in place of rows."),
     SettingDefinition(

@@ -1,0 +1,127 @@
+// An aggregate over a table of which rollups can answer a part: their stored rows in the middle, rows of the table at the
+// edges and wherever else those are not valid. The coarsest rollup whose buckets fit goes first, finer ones answer what it
+// leaves. What retention has dropped from the table is not read: the answer is the table's.
+
+import VarveCompute
+import VarveCore
+import VarveFormat
+import VarveRollup
+import VarveStorage
+
+final class RollupAggregateNode: PlanNode {
+  private let direct: AggregateNode
+  private let matches: [RollupMatch]
+  private let reasons: [(name: String, text: String)]
+
+  /// nil where the table has no rollups.
+  static func over(
+    _ direct: AggregateNode, _ input: LogicalPlan, _ keys: [BoundExpression], _ calls: [AggregateCall]
+  ) -> RollupAggregateNode? {
+    guard case .series(let scan) = input, !scan.rollups.isEmpty else { return nil }
+    let found = RollupMatch.all(scan, keys, calls)
+    return RollupAggregateNode(direct, found.matches, found.reasons)
+  }
+
+  private init(_ direct: AggregateNode, _ matches: [RollupMatch], _ reasons: [(name: String, text: String)]) {
+    self.direct = direct
+    self.matches = matches
+    self.reasons = reasons
+  }
+
+  var types: [SQLType] { direct.types }
+  var inputs: [any PlanNode] { [direct] }
+  var label: String { "Rollup Choice" }
+
+  func open(_ context: ExecutionContext) throws -> any Operator {
+    try context.open(try expanded(context) ?? direct)
+  }
+
+  func expanded(_ context: ExecutionContext) throws -> (any PlanNode)? {
+    if let known = context.expansion(of: self) { return known }
+    guard let choice = try choice(context), let first = choice.answers.first?.match else { return nil }
+    var rows: LogicalPlan?
+    for (match, ranges) in choice.answers {
+      let stored = LogicalPlan.project(
+        StoredRollup(match.rollup).scan(ranges, match.conditions), match.keys + match.fields)
+      rows = RollupReader.union(rows, stored)
+    }
+    if !choice.raw.isEmpty { rows = RollupReader.union(rows, RollupReader.rawParts(first.query, choice.raw)) }
+    guard let rows else { return nil }
+    let node = try Planner.plan(RollupReader.finished(first.query, RollupReader.merged(first.query, rows)))
+    context.note(expansion: node, of: self)
+    return node
+  }
+
+  private struct Choice {
+    /// What each rollup answers for; not empty.
+    var answers: [(match: RollupMatch, ranges: [TimeRange])] = []
+    /// What is left.
+    var raw: [TimeRange]
+    var reasons: [(name: String, text: String)] = []
+  }
+
+  /// nil if nothing can match, or no rollup answers for anything.
+  private func choice(_ context: ExecutionContext) throws -> Choice? {
+    guard let choice = try compared(context), !choice.answers.isEmpty else { return nil }
+    return choice
+  }
+
+  private func compared(_ context: ExecutionContext) throws -> Choice? {
+    guard context.catalog.session.usesRollups, let first = matches.first,
+      let range = try context.timeRange(first.bounds), !range.isEmpty
+    else { return nil }
+    var choice = Choice(raw: [range])
+    let inOrder = try matches.sorted { try Self.width($0) > Self.width($1) }
+    for match in inOrder {
+      let name = match.rollup.schema.name
+      // Dropped since the plan was made, or made anew: another plan would know of it.
+      guard let state = context.snapshot.rollup(match.rollup.schema.id),
+        state.definition == match.rollup.definition
+      else { continue }
+      guard try fits(match, range, context) else {
+        choice.reasons.append((name, "its buckets do not make up the query's"))
+        continue
+      }
+      var (stored, raw): ([TimeRange], [TimeRange]) = ([], [])
+      for range in choice.raw {
+        let regions = try RollupReader.regions(match.rollup, within: range, includesFrozen: false, context.catalog)
+        stored += regions.stored
+        raw += regions.raw
+      }
+      guard !stored.isEmpty else {
+        choice.reasons.append((name, "it has no whole bucket of these times"))
+        continue
+      }
+      choice.answers.append((match, stored))
+      choice.raw = raw
+    }
+    return choice
+  }
+
+  private static func width(_ match: RollupMatch) throws -> Int64 {
+    let grid = match.rollup.statement.grid
+    return try grid.fixed?.width ?? grid.end(of: 0) &- grid.start(of: 0)
+  }
+
+  private func fits(_ match: RollupMatch, _ range: TimeRange, _ context: ExecutionContext) throws -> Bool {
+    guard let bucketKey = match.bucketKey else { return true }
+    let grid = match.rollup.statement.grid
+    // Whole buckets that lie in what is asked for need to fit, no others: those of all time are too many to look at.
+    guard let data = context.snapshot.statistics(of: match.query.source.id).time?.intersection(range), !data.isEmpty
+    else { return false }
+    return try RollupBuckets.grid(match.query.keys[bucketKey], context.evaluation).isMadeOf(grid, within: data)
+  }
+
+  func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
+    guard context.catalog.session.usesRollups else { return [("Rollups", "off (varve.use_rollups)")] }
+    let choice = try compared(context)
+    let used = (choice?.answers ?? []).map { match, ranges in
+      (
+        "Rollup",
+        "\(match.rollup.schema.name) (\(match.rollup.statement.bucketText)), \(ranges.count) range"
+          + (ranges.count == 1 ? "" : "s")
+      )
+    }
+    return used + (reasons + (choice?.reasons ?? [])).map { ("Not \($0.name)", $0.text) }
+  }
+}
