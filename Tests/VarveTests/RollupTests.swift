@@ -161,8 +161,8 @@ import VarveStorage
     #expect(try explained(day).contains("Rollup: hourly (01:00:00)"))
     #expect(try explained(day).contains("Series Scan on hourly"))
     let fine = "SELECT time_bucket('1 minute', time), count(*) FROM cpu GROUP BY 1"
-    #expect(
-      try explained(fine).contains("Not hourly: its buckets do not make up the query's"), "\(try explained(fine))")
+    let plan = try explained(fine)
+    #expect(plan.contains("Not hourly: its buckets do not make up"), "\(plan)")
     #expect(try explained("SELECT min(s) FROM cpu").contains("Not hourly: it does not keep min of that"))
     #expect(
       try explained("SELECT count(*) FROM cpu WHERE n = 1").contains(
