@@ -38,7 +38,7 @@ package enum RefreshPlan {
       }
     }
     for invalid in state.invalid.reversed() where invalid.upper > state.frozen {
-      let lower = max(state.frozen, try grid.start(of: max(invalid.lower, state.frozen)))
+      let lower = max(state.frozen, state.dropped, try grid.start(of: max(invalid.lower, state.frozen)))
       let upper = min(state.watermark, try grid.end(of: invalid.upper - 1))
       guard lower < upper, TimeRange(lower: lower, upper: upper - 1).overlaps(within) else { continue }
       return RefreshWindow(range: try window(from: lower, to: upper, grid, data, rowLimit, rowCount), hasRows: true)

@@ -25,6 +25,12 @@ package struct RollupRegions: Sendable, Equatable {
     _ state: RollupState, _ grid: BucketGrid, within range: TimeRange, includesFrozen: Bool,
     alsoInvalid: [InvalidRange] = []
   ) throws {
+    var range = range
+    if range.lower < state.dropped {
+      // Nothing of the rollup is there any more; what the source still has is the source's answer alone.
+      if !includesFrozen { addRaw([TimeRange(lower: range.lower, upper: min(range.upper, state.dropped - 1))]) }
+      range.lower = state.dropped
+    }
     guard !range.isEmpty else { return }
     if range.lower < state.frozen {
       let old = TimeRange(lower: range.lower, upper: min(range.upper, state.frozen - 1))

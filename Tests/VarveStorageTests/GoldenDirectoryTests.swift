@@ -38,6 +38,25 @@ import VarveStorage
     }
   }
 
+  @Test func theRollupOfVersion4IsAsItWas() throws {
+    try Self.withCopy(of: "version-4") { directory, _ in
+      let store = try Store.open(Self.options(directory, readOnly: true))
+      let snapshot = store.snapshot()
+      #expect(snapshot.table(named: "brief") == nil && snapshot.trustedClock == 1_800_000_000_000_000_000)
+      let table = try #require(snapshot.table(named: "counts")).id
+      let rollup = try #require(snapshot.rollup(table))
+      let start: Int64 = -86_400_000_000_000
+      #expect(rollup.definition.source == snapshot.table(named: "sensors")?.id && rollup.definition.origin == -3)
+      #expect(rollup.definition.statement == "SELECT site, count(*) -- größer\nFROM sensors")
+      #expect(snapshot.policies(of: table) == [.refresh: Array("every second".utf8)])
+      #expect(snapshot.policies(of: rollup.definition.source).isEmpty)
+      #expect(rollup.state.dropped == start + 1_000_000_000 && rollup.state.frozen == start + 5_000_000_000)
+      #expect(rollup.state.watermark == start + 150_000_000_000 && rollup.state.threshold == start + 200_000_000_000)
+      #expect(rollup.state.invalid.contains { $0.lower == start + 90_000_000_000 || $0.lower < start + 90_000_000_000 })
+      try store.close()
+    }
+  }
+
   /// Old files and new ones side by side: more rows over the old, some of them deleted, sealed, opened again.
   @Test(arguments: try versions) func anOldDirectoryGoesOn(version: String) throws {
     try Self.withCopy(of: version) { directory, _ in

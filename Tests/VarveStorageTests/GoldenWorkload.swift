@@ -2,6 +2,7 @@
 // plain arithmetic, so that it is the same for ever.
 
 import VarveCore
+import VarveFormat
 import VarveStorage
 
 enum GoldenWorkload {
@@ -24,8 +25,63 @@ enum GoldenWorkload {
       if turn == 1 || turn == 3 || turn == 4 { try store.sealAll() }
       if turn == 3 { try compact("long", store) }
       if turn == 2 || turn == 5 { _ = try store.commit([.dropTable("gone")])[0].get() }
+      try rollups(turn: turn, store)
     }
     store.markDurable()
+  }
+
+  /// A rollup whose bounds, marks and policies are in manifest and log, and one that comes and goes.
+  private static func rollups(turn: Int, _ store: Store) throws {
+    func id(_ name: String) -> TableID {
+      guard let id = store.snapshot().table(named: name)?.id else { preconditionFailure("\(name) is there") }
+      return id
+    }
+    func commit(_ request: CommitRequest) throws { _ = try store.commit([request])[0].get() }
+    func create(_ name: String, statement: String) throws {
+      try commit(
+        .rollupDefinition(
+          .create(
+            TableDefinition(name: name, tags: ["site"], fields: [("0_count", .int64)]),
+            RollupDefinition(
+              source: id("sensors"), stepNanoseconds: 10_000_000_000, origin: -3, columns: [ColumnID(rawValue: 0)],
+              statement: statement))))
+    }
+    func write(_ steps: [RollupStep.Kind], _ rows: [ModelRow] = []) throws {
+      let snapshot = store.snapshot()
+      guard let rollup = snapshot.rollup(id("counts")) else { preconditionFailure("the rollup is there") }
+      try commit(
+        .rollups(
+          RollupCommit([
+            RollupWrite(
+              table: rollup.schema.id, definition: rollup.definition, basis: snapshot.sequence,
+              batches: batches(rows), steps: steps)
+          ])))
+    }
+    let start = -day
+    switch turn {
+    case 1:
+      try create("counts", statement: "SELECT site, count(*) -- größer\nFROM sensors")
+      try create("brief", statement: "SELECT 1")
+      try commit(.rollupDefinition(.policy(id("counts"), .refresh, Array("every second".utf8))))
+      try commit(.rollupDefinition(.policy(id("sensors"), .retention, Array("a year".utf8))))
+      try write([.threshold(start + 200_000_000_000)])
+    case 2:
+      let rows = (0..<6).map {
+        row("counts", ["site": "north"], start + Int64($0) * 10_000_000_000 - 3, ["0_count": .integer(Int64($0) + 1)])
+      }
+      try write(
+        [.materialised(lower: .min, upper: start + 150_000_000_000, through: store.sequence)], rows)
+      try write([.frozen(start + 5_000_000_000)])
+    case 3:
+      try commit(.dropTable("brief"))
+      try commit(.rollupDefinition(.policy(id("sensors"), .retention, nil)))
+    case 5:
+      try write([
+        .invalidated(lower: start + 90_000_000_000, upper: start + 95_000_000_000), .dropped(start + 1_000_000_000),
+      ])
+      try commit(.rollupDefinition(.trustClock(1_800_000_000_000_000_000)))
+    default: break
+    }
   }
 
   private static func compact(_ table: String, _ store: Store) throws {

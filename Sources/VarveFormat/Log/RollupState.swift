@@ -27,6 +27,8 @@ package struct InvalidRange: Sendable, Hashable {
 
 package struct RollupState: Sendable, Hashable {
   package let table: TableID
+  /// The rollup's rows below are gone, and are not made again; where a bucket starts.
+  package var dropped: Int64 = .min
   /// The source's rows below are gone from it, and stand in the rollup's for good.
   package var frozen: Int64 = .min
   /// The rollup has all of the source below.
@@ -38,10 +40,11 @@ package struct RollupState: Sendable, Hashable {
 
   package init(table: TableID) { self.table = table }
 
-  /// varint table id, zigzag frozen, zigzag watermark, zigzag threshold, varint count of ranges, for each: zigzag lower,
+  /// varint table id, zigzag dropped, zigzag frozen, zigzag watermark, zigzag threshold, varint count of ranges, for each: zigzag lower,
   /// varint length, varint sequence.
   func append(to body: inout ByteWriter) {
     body.append(varint: UInt64(table.rawValue))
+    body.append(zigzag: dropped)
     body.append(zigzag: frozen)
     body.append(zigzag: watermark)
     body.append(zigzag: threshold)
@@ -55,6 +58,7 @@ package struct RollupState: Sendable, Hashable {
 
   static func read(from reader: inout ByteReader) throws -> RollupState {
     var state = RollupState(table: TableID(rawValue: try reader.readUInt32Varint()))
+    state.dropped = try reader.readZigzag()
     state.frozen = try reader.readZigzag()
     state.watermark = try reader.readZigzag()
     state.threshold = try reader.readZigzag()
@@ -71,9 +75,9 @@ package struct RollupState: Sendable, Hashable {
   }
 
   private var isWhole: Bool {
-    frozen <= watermark && watermark <= threshold && invalid.allSatisfy { $0.lower < $0.upper }
+    max(dropped, frozen) <= watermark && watermark <= threshold && invalid.allSatisfy { $0.lower < $0.upper }
       && zip(invalid, invalid.dropFirst()).allSatisfy { $0.upper <= $1.lower }
-      && (invalid.last.map { $0.upper <= threshold } ?? true)
+      && (invalid.last.map { $0.upper <= threshold } ?? true) && (invalid.first.map { $0.lower >= dropped } ?? true)
   }
 }
 
@@ -88,6 +92,8 @@ package struct RollupStep: Sendable, Hashable {
     case frozen(Int64)
     /// The rollup's rows from `lower` to below `upper` are not what they should be.
     case invalidated(lower: Int64, upper: Int64)
+    /// The rollup's rows below go with this commit.
+    case dropped(Int64)
   }
   package let table: TableID
   package let kind: Kind
@@ -115,6 +121,9 @@ package struct RollupStep: Sendable, Hashable {
       body.append(byte: 4)
       body.append(zigzag: lower)
       body.append(zigzag: upper)
+    case .dropped(let time):
+      body.append(byte: 5)
+      body.append(zigzag: time)
     }
   }
 
@@ -130,6 +139,7 @@ package struct RollupStep: Sendable, Hashable {
         table, .materialised(lower: first, upper: upper, through: Sequence(rawValue: try reader.readVarint())))
     case 3: return RollupStep(table, .frozen(first))
     case 4: return RollupStep(table, .invalidated(lower: first, upper: try reader.readZigzag()))
+    case 5: return RollupStep(table, .dropped(first))
     default: throw VarveError(.corruption, "unknown step of a rollup (\(tag))")
     }
   }

@@ -7,7 +7,7 @@ import VarveFormat
 extension RollupState {
   /// Marks times from `lower` to below `upper`, as far as they lie below the threshold.
   mutating func invalidate(from lower: Int64, to upper: Int64, _ sequence: Sequence) {
-    let upper = min(upper, threshold)
+    let (lower, upper) = (max(lower, dropped), min(upper, threshold))
     guard lower < upper else { return }
     cut(from: lower, to: upper, through: .greatest)
     let place = invalid.firstIndex { $0.lower >= upper } ?? invalid.count
@@ -62,6 +62,11 @@ extension RollupState {
       frozen = max(frozen, min(time, watermark))
       cut(from: .min, to: frozen, through: .greatest)
     case .invalidated(let lower, let upper): invalidate(from: lower, to: upper, sequence)
+    case .dropped(let time):
+      dropped = max(dropped, time)
+      threshold = max(threshold, dropped)
+      watermark = max(watermark, dropped)
+      cut(from: .min, to: dropped, through: .greatest)
     }
   }
 }

@@ -10,6 +10,7 @@ from .dimensions import read_file
 from .logfile import BEGIN, HEADER_LENGTH, LogFile, unwrap
 from .primitives import Cursor, require, signed
 from .records import ABSENT, TAG, VALUE, Catalog, read_commit, read_deletion
+from .rollups import State, read_state
 
 CHECKPOINT, EDIT, MANIFEST_MARK = 1, 2, 3
 COMMIT, MARK = 1, 2
@@ -37,7 +38,8 @@ class Directory:
         for chunk, deletions in self._chunks():
             for block in chunk.decoded():
                 merge(block, cells, deletions)
-        for deletions, blocks in self._log():
+        for sequence, deletions, blocks, steps in self._log():
+            self._mark(sequence, deletions, blocks, steps)
             for place in [place for place in cells if any(each.covers(*place) for each in deletions)]:
                 del cells[place]
             for block in blocks:
@@ -57,7 +59,7 @@ class Directory:
         require(len(file.data) >= file.made_length, "the manifest is shorter than it was made")
         self.live, self.tombstones, self.sequence, end, number = {}, {}, 0, HEADER_LENGTH, 0
         self.flushed = self.log_start = 0
-        self.dimension_files = {}
+        self.dimension_files, self.states = {}, {}
         for frame in file.chain():
             self.met["manifest frame", frame.kind] += 1
             if frame.kind == MANIFEST_MARK:
@@ -110,7 +112,30 @@ class Directory:
                 self.dimension_files[entry["table"]] = entry
         self.dimension_files = {table: entry for table, entry in self.dimension_files.items()
                                 if table in self.catalog.dimensions}
+        if version >= 4:
+            for _ in range(cursor.varint()):
+                table, state = read_state(cursor)
+                require(all(each[2] <= flushed for each in state.invalid), "a mark of a commit that is not flushed")
+                self.states[table] = state
+        self.states = {table: state for table, state in self.states.items() if table in self.catalog.rollups}
         cursor.end("an edit")
+
+    def _mark(self, sequence, deletions, blocks, steps):
+        """What a commit makes of the rollups' states."""
+        self.states = {table: state for table, state in self.states.items() if table in self.catalog.rollups}
+        for table, definition in self.catalog.rollups.items():
+            state = self.states.get(table)
+            if state is None:
+                continue
+            for each in deletions:
+                if each.table == definition.source:
+                    state.mark_range(definition, each.least_time, each.greatest_time, sequence)
+            for block in blocks:
+                if block.table == definition.source:
+                    state.mark_times(definition, [signed(time) for time in block.times], sequence)
+        for table, step in steps:
+            require(table in self.catalog.rollups, "a step of no rollup")
+            self.states.setdefault(table, State()).apply(step, sequence)
 
     def _read_dimensions(self):
         if not self.dimension_files:
@@ -187,7 +212,8 @@ class Directory:
                 if frame.kind == COMMIT:
                     sequence += 1
                     require(frame.sequence == sequence, "commits out of order")
-                    yield read_commit(unwrap(frame.payload, self.met), self.catalog, self.met, segment.version)
+                    commit = read_commit(unwrap(frame.payload, self.met), self.catalog, self.met, segment.version)
+                    yield (sequence, *commit)
             claims += ends[-1:] or [frame.durable for frame in segment.all_frames()]
         require(max(claims) <= self.log_end, "the log is damaged at its end")
 

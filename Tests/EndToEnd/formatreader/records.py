@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from .dimensions import read_column, read_dimension
 from .primitives import MASK, Cursor, require
+from .rollups import read_definition, read_step
 
 TAG, TEXT = 0, 5
 ABSENT, VALUE, NULL = 0, 1, 2
@@ -33,12 +34,23 @@ class Catalog:
     def __init__(self):
         self.tables = {}
         self.dimensions = {}  # table id: Dimension of dimensions.py
+        self.rollups = {}  # table id: Definition of rollups.py
+        self.policies = {}  # (table id, kind): what it says
+        self.trusted_clock = None
         self.next_table = 0  # ids below are taken: by tables, or by dropped ones
+
+    def observe(self, wall):
+        """The trusted clock after a commit."""
+        if self.trusted_clock is None or wall <= self.trusted_clock + 7 * 86400 * 10**9:
+            self.trusted_clock = max(wall, self.trusted_clock or wall)
 
     def read_changes(self, cursor, version):
         for _ in range(cursor.varint()):
             tag = cursor.u8()
-            require(tag <= (8 if version >= 3 else 3), f"catalog change {tag}")
+            require(tag <= (11 if version >= 4 else 8 if version >= 3 else 3), f"catalog change {tag}")
+            if tag == 11:
+                self.trusted_clock = cursor.zigzag()
+                continue
             if tag == 8:
                 for id_, name in [(cursor.varint(), cursor.text().decode()) for _ in range(cursor.varint())]:
                     (self.tables.get(id_) or self.dimensions[id_]).name = name
@@ -52,6 +64,12 @@ class Catalog:
                     self.tables[table] = Table(table, name, cursor.varint())
                 else:
                     self.dimensions[table] = read_dimension(cursor, table, name)
+            elif tag == 9:
+                definition = read_definition(cursor)
+                require(definition.source < table and definition.source in self.tables, "a rollup before its source")
+                self.rollups[table] = definition
+            elif tag == 10:
+                self.policies[table, cursor.u8()] = cursor.text()
             elif tag == 5:
                 self.dimensions[table].add(read_column(cursor))
             elif tag == 6:
@@ -67,6 +85,8 @@ class Catalog:
                 require(type_ <= 6, f"field type {type_}")
                 columns.append((name, type_))
             elif tag == 3:
+                require(all(each.source != table for each in self.rollups.values()), "a source goes before its rollup")
+                self.rollups.pop(table, None)
                 del (self.tables if table in self.tables else self.dimensions)[table]
             else:
                 require(False, f"catalog change {tag}")
@@ -118,9 +138,10 @@ def read_deletion(cursor, met):
 
 
 def read_commit(body, catalog, met, version):
-    """Applies the catalog changes, series and dimension tables of a commit; gives its deletions, and its blocks of rows."""
+    """Applies the catalog changes, series and dimension tables of a commit; gives its deletions, its blocks of rows, and
+    the steps of rollups."""
     cursor = Cursor(body)
-    cursor.zigzag()
+    catalog.observe(cursor.zigzag())
     catalog.read_changes(cursor, version)
     for _ in range(cursor.varint()):
         catalog.read_series(cursor)
@@ -132,11 +153,16 @@ def read_commit(body, catalog, met, version):
         deletions = [read_deletion(cursor, met) for _ in range(count)]
     if version >= 3 and not cursor.at_end():
         count = cursor.varint()
-        require(count > 0, "a count of no changed tables")
+        require(count > 0 or (version >= 4 and not cursor.at_end()), "a count of no changed tables")
         for _ in range(count):
             catalog.dimensions[cursor.varint()].read_changes(cursor, met)
+    steps = []
+    if version >= 4 and not cursor.at_end():
+        steps = [read_step(cursor) for _ in range(cursor.varint())]
+        require(len(steps) > 0, "a count of no steps of rollups")
+        met.update(("step of a rollup", step[0]) for _, step in steps)
     cursor.end("a commit record")
-    return deletions, blocks
+    return deletions, blocks, steps
 
 
 def read_block(cursor, met):
