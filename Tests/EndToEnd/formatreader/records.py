@@ -69,7 +69,9 @@ class Catalog:
                 require(definition.source < table and definition.source in self.tables, "a rollup before its source")
                 self.rollups[table] = definition
             elif tag == 10:
-                self.policies[table, cursor.u8()] = cursor.text()
+                kind, says = cursor.u8(), cursor.text()
+                require(kind in (1, 2), f"a policy of kind {kind}")
+                self.policies[table, kind] = says
             elif tag == 5:
                 self.dimensions[table].add(read_column(cursor))
             elif tag == 6:
