@@ -94,6 +94,17 @@ extension Database {
         ?? monitor.open(user: user, database: database, protocol: `protocol`, clientAddress: clientAddress))
   }
 
+  /// A session for work that nobody waits for: in no list, and on its own thread only, which is a patient one.
+  func makeJobSession() -> QuerySession {
+    let clock = store.clock
+    return QuerySession(
+      store: self,
+      clock: SessionClock(
+        wallNanoseconds: { clock.wallNanoseconds() }, monotonicNanoseconds: { clock.monotonicNanoseconds() }),
+      zones: SystemTimeZones.database, monitor: monitor,
+      activity: monitor.unlisted(user: "varve", database: "varve"))
+  }
+
   private func run(
     _ sql: String, _ parameters: [SQLValue], began: @escaping @Sendable ([String]) -> Void = { _ in },
     each: @escaping @Sendable (ColumnBatch) throws -> Void

@@ -56,6 +56,8 @@ public final class Database: Sendable {
     public var sealByteCount = 256 << 20
     /// Whether chunks are merged, and deleted rows removed from them, without being asked for.
     public var compaction = true
+    /// Whether rollups are refreshed without being asked for.
+    public var refresh = true
     /// Bytes a second that compaction writes at most, unless it was asked for.
     public var compactionBytesPerSecond = 64 << 20
     /// Series that a table may have. Rows that would make more are rejected.
@@ -85,13 +87,14 @@ public final class Database: Sendable {
   /// Its sessions and what they run.
   package let monitor: SessionMonitor
   package let memoryBudgetByteCount: Int
+  let jobs: JobScheduler
   private let closing = Gate(Closing.notBegun)
   private let readers = Gate(Readers())
   private let log: @Sendable (LogLevel, String) -> Void
 
   private init(
     store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, helpers: HelperThreads,
-    subscriptions: CommitSubscriptions, monitor: SessionMonitor, memoryBudgetByteCount: Int,
+    subscriptions: CommitSubscriptions, monitor: SessionMonitor, jobs: JobScheduler, memoryBudgetByteCount: Int,
     log: @escaping @Sendable (LogLevel, String) -> Void
   ) {
     self.store = store
@@ -100,6 +103,7 @@ public final class Database: Sendable {
     self.helpers = helpers
     self.subscriptions = subscriptions
     self.monitor = monitor
+    self.jobs = jobs
     self.memoryBudgetByteCount = memoryBudgetByteCount
     self.log = log
   }
@@ -128,11 +132,15 @@ public final class Database: Sendable {
     var storeOptions = StoreOptions(
       directory: directory, fileSystem: fileSystem ?? PosixFileSystem(), clock: clock ?? SystemClock())
     storeOptions.apply(options, budget: budget)
-    storeOptions.onCommit = { subscriptions.announce($0) }
+    let jobs = JobScheduler(storeOptions.clock, log: options.log)
+    storeOptions.onCommit = { notice in
+      jobs.note(notice)
+      subscriptions.announce(notice)
+    }
     tune(&storeOptions)
     let store = try Store.open(storeOptions)
     let clock = storeOptions.clock
-    return Database(
+    let database = Database(
       store: store, pipeline: options.readOnly ? nil : CommitPipeline(store),
       workers: workers ?? BlockingWorkers(count: 2, priority: options.queryThreads),
       helpers: HelperThreads(
@@ -142,7 +150,9 @@ public final class Database: Sendable {
         wallNanoseconds: { clock.wallNanoseconds() },
         slowStatementMilliseconds: options.slowStatement?.clampedMilliseconds,
         onSlowStatement: options.onSlowStatement ?? { [log = options.log] in log(.info, $0.line) }),
-      memoryBudgetByteCount: budget, log: options.log)
+      jobs: jobs, memoryBudgetByteCount: budget, log: options.log)
+    if !options.readOnly, options.refresh { jobs.start(database) }
+    return database
   }
 
   /// Makes everything durable, stops the threads and closes the files. Queries and scans that run are stopped and
@@ -169,6 +179,7 @@ public final class Database: Sendable {
       return
     }
     defer { closing.update { $0 = .done } }
+    jobs.stop()
     stopReaders()
     pipeline?.beginClosing()
     _ = readers.wait { $0.stops.isEmpty ? true : nil }

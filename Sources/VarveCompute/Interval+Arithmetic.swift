@@ -17,6 +17,9 @@ extension Interval {
     return Interval(months: -months, days: -days, microseconds: -microseconds)
   }
 
+  /// The instant so long before another, by the calendar of UTC.
+  package func before(_ time: Int64) throws -> Int64 { try TimeMath.add(local: time, try negated()) }
+
   package static func adding(_ a: Interval, _ b: Interval) throws -> Interval {
     let (months, o1) = a.months.addingReportingOverflow(b.months)
     let (days, o2) = a.days.addingReportingOverflow(b.days)

@@ -24,19 +24,21 @@ package struct RefreshWindow: Sendable, Equatable {
 }
 
 package enum RefreshPlan {
-  /// The next window within `within`; nil if everything below `target` is done. `target` is where a cell starts, `data`
-  /// the times that the source has rows of, and `rowCount` tells about how many rows of it lie in a range.
+  /// The next window; nil if everything below `target` is done. What is new is made as far as `within` reaches, from the
+  /// watermark on, wherever that is; of what is invalid, if `takesLate`, what overlaps with it. `target` is where a cell
+  /// starts, `data` the times that the source has rows of, and `rowCount` tells about how many rows of it lie in a range.
   package static func next(
-    _ state: RollupState, _ grid: BucketGrid, target: Int64, within: TimeRange = .all, data: TimeRange?,
-    rowLimit: Int, rowCount: (TimeRange) throws -> Int
+    _ state: RollupState, _ grid: BucketGrid, target: Int64, within: TimeRange = .all, takesLate: Bool = true,
+    data: TimeRange?, rowLimit: Int, rowCount: (TimeRange) throws -> Int
   ) throws -> RefreshWindow? {
-    if state.watermark < target, within.contains(state.watermark) || state.watermark == .min {
+    if state.watermark < target {
       let end = try limit(target, within, grid)
       if end > state.watermark {
         return RefreshWindow(
           range: try window(from: state.watermark, to: end, grid, data, rowLimit, rowCount), hasRows: false)
       }
     }
+    guard takesLate else { return nil }
     for invalid in state.invalid.reversed() where invalid.upper > state.frozen {
       let lower = max(state.frozen, state.dropped, try grid.start(of: max(invalid.lower, state.frozen)))
       let upper = min(state.watermark, try grid.end(of: invalid.upper - 1))
@@ -46,7 +48,8 @@ package enum RefreshPlan {
     return nil
   }
 
-  private static func limit(_ target: Int64, _ within: TimeRange, _ grid: BucketGrid) throws -> Int64 {
+  /// How far of the target a range reaches: to the start of a cell.
+  package static func limit(_ target: Int64, _ within: TimeRange, _ grid: BucketGrid) throws -> Int64 {
     within.upper == .max || within.upper + 1 >= target ? target : try grid.start(of: within.upper + 1)
   }
 

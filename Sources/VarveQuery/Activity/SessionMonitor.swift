@@ -14,6 +14,7 @@ package final class SessionMonitor: Sendable {
 
   /// What the database's rollups mean.
   let rollups = RollupCatalog()
+  package let refreshes = RefreshRecords()
   private let sessions = Mutex(Sessions())
   private let counts = Mutex(StatementCounts())
   private let wallNanoseconds: @Sendable () -> Int64
@@ -50,6 +51,12 @@ package final class SessionMonitor: Sendable {
       sessions.open[activity.processID] = activity
       return activity
     }
+  }
+
+  /// Of a session that is no client's, and stands in no list.
+  package func unlisted(user: String, database: String) -> SessionActivity {
+    SessionActivity(
+      processID: 0, user: user, database: database, protocol: .embedded, clientAddress: nil, since: wallNanoseconds())
   }
 
   package func close(_ activity: SessionActivity) {

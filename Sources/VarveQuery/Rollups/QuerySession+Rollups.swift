@@ -41,7 +41,8 @@ extension QuerySession {
     let definition = RollupDefinition(
       source: statement.source.id, stepNanoseconds: steps?.width ?? 900_000_000_000, origin: steps?.origin ?? 0,
       columns: statement.usedColumns, statement: text)
-    try store.change(.create(table, definition))
+    // What is not filled at once, or takes long, is filled by itself.
+    try store.change(.create(table, definition, policies: [.refresh: RefreshPolicy().bytes]))
     if !create.hasNoData {
       try RollupRefresh(self, create.name.name).run()
     }

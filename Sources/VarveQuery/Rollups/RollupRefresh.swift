@@ -33,25 +33,80 @@ struct RollupRefresh {
   /// Makes everything within the range final that can be: buckets that have ended, as far as the source's rows go.
   @discardableResult
   func run(within range: TimeRange = .all, check: () throws -> Void = {}) throws -> Report {
-    var report = Report()
-    while true {
-      try check()
-      do {
-        guard let rows = try step(within: range) else { return report }
-        report.windows += 1
-        report.rows += rows
-      } catch let error as VarveError where error.sqlState == "40001" {
-        report.conflicts += 1
-        guard report.conflicts < Self.attempts else { throw error }
+    var scope = RefreshScope()
+    scope.within = range
+    guard let table = try catalog().snapshot.table(named: name) else { return Report() }
+    return try recorded(for: table.id) { report in
+      while true {
+        try check()
+        do {
+          guard let rows = try step(scope) else { return report }
+          report.windows += 1
+          report.rows += rows
+        } catch let error as VarveError where error.sqlState == "40001" {
+          report.conflicts += 1
+          guard report.conflicts < Self.attempts else { throw error }
+        }
       }
     }
   }
 
+  /// Keeps what became of it.
+  func recorded<T>(for table: TableID, _ body: (inout Report) throws -> T) throws -> T {
+    let records = session.state.monitor.refreshes
+    let begin = session.clock.wallNanoseconds()
+    let start = session.clock.monotonicNanoseconds()
+    var report = Report()
+    records.update(table) { $0.isRunning = true }
+    func end(_ error: VarveError?) {
+      let nanoseconds = session.clock.monotonicNanoseconds() - start
+      records.update(table) { record in
+        record.isRunning = false
+        record.conflicts += report.conflicts
+        record.rowCount += report.rows
+        if report.windows > 0 || error != nil {
+          record.runs += 1
+          record.lastRun = begin
+          record.nanoseconds = nanoseconds
+        }
+        if let error {
+          record.failures += 1
+          record.lastError = error
+        }
+      }
+    }
+    do {
+      let result = try body(&report)
+      end(nil)
+      return result
+    } catch {
+      let error = asVarveError(error)
+      // An end that somebody wished is none of its failures.
+      end(error.code == .cancelled || error.code == .closed ? nil : error)
+      throw error
+    }
+  }
+
+  /// Whether there is something to do; nothing of it is done.
+  func outlook(_ scope: RefreshScope) throws -> (hasNew: Bool, hasLate: Bool) {
+    let catalog = try catalog()
+    guard let rollup = try rollup(catalog) else { return (false, false) }
+    let state = state(rollup, catalog)
+    return (
+      try target(rollup, catalog, scope).map { $0 > state.watermark } ?? false,
+      state.invalid.contains {
+        // What has not been materialised yet is new, not late.
+        $0.upper > state.frozen && $0.lower < state.watermark
+          && TimeRange(lower: $0.lower, upper: $0.upper - 1).overlaps(scope.within)
+      }
+    )
+  }
+
   /// The next window; nil if there is none. Gives the rows that were written.
-  private func step(within range: TimeRange) throws -> Int? {
+  func step(_ scope: RefreshScope) throws -> Int? {
     var catalog = try self.catalog()
     guard var rollup = try rollup(catalog) else { return nil }
-    let target = try target(rollup, catalog, within: range)
+    let target = try target(rollup, catalog, scope)
     if let target, state(rollup, catalog).threshold < target {
       // Durable before anything is read: from here on nothing comes unnoticed.
       _ = try session.store.commit(
@@ -68,8 +123,9 @@ struct RollupRefresh {
     let source = rollup.statement.source.id
     guard
       let window = try RefreshPlan.next(
-        state, rollup.statement.grid, target: min(target ?? state.watermark, state.threshold), within: range,
-        data: catalog.snapshot.statistics(of: source).time, rowLimit: Self.sourceRowsPerWindow,
+        state, rollup.statement.grid, target: min(target ?? state.watermark, state.threshold), within: scope.within,
+        takesLate: scope.takesLate, data: catalog.snapshot.statistics(of: source).time,
+        rowLimit: Self.sourceRowsPerWindow,
         rowCount: { try catalog.snapshot.estimate(ScanRequest(table: source, time: $0)).rows })
     else { return nil }
     return try commit(window, rollup, state, catalog)
@@ -147,16 +203,19 @@ struct RollupRefresh {
   }
 
   /// Where the first bucket starts that is not over: by the clock, and by what the source has rows of, or itself has
-  /// materialised. nil if there is nothing.
-  private func target(_ rollup: BoundRollup, _ catalog: CatalogView, within range: TimeRange) throws -> Int64? {
+  /// materialised; or that is not asked for. nil if there is nothing.
+  private func target(_ rollup: BoundRollup, _ catalog: CatalogView, _ scope: RefreshScope) throws -> Int64? {
     let grid = rollup.statement.grid
-    var end = try grid.start(of: session.clock.wallNanoseconds())
+    let now = session.clock.wallNanoseconds()
+    var end = try grid.start(of: now - scope.settleNanoseconds)
     switch rollup.statement.source {
     case .table(let table):
       guard let time = catalog.snapshot.statistics(of: table.id).time else { return nil }
-      end = min(end, try grid.end(of: time.upper))
+      let next = try grid.end(of: time.upper)
+      let isPast = next < now - RefreshScope.pastNanoseconds
+      end = min(end, scope.leavesNewest && isPast ? try grid.start(of: time.upper) : next)
     case .rollup(let source): end = min(end, try grid.start(of: state(source, catalog).watermark))
     }
-    return end == .min ? nil : end
+    return end == .min ? nil : try RefreshPlan.limit(end, scope.within, grid)
   }
 }

@@ -76,7 +76,7 @@ package final class CommitPipeline: BatchSink {
     // Whoever waits for an answer waits for the other threads; if these fall behind, commits wait, and they catch up.
     sealer.update { $0 = WorkerThread(name: "varve-seal", priority: .patient(niceness: 5)) { [self] in sealLoop() } }
     let runner = CompactionRunner(
-      store, isIngestBehind: { [self] in !gate.read { mayCommit($0) } }, install: { [self] in install($0) })
+      store, isIngestBehind: { [self] in isSealingBehind }, install: { [self] in install($0) })
     compactor.update { $0 = runner }
     runner.start()
   }
@@ -111,6 +111,9 @@ package final class CommitPipeline: BatchSink {
 
   /// Many connections with one batch each come this far.
   package var isOverfull: Bool { gate.read { $0.queuedByteCount >= 4 * saturationByteCount } }
+
+  /// Whether writers wait for it. Work that nobody waits for stands back then.
+  package var isSealingBehind: Bool { gate.read { !mayCommit($0) } }
 
   package var queuedByteCount: Int { gate.read { $0.queuedByteCount } }
 

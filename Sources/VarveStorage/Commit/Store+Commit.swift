@@ -279,6 +279,6 @@ extension Store {
   }
 }
 
-func asVarveError(_ error: any Error) -> VarveError {
+package func asVarveError(_ error: any Error) -> VarveError {
   error as? VarveError ?? VarveError(.inputOutput, String(describing: error))
 }

@@ -4,8 +4,9 @@ import VarveCore
 import VarveFormat
 
 package enum RollupChange: Sendable {
-  /// A series table and what fills it. `definition` names the source by id, which must still have its columns.
-  case create(TableDefinition, RollupDefinition)
+  /// A series table, what fills it, and its policies. `definition` names the source by id, which must still have its
+  /// columns.
+  case create(TableDefinition, RollupDefinition, policies: [PolicyKind: [UInt8]] = [:])
   /// More fields, by another statement, to which the rollup's rows that are not frozen are to be made anew.
   case extend(TableID, from: RollupDefinition, to: RollupDefinition, fields: [(name: String, type: FieldType)])
   /// nil: no policy any more.
@@ -38,11 +39,14 @@ enum RollupDDL {
     _ change: RollupChange, _ states: RollupStates, _ resolver: inout BatchResolver
   ) throws -> [RollupStep] {
     switch change {
-    case .create(let table, let definition):
+    case .create(let table, let definition, let policies):
       try check(definition, resolver.catalog)
       try TableDDL.create(table, &resolver)
       guard let id = resolver.catalog.id(named: table.name) else { preconditionFailure("a table that was just made") }
       try resolver.apply(.setRollup(id, definition))
+      for kind in PolicyKind.allCases {
+        if let policy = policies[kind] { try resolver.apply(.setPolicy(id, kind, policy)) }
+      }
       // From here on there is something to know of it.
       return [RollupStep(id, .threshold(.min))]
     case .extend(let id, let old, let new, let fields):
