@@ -76,6 +76,7 @@ final class JobScheduler: Sendable {
         let now = clock.monotonicNanoseconds()
         gate.update(waking: []) { state in
           state.times.keep(Set(jobs.map(\.table)))
+          for job in jobs { state.times.policyIs(job.policy, of: job.table) }
           let sources = Set(jobs.map { Name($0.source) })
           if sources != Set(state.writes.keys) {
             state.writes = Dictionary(uniqueKeysWithValues: sources.map { ($0, state.writes[$0] ?? now) })

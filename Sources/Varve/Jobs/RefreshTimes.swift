@@ -25,9 +25,18 @@ struct RefreshTimes: Sendable {
     var notBefore = Int64.min
     var pauseNanoseconds: Int64 = 0
     var failure: VarveError.Code?
+    var policy: [UInt8] = []
   }
 
   private var entries: [TableID: Entry] = [:]
+
+  /// With another policy, nothing is waited for that came of the one before.
+  mutating func policyIs(_ policy: [UInt8], of table: TableID) {
+    if entries[table]?.policy == policy { return }
+    var entry = Entry()
+    entry.policy = policy
+    entries[table] = entry
+  }
 
   func isWaiting(_ table: TableID, now: Int64) -> Bool { entries[table].map { now < $0.notBefore } ?? false }
 

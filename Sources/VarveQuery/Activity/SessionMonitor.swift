@@ -34,6 +34,9 @@ package final class SessionMonitor: Sendable {
     startTime = wallNanoseconds()
   }
 
+  /// The time of day, in nanoseconds since 1970.
+  var now: Int64 { wallNanoseconds() }
+
   // MARK: Sessions
 
   /// A session begins; it ends with `close`.

@@ -67,7 +67,10 @@ struct FunctionListing: Sendable {
     for (name, arguments, result) in tableFunctions { add(name, .function, arguments, result, givesRows: true) }
     for (name, arguments, result) in windowFunctions { add(name, .window, arguments, result, isStrict: false) }
     for procedure in Procedure.allCases {
-      add(procedure.rawValue, .procedure, [], TypeName(.void), .volatile, isStrict: false)
+      add(
+        procedure.rawValue, procedure.isFunction ? .function : .procedure,
+        procedure.parameters.map { TypeName($0.type) },
+        TypeName(procedure.isFunction ? procedure.columns?.first?.type ?? .void : .void), .volatile, isStrict: false)
     }
     return listed
   }()

@@ -63,7 +63,7 @@ struct VirtualTable: Sendable {
     return
       (PgCatalog.tables + DimensionCatalog.tables + FunctionCatalogs.tables + StatisticsCatalogs.tables
       + EmptyCatalogs.tables + InformationSchema.tables + EmptyInformationSchema.tables + VarveSchema.tables
-      + IngestViews.tables + QueryViews.tables + MaintenanceViews.tables)
+      + IngestViews.tables + QueryViews.tables + MaintenanceViews.tables + RollupViews.tables)
       .map { table in
         if table.oid != 0 { return table }
         next += 1

@@ -49,11 +49,14 @@ package enum RefreshProgress: Sendable {
 }
 
 extension QuerySession {
-  /// In order of creation, so that sources come before what is made from them. Read from one snapshot.
+  /// In order of creation, so that sources come before what is made from them. What is known of dropped ones is forgotten.
   package func refreshJobs() throws -> [RefreshJob] {
     let snapshot = try store.snapshot()
-    return snapshot.tables().compactMap { table in
-      guard let rollup = snapshot.rollup(table.id), let policy = snapshot.policies(of: table.id)[.refresh],
+    let rollups = snapshot.tables().compactMap { snapshot.rollup($0.id) }
+    refreshRecords.keep(Set(rollups.map(\.schema.id)))
+    return rollups.compactMap { rollup in
+      let table = rollup.schema
+      guard let policy = snapshot.policies(of: table.id)[.refresh],
         let source = snapshot.table(id: rollup.definition.source)
       else { return nil }
       return RefreshJob(table: table.id, name: table.name, source: source.name, policy: policy)

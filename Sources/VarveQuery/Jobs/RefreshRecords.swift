@@ -11,10 +11,11 @@ package struct RefreshRecord: Sendable {
   package var conflicts = 0
   /// Rows that were written.
   package var rowCount = 0
-  /// When the last run began; wall clock. nil: there was none.
+  /// When the last run ended; wall clock. nil: there was none.
   package var lastRun: Int64?
-  /// How long it took.
+  /// How long it took, and all of them.
   package var nanoseconds: Int64 = 0
+  package var totalNanoseconds: Int64 = 0
   package var lastError: VarveError?
   package var isRunning = false
   /// When the scheduler runs it next, if that is later than now; wall clock.

@@ -54,7 +54,6 @@ struct RollupRefresh {
   /// Keeps what became of it.
   func recorded<T>(for table: TableID, _ body: (inout Report) throws -> T) throws -> T {
     let records = session.state.monitor.refreshes
-    let begin = session.clock.wallNanoseconds()
     let start = session.clock.monotonicNanoseconds()
     var report = Report()
     records.update(table) { $0.isRunning = true }
@@ -66,8 +65,9 @@ struct RollupRefresh {
         record.rowCount += report.rows
         if report.windows > 0 || error != nil {
           record.runs += 1
-          record.lastRun = begin
+          record.lastRun = session.clock.wallNanoseconds()
           record.nanoseconds = nanoseconds
+          record.totalNanoseconds += nanoseconds
         }
         if let error {
           record.failures += 1
@@ -91,9 +91,10 @@ struct RollupRefresh {
   func outlook(_ scope: RefreshScope) throws -> (hasNew: Bool, hasLate: Bool) {
     let catalog = try catalog()
     guard let rollup = try rollup(catalog) else { return (false, false) }
-    let state = state(rollup, catalog)
+    let state = Self.state(rollup, catalog)
     return (
-      try target(rollup, catalog, scope).map { $0 > state.watermark } ?? false,
+      try Self.target(rollup, catalog, scope, now: session.clock.wallNanoseconds()).map { $0 > state.watermark }
+        ?? false,
       state.invalid.contains {
         // What has not been materialised yet is new, not late.
         $0.upper > state.frozen && $0.lower < state.watermark
@@ -106,8 +107,8 @@ struct RollupRefresh {
   func step(_ scope: RefreshScope) throws -> Int? {
     var catalog = try self.catalog()
     guard var rollup = try rollup(catalog) else { return nil }
-    let target = try target(rollup, catalog, scope)
-    if let target, state(rollup, catalog).threshold < target {
+    let target = try Self.target(rollup, catalog, scope, now: session.clock.wallNanoseconds())
+    if let target, Self.state(rollup, catalog).threshold < target {
       // Durable before anything is read: from here on nothing comes unnoticed.
       _ = try session.store.commit(
         RollupCommit([
@@ -119,7 +120,7 @@ struct RollupRefresh {
       guard let again = try self.rollup(catalog) else { return nil }
       rollup = again
     }
-    let state = state(rollup, catalog)
+    let state = Self.state(rollup, catalog)
     let source = rollup.statement.source.id
     guard
       let window = try RefreshPlan.next(
@@ -198,15 +199,30 @@ struct RollupRefresh {
     return try catalog.rollup(table.id)
   }
 
-  private func state(_ rollup: BoundRollup, _ catalog: CatalogView) -> RollupState {
+  /// Nanoseconds from what is materialised to the end of the last bucket that could be. nil: there is nothing to tell.
+  static func lag(_ rollup: BoundRollup, _ catalog: CatalogView, now: Int64) throws -> Int64? {
+    guard let target = try target(rollup, catalog, RefreshScope(), now: now) else { return nil }
+    var begin = state(rollup, catalog).watermark
+    if begin == .min, case .table(let table) = rollup.statement.source,
+      let time = catalog.snapshot.statistics(of: table.id).time
+    {
+      begin = try rollup.statement.grid.start(of: time.lower)
+    }
+    if begin == .min { return nil }
+    let lag = target.subtractingReportingOverflow(begin)
+    return max(0, lag.overflow ? .max : lag.partialValue)
+  }
+
+  private static func state(_ rollup: BoundRollup, _ catalog: CatalogView) -> RollupState {
     catalog.snapshot.rollup(rollup.schema.id)?.state ?? RollupState(table: rollup.schema.id)
   }
 
   /// Where the first bucket starts that is not over: by the clock, and by what the source has rows of, or itself has
   /// materialised; or that is not asked for. nil if there is nothing.
-  private func target(_ rollup: BoundRollup, _ catalog: CatalogView, _ scope: RefreshScope) throws -> Int64? {
+  private static func target(
+    _ rollup: BoundRollup, _ catalog: CatalogView, _ scope: RefreshScope, now: Int64
+  ) throws -> Int64? {
     let grid = rollup.statement.grid
-    let now = session.clock.wallNanoseconds()
     var end = try grid.start(of: now - scope.settleNanoseconds)
     switch rollup.statement.source {
     case .table(let table):
@@ -214,7 +230,7 @@ struct RollupRefresh {
       let next = try grid.end(of: time.upper)
       let isPast = next < now - RefreshScope.pastNanoseconds
       end = min(end, scope.leavesNewest && isPast ? try grid.start(of: time.upper) : next)
-    case .rollup(let source): end = min(end, try grid.start(of: state(source, catalog).watermark))
+    case .rollup(let source): end = min(end, try grid.start(of: Self.state(source, catalog).watermark))
     }
     return end == .min ? nil : try RefreshPlan.limit(end, scope.within, grid)
   }

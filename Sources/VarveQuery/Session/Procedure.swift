@@ -1,17 +1,25 @@
-// CALL: what a database does on request.
-//
-//   CALL flush()    all rows in memory into chunk files; gives the last commit that is in them
-//   CALL compact_chunks()          rows in memory into chunk files, and those of each partition into one, the smallest
-//   CALL compact_chunks('table')   there can be; gives chunks and bytes before and after, a row a table
-//   CALL verify()   every byte of the files read and checked; gives a row a file, and one a problem
+// CALL: what a database does on request. What TimescaleDB has as functions can be run by a SELECT that does nothing else,
+// too.
 
 import VarveCompute
 import VarveCore
-import VarveStorage
 
 enum Procedure: String, CaseIterable {
-  case flush, verify
+  /// All rows in memory into chunk files; gives the last commit that is in them.
+  case flush
+  /// Every byte of the files read and checked; gives a row a file, and one a problem.
+  case verify
+  /// Rows in memory into chunk files, and those of each partition (of one table or of all) into one, the smallest there
+  /// can be; gives chunks and bytes before and after, a row a table.
   case compactChunks = "compact_chunks"
+  /// Everything of a rollup made that can be, within a range of time.
+  case refresh = "refresh_continuous_aggregate"
+  /// How a rollup is refreshed by itself; gives the job's id.
+  case addRefreshPolicy = "add_continuous_aggregate_policy"
+  /// A rollup is not refreshed by itself any more.
+  case removeRefreshPolicy = "remove_continuous_aggregate_policy"
+  case pauseJob = "pause_job"
+  case resumeJob = "resume_job"
 
   /// nil: there is no such procedure.
   init?(_ name: [String]) {
@@ -19,7 +27,51 @@ enum Procedure: String, CaseIterable {
     self.init(rawValue: last)
   }
 
-  var columns: [ResultColumn] {
+  /// Whether SELECT runs it.
+  var isFunction: Bool {
+    switch self {
+    case .flush, .verify, .compactChunks, .refresh: false
+    case .addRefreshPolicy, .removeRefreshPolicy, .pauseJob, .resumeJob: true
+    }
+  }
+
+  struct Parameter {
+    let name: String
+    let type: SQLType
+    /// What may be left out is then NULL.
+    let isOptional: Bool
+    init(_ name: String, _ type: SQLType, isOptional: Bool = false) {
+      self.name = name
+      self.type = type
+      self.isOptional = isOptional
+    }
+  }
+
+  var parameters: [Parameter] {
+    let rollup = Parameter("continuous_aggregate", .text)
+    return switch self {
+    case .flush, .verify: []
+    case .compactChunks: [Parameter("table_name", .text, isOptional: true)]
+    case .refresh: [rollup, Parameter("window_start", .timestamptz), Parameter("window_end", .timestamptz)]
+    case .addRefreshPolicy:
+      [
+        rollup, Parameter("start_offset", .interval), Parameter("end_offset", .interval),
+        Parameter("schedule_interval", .interval, isOptional: true),
+        Parameter("if_not_exists", .bool, isOptional: true),
+      ]
+    case .removeRefreshPolicy: [rollup, Parameter("if_exists", .bool, isOptional: true)]
+    case .pauseJob, .resumeJob: [Parameter("job_id", .int8)]
+    }
+  }
+
+  /// As users write it.
+  var signature: String {
+    let list = parameters.map { "\($0.name) \($0.type.name)\($0.isOptional ? " DEFAULT NULL" : "")" }
+    return "\(rawValue)(\(list.joined(separator: ", ")))"
+  }
+
+  /// nil: it gives no rows.
+  var columns: [ResultColumn]? {
     let columns: [(String, SQLType)] =
       switch self {
       case .flush: [("commit", .int8)]
@@ -29,56 +81,31 @@ enum Procedure: String, CaseIterable {
           ("bytes_after", .int8),
         ]
       case .verify: [("kind", .text), ("file", .text), ("bytes", .int8), ("message", .text)]
+      case .addRefreshPolicy, .pauseJob, .resumeJob: [(rawValue, .int8)]
+      case .removeRefreshPolicy: [(rawValue, .void)]
+      case .refresh: []
       }
-    return columns.map { ResultColumn(name: $0.0, type: $0.1) }
+    return columns.isEmpty ? nil : columns.map { ResultColumn(name: $0.0, type: $0.1) }
   }
 }
 
-extension QuerySession {
-  func callProcedure(_ call: CallSyntax, at location: Int, _ source: SourceText) throws -> QueryResult {
-    guard let procedure = Procedure(call.name) else {
-      let known = Procedure.allCases.map { "\($0.rawValue)()" }.joined(separator: " and ")
-      throw source.error(
-        "42883", "procedure \(call.name.joined(separator: "."))(…) does not exist", at: location,
-        hint: "There are \(known).")
-    }
-    let table = try tableArgument(procedure, call, at: location, source)
-    if transactionStatus != .idle { throw inBlock("CALL \(procedure.rawValue)()") }
-    try writePending()
-    let rows: [[Datum]]
-    switch procedure {
-    case .flush: rows = [[.int(Int64(bitPattern: try store.flushBlocking().rawValue))]]
-    case .compactChunks:
-      let context = context(CatalogView(snapshot: try snapshot(), session: state), [])
-      rows = try store.compactBlocking(table: table) { try context.check() }.map { report in
-        [.text(report.table)]
-          + [report.chunksBefore, report.chunksAfter, report.bytesBefore, report.bytesAfter].map { .int(Int64($0)) }
-      }
-    case .verify:
-      let context = context(CatalogView(snapshot: try snapshot(), session: state), [])
-      let report = try store.verifyBlocking { try context.check() }
-      rows =
-        report.problems.map { [.text("damaged"), .text($0.path), .null, .text($0.message)] }
-        + report.files.map { [.text($0.kind), .text($0.path), .int(Int64($0.byteCount)), .null] }
-        + [[.text("summary"), .null, .null, .text(report.lines.last ?? "")]]
-    }
-    let columns = procedure.columns
-    return QueryResult(
-      columns: columns, rows: RowsOperator(try QueryBatch(rows: rows, types: columns.map(\.type))), verb: "CALL")
+extension ParsedStatement {
+  /// The statement as a call, if all it does is to SELECT a procedure that is a function.
+  var asProcedureCall: ParsedStatement? {
+    guard case .select(let select) = syntax, case .select = select.body, select.targets.count == 1, select.isPlain,
+      case .call(var call)? = select.targets[0].expression?.kind, let procedure = Procedure(call.name),
+      procedure.isFunction
+    else { return nil }
+    call.isSelected = true
+    let location = select.targets[0].expression?.location ?? 0
+    return ParsedStatement(syntax: .call(call, location: location), source: source, text: text)
   }
+}
 
-  /// compact_chunks takes the name of a table; the others nothing.
-  private func tableArgument(_ procedure: Procedure, _ call: CallSyntax, at location: Int, _ source: SourceText) throws
-    -> String?
-  {
-    guard let first = call.arguments.first else { return nil }
-    guard procedure == .compactChunks, call.arguments.count == 1 else {
-      let what = procedure == .compactChunks ? "takes one table's name at most" : "takes no arguments"
-      throw source.error("42883", "\(procedure.rawValue)() \(what)", at: location)
-    }
-    guard case .string(let name) = first.kind else {
-      throw source.error("42883", "compact_chunks takes the name of a table, as a text", at: first.location)
-    }
-    return name
+extension SelectSyntax {
+  /// Nothing but a list of expressions.
+  fileprivate var isPlain: Bool {
+    commonTables.isEmpty && !isDistinct && distinctOn.isEmpty && from.isEmpty && filter == nil && groupBy.isEmpty
+      && having == nil && windows.isEmpty && orderBy.isEmpty && limit == nil && offset == nil && unsupported == nil
   }
 }

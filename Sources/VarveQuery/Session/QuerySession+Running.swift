@@ -21,6 +21,7 @@ extension QuerySession {
       }
       return try plan(own, types)
     }
+    if let call = parsed.asProcedureCall { return try plan(call, types) }
     let isCommand =
       switch parsed.syntax {
       case .select, .insert, .update, .delete, .truncate, .copy, .explain, .execute, .declare: false

@@ -13,6 +13,8 @@ struct CallSyntax {
   var filter: ExpressionSyntax?
   /// What stands behind OVER.
   var window: WindowSyntax?
+  /// Of a procedure: a SELECT runs it, and no CALL.
+  var isSelected = false
 }
 
 /// A window: behind OVER, or behind its name in WINDOW.

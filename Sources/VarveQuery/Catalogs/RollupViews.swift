@@ -1,0 +1,128 @@
+// `varve.rollups`: how far each rollup is. `varve.jobs`: what the database does by itself, and how that goes. Counted since
+// the database was opened.
+
+import VarveCompute
+import VarveCore
+import VarveFormat
+import VarveStorage
+
+enum RollupViews {
+  static let tables: [VirtualTable] = [
+    VirtualTable(
+      "varve", "rollups",
+      """
+      name text source text bucket text materialized_to timestamptz lag interval invalid_ranges int8 rows int8 \
+      bytes int8 refreshes int8 rows_written int8 last_refresh timestamptz last_error text
+      """
+    ) { view in
+      view.snapshot.tables().compactMap { table in view.snapshot.rollup(table.id).map { row($0, view) } }
+    },
+    VirtualTable(
+      "varve", "jobs",
+      """
+      id int8 job text table_name text schedule interval start_offset interval end_offset interval last_run timestamptz \
+      last_seconds float8 total_seconds float8 next_run timestamptz runs int8 failures int8 last_error text \
+      paused bool running bool
+      """
+    ) { view in
+      let statistics = view.session.maintenanceReport().statistics
+      return [
+        row(.seal, "seal", statistics.seals), row(.compaction, "compaction", statistics.compaction),
+        row(.checkpoint, "checkpoint", statistics.checkpoints),
+      ] + view.snapshot.tables().flatMap { policies($0, view) }
+    },
+  ]
+
+  // MARK: Rollups
+
+  private static func row(_ found: Rollup, _ view: CatalogView) -> [Datum] {
+    let table = found.schema
+    let statistics = view.snapshot.statistics(of: table.id)
+    let record = view.session.monitor.refreshes[table.id]
+    var error = record.lastError
+    var (bucket, lag) = (Datum.null, Datum.null)
+    do {
+      if let rollup = try view.rollup(table.id) {
+        bucket = .text(rollup.statement.bucketText)
+        lag =
+          try RollupRefresh.lag(rollup, view, now: view.session.monitor.now).map { .interval(interval($0)) } ?? .null
+      }
+    } catch let problem {
+      // What it consists of cannot be told: that is what is wrong with it.
+      error = asVarveError(problem)
+    }
+    let source = view.snapshot.table(id: found.definition.source)?.name
+    return [
+      .text(table.name), source.map { .text($0) } ?? .null, bucket, time(found.state.watermark), lag,
+      Cell.int(found.state.invalid.count), Cell.int(statistics.rows), Cell.int(statistics.chunkBytes),
+      Cell.int(record.runs), Cell.int(record.rowCount), record.lastRun.map { .timestamp($0) } ?? .null,
+      text(error),
+    ]
+  }
+
+  /// NULL: nothing is materialised.
+  private static func time(_ watermark: Int64) -> Datum { watermark == .min ? .null : .timestamp(watermark) }
+
+  // MARK: Jobs
+
+  private static func row(_ job: JobNumber, _ name: String, _ work: MaintenanceWork) -> [Datum] {
+    [
+      .int(job.rawValue), .text(name), .null, .null, .null, .null, work.lastRun.map { .timestamp($0) } ?? .null, .null,
+      seconds(work.nanoseconds), .null, Cell.int(work.runs), Cell.int(work.failures), text(work.lastError),
+      .bool(false), .bool(false),
+    ]
+  }
+
+  private static func policies(_ table: TableSchema, _ view: CatalogView) -> [[Datum]] {
+    let policies = view.snapshot.policies(of: table.id)
+    return PolicyKind.allCases.compactMap { kind in
+      policies[kind].map { policy in
+        switch kind {
+        case .refresh: refresh(table, policy, view)
+        case .retention: row(table, kind, "retention", policy)
+        }
+      }
+    }
+  }
+
+  private static func refresh(_ table: TableSchema, _ bytes: [UInt8], _ view: CatalogView) -> [Datum] {
+    let record = view.session.monitor.refreshes[table.id]
+    var row = row(table, .refresh, "refresh", bytes)
+    do {
+      let policy = try RefreshPolicy(bytes)
+      row[3] = policy.scheduleNanoseconds.map { .interval(interval($0)) } ?? .null
+      row[4] = policy.startOffset.map { .interval($0) } ?? .null
+      row[5] = policy.endOffset.map { .interval($0) } ?? .null
+      row[12] = text(record.lastError)
+    } catch {
+      row[12] = text(asVarveError(error))
+    }
+    row[6] = record.lastRun.map { .timestamp($0) } ?? .null
+    row[7] = record.lastRun == nil ? .null : seconds(record.nanoseconds)
+    row[8] = seconds(record.totalNanoseconds)
+    row[9] = record.nextRun.flatMap { $0 > view.session.monitor.now ? .timestamp($0) : nil } ?? .null
+    row[10] = Cell.int(record.runs)
+    row[11] = Cell.int(record.failures)
+    row[14] = .bool(record.isRunning)
+    return row
+  }
+
+  /// Of a job of which nothing is known but that it is there.
+  private static func row(_ table: TableSchema, _ kind: PolicyKind, _ name: String, _ policy: [UInt8]) -> [Datum] {
+    var row = [Datum](repeating: .null, count: 15)
+    row[0] = .int(JobNumber.policy(table.id, kind).rawValue)
+    row[1] = .text(name)
+    row[2] = .text(table.name)
+    row[13] = .bool(PolicyFlags.isPaused(policy))
+    return row
+  }
+
+  private static func text(_ error: VarveError?) -> Datum { error.map { .text($0.description) } ?? .null }
+
+  private static func seconds(_ nanoseconds: Int64) -> Datum { .float((Double(nanoseconds) / 1e6).rounded() / 1e3) }
+
+  private static func interval(_ nanoseconds: Int64) -> Interval {
+    let day: Int64 = 86_400_000_000_000
+    return Interval(days: Int32(clamping: nanoseconds / day), microseconds: nanoseconds % day / 1000)
+  }
+}
