@@ -22,12 +22,15 @@ struct RollupRefresh {
 
   private let session: QuerySession
   private let name: String
+  /// Everything below is to be made, whatever the time is: where a bucket starts.
+  private let target: Int64?
   private static let sourceRowsPerWindow = 2_000_000
   private static let attempts = 100
 
-  init(_ session: QuerySession, _ name: String) {
+  init(_ session: QuerySession, _ name: String, upTo target: Int64? = nil) {
     self.session = session
     self.name = name
+    self.target = target
   }
 
   /// Makes everything within the range final that can be: buckets that have ended, as far as the source's rows go.
@@ -107,7 +110,7 @@ struct RollupRefresh {
   func step(_ scope: RefreshScope) throws -> Int? {
     var catalog = try self.catalog()
     guard var rollup = try rollup(catalog) else { return nil }
-    let target = try Self.target(rollup, catalog, scope, now: session.clock.wallNanoseconds())
+    let target = try target ?? Self.target(rollup, catalog, scope, now: session.clock.wallNanoseconds())
     if let target, Self.state(rollup, catalog).threshold < target {
       // Durable before anything is read: from here on nothing comes unnoticed.
       _ = try session.store.commit(

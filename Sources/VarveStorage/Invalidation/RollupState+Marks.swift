@@ -60,7 +60,8 @@ extension RollupState {
       if lower <= watermark { watermark = min(max(watermark, upper), threshold) }
     case .frozen(let time):
       frozen = max(frozen, min(time, watermark))
-      cut(from: .min, to: frozen, through: .greatest)
+      // What came late above for rows that were frozen before waits on.
+      cut(from: .min, to: min(time, frozen), through: .greatest)
     case .invalidated(let lower, let upper): invalidate(from: lower, to: upper, sequence)
     case .dropped(let time):
       dropped = max(dropped, time)

@@ -85,7 +85,7 @@ class State:
                 self.watermark = min(max(self.watermark, upper), self.threshold)
         elif kind == 3:
             self.frozen = max(self.frozen, min(numbers[0], self.watermark))
-            self.cut(LEAST, self.frozen, 1 << 64)
+            self.cut(LEAST, min(numbers[0], self.frozen), 1 << 64)
         elif kind == 4:
             self.mark(*numbers, sequence)
         else:

@@ -70,4 +70,16 @@ import VarveSimulator
     state.apply(.materialised(lower: 200, upper: 300, through: Sequence(rawValue: 6)), Sequence(rawValue: 7))
     #expect(state.watermark == 100, "a gap stays a gap")
   }
+
+  @Test func whatGoesOnceMoreLeavesWhatWaitsAbove() throws {
+    var state = RollupState(table: TableID(rawValue: 1))
+    state.apply(.threshold(100), Sequence(rawValue: 1))
+    state.apply(.materialised(lower: .min, upper: 100, through: Sequence(rawValue: 1)), Sequence(rawValue: 2))
+    state.apply(.frozen(80), Sequence(rawValue: 3))
+    state.invalidate(from: 10, to: 20, Sequence(rawValue: 4))
+    state.invalidate(from: 50, to: 60, Sequence(rawValue: 5))
+    state.apply(.frozen(40), Sequence(rawValue: 6))
+    #expect(state.frozen == 80)
+    #expect(state.invalid == [InvalidRange(lower: 50, upper: 60, sequence: Sequence(rawValue: 5))])
+  }
 }

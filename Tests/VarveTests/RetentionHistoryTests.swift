@@ -1,0 +1,213 @@
+import Testing
+import Varve
+import VarveCore
+import VarveIO
+import VarveSimulator
+import VarveStorage
+
+@testable import VarveQuery
+
+/// Random histories of writes, late rows, replaced rows, deletes, refreshes, retention and crashes: each bucket of each
+/// rollup is what the rows that were ever accepted make, and as many rows are counted as were accepted.
+@Suite struct RetentionHistoryTests {
+  private struct Row: Hashable {
+    var host: String
+    var time: Int64
+  }
+
+  private struct Sums: Equatable {
+    var (rows, total, least, most) = (0, 0, Int.max, Int.min)
+    mutating func add(_ value: Int) {
+      rows += 1
+      total += value
+      least = min(least, value)
+      most = max(most, value)
+    }
+  }
+
+  private final class History {
+    static let minute: Int64 = 60_000_000_000
+    /// Where buckets of all widths start: 2000-01-03.
+    static let origin: Int64 = 946_857_600_000_000_000
+    /// 2023-11-14 00:00.
+    static let start: Int64 = 1_699_920_000_000_000_000
+    static let rollups: [(name: String, width: Int64, statement: String)] = [
+      (
+        "minutes", 10 * minute,
+        """
+        SELECT time_bucket('10 minutes', time) AS bucket, host, count(*) AS n, sum(v) AS total, min(v) AS least,
+          max(v) AS most FROM t GROUP BY 1, 2
+        """
+      ),
+      (
+        "odd", 25 * minute,
+        """
+        SELECT time_bucket('25 minutes', time) AS bucket, host, count(*) AS n, sum(v) AS total, min(v) AS least,
+          max(v) AS most FROM t GROUP BY 1, 2
+        """
+      ),
+      (
+        "days", 1440 * minute,
+        """
+        SELECT time_bucket('1 day', bucket) AS bucket, host, sum(n) AS n, sum(total) AS total, min(least) AS least,
+          max(most) AS most FROM minutes GROUP BY 1, 2
+        """
+      ),
+    ]
+
+    var disk = SimulatedFileSystem()
+    let clock = ManualClock()
+    var database: Database
+    var session: QuerySession
+    var random: SeededRandom
+    var rows: [Row: Int] = [:]
+    var dropped: [(row: Row, value: Int)] = []
+    var made = 0
+    /// Rows that were dropped before the rollup was made.
+    var bases: [Int] = []
+    var (drops, conflicts) = (0, 0)
+
+    init(seed: Int) throws {
+      random = SeededRandom(seed: UInt64(seed))
+      database = try Self.open(disk, clock)
+      session = database.makeSession(user: "u", database: "d")
+      try session.run(
+        "CREATE TABLE t (time timestamptz, host text, v bigint) WITH (varve.tags = 'host', varve.partition = '1 hour')")
+    }
+
+    static func open(_ disk: SimulatedFileSystem, _ clock: ManualClock) throws -> Database {
+      var options = Database.Options()
+      options.compaction = false
+      return try Database.openBlocking("/sim/db", options: options, fileSystem: disk, clock: clock) {
+        $0.makeFilesSmall()
+      }
+    }
+
+    func write() throws {
+      var added: [Row: Int] = [:]
+      for _ in 0..<Int.random(in: 1...8, using: &random) {
+        let time = Self.start + Int64(random.next() % 1300) * Self.minute + Int64(random.next() % 2) * 1000
+        added[Row(host: "h\(random.next() % 3)", time: time)] = Int(random.next() % 1000) - 500
+      }
+      rows.merge(added) { $1 }
+      let values = added.map { row, value in
+        "(timestamptz '2023-11-14Z' + interval '\((row.time - Self.start) / 1000) microseconds', '\(row.host)', \(value))"
+      }
+      try session.run("INSERT INTO t VALUES \(values.joined(separator: ", "))")
+    }
+
+    func delete() throws {
+      let (from, length) = (Int(random.next() % 1300), Int(random.next() % 200))
+      let host = random.chance(50) ? "h\(random.next() % 3)" : nil
+      try session.run(
+        """
+        DELETE FROM t WHERE time >= timestamptz '2023-11-14Z' + interval '\(from) minutes'
+          AND time < timestamptz '2023-11-14Z' + interval '\(from + length) minutes'
+        """ + (host.map { " AND host = '\($0)'" } ?? ""))
+      let (lower, upper) = (Self.start + Int64(from) * Self.minute, Self.start + Int64(from + length) * Self.minute)
+      rows = rows.filter { row, _ in
+        !(row.time >= lower && row.time < upper && (host.map { $0 == row.host } ?? true))
+      }
+    }
+
+    func drop() throws {
+      let time = Self.start + Int64(random.next() % 1400) * Self.minute
+      var run = RetentionRun(session, "t")
+      run.lateRowsPerCommit = Int.random(in: 1...20, using: &random)
+      if random.chance(30) { run.bytesPerCommit = 20_000 }
+      var disturbances = Int(random.next() % 3)
+      let report =
+        try random.chance(30)
+        ? run.run(exactlyBefore: time) {}
+        : run.run(before: time) {
+          guard disturbances > 0, self.random.chance(20) else { return }
+          disturbances -= 1
+          try self.write()
+        }
+      conflicts += report.conflicts
+      guard let before = report.before else { return }
+      drops += 1
+      #expect(before <= time, "never more than was asked")
+      dropped += rows.filter { $0.key.time < before }.map { ($0.key, $0.value) }
+      rows = rows.filter { $0.key.time >= before }
+    }
+
+    func refresh() throws {
+      guard made > 0 else { return }
+      try RollupRefresh(session, Self.rollups[Int(random.next() % UInt64(made))].name).run()
+    }
+
+    func make() throws {
+      guard made < Self.rollups.count else { return }
+      let rollup = Self.rollups[made]
+      try session.run(
+        "CREATE MATERIALIZED VIEW \(rollup.name) WITH (continuous) AS \(rollup.statement)"
+          + (random.chance(50) ? " WITH NO DATA" : ""))
+      made += 1
+      // A rollup of another has what that has.
+      bases.append(rollup.name == "days" ? bases[0] : dropped.count)
+    }
+
+    func crash() throws {
+      let next = disk.afterCrash([Survival.nothing, .everything, .chance][Int(random.next() % 3)], seed: random.next())
+      try database.closeBlocking()
+      disk = next
+      database = try Self.open(disk, clock)
+      session = database.makeSession(user: "u", database: "d")
+    }
+
+    func step() throws {
+      clock.advance(nanoseconds: 1_000_000)
+      switch random.next() % 16 {
+      case 0...5: try write()
+      case 6: try delete()
+      case 7...9: try refresh()
+      case 10, 11: try drop()
+      case 12: try crash()
+      case 13: try session.run("CALL flush()")
+      default: try make()
+      }
+    }
+
+    func expected(_ width: Int64, since base: Int) -> [String] {
+      var sums: [Row: Sums] = [:]
+      for (row, value) in rows.map({ ($0.key, $0.value) }) + dropped.dropFirst(base).map({ ($0.row, $0.value) }) {
+        let rest = (row.time - Self.origin) % width
+        sums[Row(host: row.host, time: row.time - rest), default: Sums()].add(value)
+      }
+      return sums.sorted { ($0.key.time, $0.key.host) < ($1.key.time, $1.key.host) }.map {
+        "\($0.key.time)|\($0.key.host)|\($0.value.rows)|\($0.value.total)|\($0.value.least)|\($0.value.most)"
+      }
+    }
+
+    func isRight(_ comment: String) throws -> Bool {
+      for (rollup, base) in zip(Self.rollups, bases) {
+        let found = try session.run(
+          "SELECT bucket, host, n::bigint, total::bigint, least, most FROM \(rollup.name) ORDER BY 1, 2")
+        let wanted = expected(rollup.width, since: base)
+        guard found == wanted else {
+          let missing = wanted.filter { !found.contains($0) }
+          let wrong = found.filter { !wanted.contains($0) }
+          Issue.record("\(comment), \(rollup.name): not there \(missing.prefix(3)), but \(wrong.prefix(3))")
+          return false
+        }
+      }
+      let left = try session.run("SELECT count(*) FROM t")
+      #expect(left == ["\(rows.count)"], "\(comment)")
+      return left == ["\(rows.count)"]
+    }
+  }
+
+  @Test(arguments: 1...5) func everyRowThatWasAcceptedIsCountedOnce(seed: Int) throws {
+    let history = try History(seed: seed)
+    for number in 0..<90 {
+      try history.step()
+      // One failure is enough to look at.
+      guard try history.isRight("seed \(seed), step \(number)") else { return }
+    }
+    print(
+      "retention: seed \(seed), \(history.drops) drops, \(history.conflicts) conflicts, \(history.dropped.count) rows")
+    #expect(history.made == 3 && history.drops > 0, "seed \(seed)")
+    try history.database.closeBlocking()
+  }
+}
