@@ -211,6 +211,67 @@ import VarveSimulator
     try await database.close()
   }
 
+  @Test func whatFailsIsTriedAgainLaterAndHoldsUpNobody() async throws {
+    let database = try open()
+    let session = session(database)
+    try create(session)
+    try session.run(
+      """
+      CREATE MATERIALIZED VIEW others WITH (continuous) AS
+        SELECT time_bucket('1 minute', time) AS minute, count(*) AS rows FROM cpu GROUP BY 1
+      """)
+    let table = try #require(try database.snapshot().table(named: "minutes")).id
+    try database.change(.policy(table, .refresh, [0x80]))
+    try write(session, 10)
+    clock.advance(nanoseconds: 61 * second)
+    var failures: [Int] = []
+    for _ in 0..<16 {
+      work(database)
+      failures.append(session.refreshRecords[table].failures)
+      clock.advance(nanoseconds: second)
+    }
+    // At once, and after 1, 3, 7 and 15 seconds.
+    #expect(failures == [1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5])
+    #expect(try watermark(database, "others") == 60)
+    #expect(try state(database).watermark == .min)
+    let shown = try session.run("SELECT failures, last_error FROM varve.jobs WHERE table_name = 'minutes'")
+    #expect(shown.count == 1 && shown[0].contains("a refresh policy is described impossibly"), "\(shown)")
+    try database.change(.policy(table, .refresh, RefreshPolicy().bytes))
+    work(database)
+    #expect(try watermark(database) == 60, "another policy is not made to wait")
+    try await database.close()
+  }
+
+  /// Writers, deletes and the thread at the same time: what is read is right all along, and nothing is left to do in the end.
+  @Test(.timeLimit(.minutes(2))) func itIsRightBesideWriters() async throws {
+    let database = try await Database.open(scratch.database)
+    let session = session(database)
+    try create(session)
+    var random = SeededRandom(seed: 6)
+    for round in 0..<60 {
+      let seconds = Int.random(in: 0..<1800, using: &random)
+      if round % 9 == 8 {
+        try session.run(
+          "DELETE FROM cpu WHERE host = 'b' AND time < timestamptz '2024-01-01 12:00Z' + interval '1 second' * \(seconds)"
+        )
+      } else {
+        try session.run(
+          """
+          INSERT INTO cpu SELECT timestamptz '2024-01-01 12:00Z' + interval '1 second' * (\(seconds) + s), h, \(round)
+          FROM generate_series(0, 300, 7) AS s, (VALUES ('a'), ('b')) AS hosts(h)
+          """)
+      }
+      try expectSame(session)
+    }
+    while try state(database).late > 0 || state(database).watermark < Self.noon {
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    try expectSame(session)
+    let record = session.refreshRecords[try #require(try database.snapshot().table(named: "minutes")).id]
+    #expect(record.failures == 0 && record.runs > 0, "seed 6: \(record)")
+    try await database.close()
+  }
+
   /// The thread itself, on the system's clock.
   @Test(.timeLimit(.minutes(2))) func itRunsByItself() async throws {
     let database = try await Database.open(scratch.database)

@@ -96,8 +96,7 @@ final class JobScheduler: Sendable {
   /// Whether something is left. Throws only what ends the turn.
   private func run(_ job: RefreshJob, _ session: QuerySession, _ database: Database) throws -> Bool {
     do {
-      let policy = try RefreshPolicy(job.policy)
-      guard !policy.isPaused, let scope = try due(job, policy, session) else { return false }
+      guard let (policy, scope) = try due(job, session) else { return false }
       let start = clock.monotonicNanoseconds()
       let progress = try session.refresh(job, scope, limit: Self.piecesPerTurn) { try standBack(database) }
       let end = clock.monotonicNanoseconds()
@@ -120,13 +119,25 @@ final class JobScheduler: Sendable {
   }
 
   /// What is to be done of a rollup; nil: nothing.
-  private func due(_ job: RefreshJob, _ policy: RefreshPolicy, _ session: QuerySession) throws -> RefreshScope? {
+  private func due(_ job: RefreshJob, _ session: QuerySession) throws -> (RefreshPolicy, RefreshScope)? {
     let now = clock.monotonicNanoseconds()
     let (isWaiting, lastWrite) = gate.read {
-      ($0.times.isWaiting(job.table, now: now), $0.writes[Name(job.source)] ?? .min)
+      ($0.times.isWaiting(job.table, now: now), $0.writes[Name(job.source)] ?? now)
     }
     if isWaiting { return nil }
-    let quiet = lastWrite == .min ? .max : now - lastWrite
+    do {
+      let policy = try RefreshPolicy(job.policy)
+      return policy.isPaused ? nil : try scope(job, policy, session, quiet: now - lastWrite, now).map { (policy, $0) }
+    } catch {
+      session.refreshRecords.update(job.table) { $0.failed(asVarveError(error)) }
+      throw error
+    }
+  }
+
+  /// `quiet`: how long no rows have come.
+  private func scope(
+    _ job: RefreshJob, _ policy: RefreshPolicy, _ session: QuerySession, quiet: Int64, _ now: Int64
+  ) throws -> RefreshScope? {
     var scope = RefreshScope()
     scope.within = try policy.range(at: clock.wallNanoseconds())
     scope.settleNanoseconds = RefreshTimes.settleNanoseconds

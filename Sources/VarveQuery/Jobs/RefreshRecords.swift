@@ -22,6 +22,11 @@ package struct RefreshRecord: Sendable {
   package var nextRun: Int64?
 
   package init() {}
+
+  package mutating func failed(_ error: VarveError) {
+    failures += 1
+    lastError = error
+  }
 }
 
 package final class RefreshRecords: Sendable {

@@ -72,10 +72,7 @@ struct RollupRefresh {
           record.nanoseconds = nanoseconds
           record.totalNanoseconds += nanoseconds
         }
-        if let error {
-          record.failures += 1
-          record.lastError = error
-        }
+        if let error { record.failed(error) }
       }
     }
     do {
