@@ -14,8 +14,8 @@ struct Status: ParsableCommand {
     abstract: "Show tables, rows, bytes, bytes a value and the log.",
     discussion: """
       Opens the directory for reading only, so it works beside a running server: it shows what is durable. With \
-      --connect it asks a server, also on another machine, for its tables, and for what sealing, compaction and \
-      checkpoints of its manifest have done since it was started (varve.maintenance in SQL).
+      --connect it asks a server, also on another machine, for its tables, its rollups, and for what sealing, compaction, \
+      checkpoints of its manifest and jobs have done since it was started (varve.maintenance and varve.jobs in SQL).
       """)
 
   @OptionGroup var place: PlaceOption
@@ -40,11 +40,24 @@ struct Status: ParsableCommand {
     due_bytes AS "bytes due", last_run AS "last run", last_error AS "last error" FROM varve.maintenance
     """
 
+  private static let jobsQuery = """
+    SELECT id, job, table_name AS "table", schedule, last_run AS "last run", last_seconds AS "seconds", \
+    next_run AS "next run", runs, failures, last_error AS "last error", paused FROM varve.jobs \
+    WHERE table_name IS NOT NULL ORDER BY id
+    """
+
+  private static let rollupsQuery = """
+    SELECT name AS "rollup", source, bucket, materialized_to AS "materialized to", lag, \
+    invalid_ranges AS "invalid ranges", rows, bytes FROM varve.rollups ORDER BY name
+    """
+
   func run() throws {
     if let server = try place.server() {
       try server.run(Self.query, into: format.sink { _ in })
       // What programs read is one result.
-      if format == .table { try server.run(Self.maintenanceQuery, into: format.sink { _ in }) }
+      guard format == .table else { return }
+      try server.run(Self.maintenanceQuery, into: format.sink { _ in })
+      try showRollups(server)
       return
     }
     let database = try Database.openForCommand(place.location.directory, readOnly: true)
@@ -55,6 +68,14 @@ struct Status: ParsableCommand {
       throw error
     }
     try database.closeBlocking()
+  }
+
+  /// Nothing where there are none.
+  private func showRollups(_ connection: any SQLConnection) throws {
+    for query in [Self.rollupsQuery, Self.jobsQuery] {
+      let found = try connection.rows(query)
+      if !found.isEmpty { try connection.run(query, into: format.sink { _ in }) }
+    }
   }
 
   private func show(_ database: Database) throws {
@@ -90,6 +111,7 @@ struct Status: ParsableCommand {
       last commit: \(database.store.sequence.rawValue)
 
       """)
+    try showRollups(EmbeddedSQLConnection(DatabaseBackend(database)))
   }
 
   /// Of the files: a log that is open for reading only is not asked for its length.
