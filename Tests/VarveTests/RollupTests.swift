@@ -167,6 +167,14 @@ import VarveStorage
     #expect(
       try explained("SELECT count(*) FROM cpu WHERE n = 1").contains(
         "Not hourly: it does not have what a condition asks for"))
+    // A plan that was kept learns of a rollup that came.
+    try session.run("PREPARE q AS SELECT time_bucket('1 day', time), count(*) FROM cpu GROUP BY 1; EXECUTE q")
+    try session.run(
+      "CREATE MATERIALIZED VIEW daily WITH (continuous) AS SELECT time_bucket('1 day', time), count(*) FROM cpu GROUP BY 1"
+    )
+    #expect(try explained(day).contains("Rollup: daily (1 day)"))
+    #expect(try session.run("EXECUTE q").count == 3)
+    try session.run("DROP MATERIALIZED VIEW daily; EXECUTE q")
     try session.run("SET varve.use_rollups = off")
     #expect(try !explained(day).contains("Series Scan on hourly"))
     try await database.close()

@@ -179,7 +179,8 @@ struct RollupRefresh {
   }
 
   private static func laterOf(_ cut: Int64) -> ScalarFunction {
-    ScalarFunction(name: "later_of", argumentTypes: [.timestamptz], resultType: .timestamptz) { columns, count, _ in
+    ScalarFunction(name: "later_of(\(cut))", argumentTypes: [.timestamptz], resultType: .timestamptz) {
+      columns, count, _ in
       let words = columns[0].wordBuffer
       let result = Buffer<UInt64>(capacity: count)
       for row in 0..<count { result.append(UInt64(bitPattern: max(cut, Int64(bitPattern: words[row])))) }

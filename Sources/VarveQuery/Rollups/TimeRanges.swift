@@ -39,7 +39,7 @@ enum TimeRanges {
 
   /// Whether a time lies in one of the ranges, which ascend.
   private static func membership(_ ranges: [TimeRange]) -> ScalarFunction {
-    ScalarFunction(name: "within_\(ranges.count)_ranges", argumentTypes: [.timestamptz], resultType: .bool) {
+    ScalarFunction(name: "within(\(ranges))", argumentTypes: [.timestamptz], resultType: .bool) {
       columns, count, _ in
       let words = columns[0].wordBuffer
       let result = Buffer<UInt64>(capacity: count)

@@ -30,6 +30,8 @@ package final class PreparedStatement: Sendable {
   package let columns: [ResultColumn]?
   /// The series tables it was planned for.
   let dependencies: [TableSchema]
+  /// Of each of them, the rollups that there were.
+  let rollups: [[TableID]]
   let dimensions: [DimensionSchema]
   /// Those of them that are read.
   let reads: Set<TableID>
@@ -41,7 +43,8 @@ package final class PreparedStatement: Sendable {
 
   init(
     parsed: ParsedStatement, kind: Kind, declaredTypes: [SQLType?], parameterTypes: [SQLType],
-    columns: [ResultColumn]?, dependencies: [TableSchema], dimensions: [DimensionSchema] = [], reads: Set<TableID>,
+    columns: [ResultColumn]?, dependencies: [TableSchema], rollups: [[TableID]] = [],
+    dimensions: [DimensionSchema] = [], reads: Set<TableID>,
     timeZone: String, isOnceOnly: Bool
   ) {
     self.parsed = parsed
@@ -50,6 +53,7 @@ package final class PreparedStatement: Sendable {
     self.parameterTypes = parameterTypes
     self.columns = columns
     self.dependencies = dependencies
+    self.rollups = rollups
     self.dimensions = dimensions
     self.reads = reads
     self.timeZone = timeZone
@@ -65,6 +69,7 @@ package final class PreparedStatement: Sendable {
     parameterTypes = []
     columns = template.columns
     dependencies = template.dependencies
+    rollups = template.rollups
     dimensions = template.dimensions
     reads = template.reads
     timeZone = template.timeZone
@@ -87,6 +92,9 @@ package final class PreparedStatement: Sendable {
   func isCurrent(_ snapshot: any ReadSnapshot, timeZone: String) -> Bool {
     guard self.timeZone == timeZone else { return false }
     for table in dependencies where snapshot.table(named: table.name) != table { return false }
+    for (table, known) in zip(dependencies, rollups) where snapshot.rollups(of: table.id).map(\.schema.id) != known {
+      return false
+    }
     for table in dimensions where snapshot.dimension(named: table.name) != table { return false }
     return true
   }

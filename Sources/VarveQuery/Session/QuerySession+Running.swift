@@ -64,7 +64,9 @@ extension QuerySession {
     }
     return PreparedStatement(
       parsed: parsed, kind: kind, declaredTypes: types, parameterTypes: parameters, columns: columns,
-      dependencies: binder.dependencies, dimensions: binder.dimensions, reads: binder.reads, timeZone: state.timeZone,
+      dependencies: binder.dependencies,
+      rollups: binder.dependencies.map { catalog.snapshot.rollups(of: $0.id).map(\.schema.id) },
+      dimensions: binder.dimensions, reads: binder.reads, timeZone: state.timeZone,
       isOnceOnly: binder.isOnceOnly)
   }
 
@@ -142,7 +144,8 @@ extension QuerySession {
     }
     return PreparedStatement(
       parsed: parsed, kind: .utility, declaredTypes: [], parameterTypes: [], columns: inner.columns,
-      dependencies: inner.dependencies, dimensions: inner.dimensions, reads: inner.reads, timeZone: state.timeZone,
+      dependencies: inner.dependencies, rollups: inner.rollups, dimensions: inner.dimensions, reads: inner.reads,
+      timeZone: state.timeZone,
       isOnceOnly: true)
   }
 

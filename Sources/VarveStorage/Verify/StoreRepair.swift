@@ -135,10 +135,21 @@ package final class StoreRepair {
     edit.addedChunks = []
     edit.addedTombstones = []
     edit.dimensionFiles = []
-    edit.rollups = []
+    edit.rollups = rollupsWithLosses(state)
     edit.removedDimensionFiles = lostDimensions
     try kept.apply(edit)
     return kept
+  }
+
+  /// Rollups of which chunks are lost: what these held is to be made anew, as far as their sources have it.
+  private func rollupsWithLosses(_ state: ManifestState) -> [RollupState] {
+    var rollups = state.rollups
+    for chunk in lostChunks.compactMap({ state.chunks[$0] }) {
+      guard var rollup = rollups[chunk.table] else { continue }
+      rollup.invalidate(from: max(chunk.time.lower, rollup.frozen), to: chunk.time.upper + 1, state.flushed)
+      rollups[chunk.table] = rollup
+    }
+    return rollups.values.filter { $0 != state.rollups[$0.table] }.sorted { $0.table < $1.table }
   }
 
   /// What can be kept of the log; nil when all of it can.
@@ -196,6 +207,7 @@ package final class StoreRepair {
       nextTable: read.state.catalog.nextTable)
     edit.removedChunks = lostChunks
     edit.removedDimensionFiles = lostDimensions
+    edit.rollups = rollupsWithLosses(read.state)
     let hasCommits = log.map { $0.sequence > read.state.flushed } ?? false
     if log != nil, !hasCommits { edit.logStart = position }
     if !edit.removedChunks.isEmpty || !edit.removedDimensionFiles.isEmpty || edit.logStart != read.state.logStart {

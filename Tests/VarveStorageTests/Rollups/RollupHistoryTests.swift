@@ -245,6 +245,32 @@ import VarveSimulator
     #expect(try CountingRollup.read(store.snapshot()) == [Group(host: "a", bucket: 0): 1])
   }
 
+  /// What a repair gives up of a rollup is read from the source again.
+  @Test func aLostChunkOfARollupIsMadeAnew() throws {
+    let disk = SimulatedFileSystem()
+    let store = try Store.open(Run.options(disk, ManualClock()))
+    try CountingRollup.create(store)
+    let rows = (0..<20).map {
+      ModelRow(
+        table: "t", identity: Identity(tags: ["host": "h\($0 % 2)"], time: Int64($0) * 40), fields: ["v": .integer(1)])
+    }
+    _ = try store.commit([.write(batches(rows))])[0].get()
+    _ = CountingRollup.begin(store, upTo: 600)
+    let refresh = try #require(try CountingRollup.refresh(store.snapshot()))
+    _ = try store.commit([.rollups(refresh)])[0].get()
+    let counts = try CountingRollup.read(store.snapshot())
+    try store.sealAll()
+    let table = try #require(store.snapshot().table(named: "r"))
+    let chunk = try #require(store.snapshot().chunks(of: table.id).first).file
+    try store.close()
+    disk.flip("/sim/db/chunks/\(chunk)", bit: 800)
+    let report = try StoreRepair.repair(Run.options(disk, ManualClock()))
+    #expect(report.chunks.map(\.table) == ["r"])
+    let repaired = try Store.open(Run.options(disk, ManualClock()))
+    #expect(try CountingRollup.read(repaired.snapshot()) == counts)
+    try repaired.close()
+  }
+
   @Test func aClockThatJumpsIsNotBelievedUntilSomebodySaysSo() throws {
     let disk = SimulatedFileSystem()
     let clock = ManualClock()
