@@ -39,13 +39,20 @@ package enum RefreshPlan {
       }
     }
     guard takesLate else { return nil }
-    for invalid in state.invalid.reversed() where invalid.upper > state.frozen {
-      let lower = max(state.frozen, state.dropped, try grid.start(of: max(invalid.lower, state.frozen)))
-      let upper = min(state.watermark, try grid.end(of: invalid.upper - 1))
-      guard lower < upper, TimeRange(lower: lower, upper: upper - 1).overlaps(within) else { continue }
-      return RefreshWindow(range: try window(from: lower, to: upper, grid, data, rowLimit, rowCount), hasRows: true)
+    for invalid in state.invalid.reversed() {
+      guard let late = try late(invalid, state, grid), late.overlaps(within) else { continue }
+      return RefreshWindow(
+        range: try window(from: late.lower, to: late.upper + 1, grid, data, rowLimit, rowCount), hasRows: true)
     }
     return nil
+  }
+
+  /// The cells that a mark is about, as far as they are materialised and can be made anew; nil: none is.
+  package static func late(_ invalid: InvalidRange, _ state: RollupState, _ grid: BucketGrid) throws -> TimeRange? {
+    guard invalid.upper > state.frozen else { return nil }
+    let lower = max(state.frozen, state.dropped, try grid.start(of: max(invalid.lower, state.frozen)))
+    let upper = min(state.watermark, try grid.end(of: invalid.upper - 1))
+    return lower < upper ? TimeRange(lower: lower, upper: upper - 1) : nil
   }
 
   /// How far of the target a range reaches: to the start of a cell.

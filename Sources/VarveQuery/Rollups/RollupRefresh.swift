@@ -92,13 +92,11 @@ struct RollupRefresh {
     let catalog = try catalog()
     guard let rollup = try rollup(catalog) else { return (false, false) }
     let state = Self.state(rollup, catalog)
+    let end = try Self.target(rollup, catalog, scope, now: session.clock.wallNanoseconds())
     return (
-      try Self.target(rollup, catalog, scope, now: session.clock.wallNanoseconds()).map { $0 > state.watermark }
-        ?? false,
-      state.invalid.contains {
-        // What has not been materialised yet is new, not late.
-        $0.upper > state.frozen && $0.lower < state.watermark
-          && TimeRange(lower: $0.lower, upper: $0.upper - 1).overlaps(scope.within)
+      end.map { $0 > state.watermark } ?? false,
+      try state.invalid.contains {
+        try RefreshPlan.late($0, state, rollup.statement.grid)?.overlaps(scope.within) ?? false
       }
     )
   }
