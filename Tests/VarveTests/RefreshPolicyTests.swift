@@ -159,6 +159,8 @@ import VarveSimulator
     ("SELECT add_continuous_aggregate_policy('minutes', 5, NULL)", "42883", "5"),
     ("SELECT pause_job(9999)", "42704", "9999"), ("SELECT pause_job(NULL)", "42704", "NULL"),
     ("SELECT pause_job(1)", "0A000", "1"), ("SELECT resume_job(-7)", "42704", "-7"),
+    ("SELECT pause_job(id) FROM varve.jobs", "0A000", "pause_job"),
+    ("SELECT refresh_continuous_aggregate('minutes', NULL, NULL)", "0A000", "refresh"),
     ("CALL nothing()", "42883", "nothing"), ("CALL flush(1)", "42883", "1"),
     ("CALL compact_chunks('t', 'u')", "42883", "'u'"),
   ])

@@ -11,6 +11,11 @@ extension Binder {
     {
       throw error("3F000", "schema \"\(schema)\" does not exist", at: location)
     }
+    if let procedure = Procedure(call.name) {
+      throw source.unsupported(
+        "\(name)() within a query", at: location,
+        hint: procedure.isFunction ? "SELECT it with nothing else, or CALL it." : "CALL it.")
+    }
     if call.isVariadic { throw source.unsupported("VARIADIC", at: location) }
     if let window = call.window { return try bindWindowCall(call, over: window, level, at: location) }
     if WindowFunction.names[name] != nil, !call.isWithinGroup {
