@@ -49,8 +49,8 @@ package enum RefreshPlan {
 
   /// The cells that a mark is about, as far as they are materialised and can be made anew; nil: none is.
   package static func late(_ invalid: InvalidRange, _ state: RollupState, _ grid: BucketGrid) throws -> TimeRange? {
-    guard invalid.upper > state.frozen else { return nil }
-    let lower = max(state.frozen, state.dropped, try grid.start(of: max(invalid.lower, state.frozen)))
+    guard invalid.upper > state.settled else { return nil }
+    let lower = max(state.settled, try grid.start(of: max(invalid.lower, state.settled)))
     let upper = min(state.watermark, try grid.end(of: invalid.upper - 1))
     return lower < upper ? TimeRange(lower: lower, upper: upper - 1) : nil
   }

@@ -20,30 +20,29 @@ package struct RollupRegions: Sendable, Equatable {
   package private(set) var raw: [TimeRange] = []
 
   /// With `includesFrozen` what the source no longer has is read from the rollup; without, the answer is the source's.
-  /// `invalid` is what is invalid besides, since the source itself is a rollup; ascending.
+  /// `alsoInvalid` is what is invalid besides, since the source itself is a rollup; ascending. With `hidesDropped` nothing
+  /// is read that came late for rows of the rollup which are gone.
   package init(
     _ state: RollupState, _ grid: BucketGrid, within range: TimeRange, includesFrozen: Bool,
-    alsoInvalid: [InvalidRange] = []
+    alsoInvalid: [InvalidRange] = [], hidesDropped: Bool = false
   ) throws {
     var range = range
-    if range.lower < state.dropped {
-      // Nothing of the rollup is there any more; what the source still has is the source's answer alone.
-      if !includesFrozen { addRaw([TimeRange(lower: range.lower, upper: min(range.upper, state.dropped - 1))]) }
-      range.lower = state.dropped
-    }
+    if includesFrozen && hidesDropped { range.lower = max(range.lower, state.dropped) }
     guard !range.isEmpty else { return }
-    if range.lower < state.frozen {
-      let old = TimeRange(lower: range.lower, upper: min(range.upper, state.frozen - 1))
+    let settled = state.settled
+    if range.lower < settled {
+      let old = TimeRange(lower: range.lower, upper: min(range.upper, settled - 1))
       if includesFrozen {
         stored.append(old)
-        addRaw(Self.cut(state.invalid + alsoInvalid, old))
+        let late = state.frozen == .min ? [] : [TimeRange(lower: .min, upper: state.frozen - 1).intersection(old)]
+        for range in late where !range.isEmpty { addRaw(Self.cut(state.invalid + alsoInvalid, range)) }
       } else {
         addRaw([old])
       }
     }
-    let lower = max(range.lower, state.frozen)
+    let lower = max(range.lower, settled)
     guard lower <= range.upper else { return }
-    let first = lower == state.frozen ? lower : try grid.boundary(notBefore: lower)
+    let first = lower == settled ? lower : try grid.boundary(notBefore: lower)
     let last = try Self.end(of: range, state, grid)
     guard first < last else {
       addRaw([TimeRange(lower: lower, upper: range.upper)])
@@ -52,7 +51,7 @@ package struct RollupRegions: Sendable, Equatable {
     if lower < first { addRaw([TimeRange(lower: lower, upper: first - 1)]) }
     var time = first
     for invalid in Self.merged(state.invalid, alsoInvalid) where invalid.upper > time && invalid.lower < last {
-      let start = max(time, state.frozen, try grid.start(of: max(invalid.lower, time)))
+      let start = max(time, settled, try grid.start(of: max(invalid.lower, time)))
       let end = min(last, try grid.end(of: min(invalid.upper, last) - 1))
       guard end > time else { continue }
       if start > time { stored.append(TimeRange(lower: time, upper: start - 1)) }
@@ -66,7 +65,7 @@ package struct RollupRegions: Sendable, Equatable {
   /// Behind the last whole cell of the stretch that is materialised.
   private static func end(of range: TimeRange, _ state: RollupState, _ grid: BucketGrid) throws -> Int64 {
     if range.upper == .max || range.upper + 1 >= state.watermark { return state.watermark }
-    return max(state.frozen, try grid.start(of: range.upper + 1))
+    return max(state.settled, try grid.start(of: range.upper + 1))
   }
 
   private static func cut(_ ranges: [InvalidRange], _ within: TimeRange) -> [TimeRange] {

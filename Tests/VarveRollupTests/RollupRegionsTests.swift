@@ -25,10 +25,16 @@ import VarveSimulator
       let borders = (-5...10).map { Int64($0) * Self.width } + [state.frozen]
       state.watermark = borders.filter { $0 >= state.frozen }.randomElement(using: &random) ?? state.frozen
       state.threshold = max(state.watermark, Int64.random(in: 0...100, using: &random))
+      if random.chance(40) {
+        state.dropped =
+          borders.filter { $0 % Self.width == 0 && $0 <= state.watermark }.randomElement(using: &random) ?? .min
+      }
+      let settled = max(state.frozen, state.dropped)
       var time: Int64 = -60
       while time < state.threshold, state.threshold > -60 {
         let upper = min(time + Int64.random(in: 1...25, using: &random), state.threshold)
-        if random.chance(30), upper > time {
+        // Nothing is marked where the rollup's rows are gone and the source's are not.
+        if random.chance(30), upper > time, upper <= state.frozen || time >= state.dropped {
           state.invalid.append(InvalidRange(lower: time, upper: upper, sequence: Sequence(rawValue: 1)))
         }
         time = upper + Int64.random(in: 0...9, using: &random)
@@ -38,19 +44,21 @@ import VarveSimulator
         random.chance(20)
         ? TimeRange.all : TimeRange(lower: lower, upper: lower + Int64.random(in: 0...90, using: &random))
       let includesFrozen = random.chance(50)
-      let regions = try RollupRegions(state, Self.fixed, within: range, includesFrozen: includesFrozen)
-      #expect(
-        regions == (try RollupRegions(state, Self.searched, within: range, includesFrozen: includesFrozen)),
-        "seed \(seed)")
+      let hides = random.chance(50)
+      func answer(_ grid: BucketGrid) throws -> RollupRegions {
+        try RollupRegions(state, grid, within: range, includesFrozen: includesFrozen, hidesDropped: hides)
+      }
+      let regions = try answer(Self.fixed)
+      #expect(regions == (try answer(Self.searched)), "seed \(seed)")
       func holds(_ ranges: [TimeRange], _ time: Int64) -> Bool { ranges.contains { $0.contains(time) } }
       for time in Int64(-100)...120 {
         let isMarked = state.invalid.contains { $0.lower <= time && time < $0.upper }
         var (stored, raw) = (false, false)
-        if range.contains(time) {
-          if time < state.frozen {
-            (stored, raw) = includesFrozen ? (true, isMarked) : (false, true)
+        if range.contains(time), !(includesFrozen && hides && time < state.dropped) {
+          if time < settled {
+            (stored, raw) = includesFrozen ? (true, isMarked && time < state.frozen) : (false, true)
           } else {
-            let cell = max(Self.floor(time), state.frozen)..<(Self.floor(time) + Self.width)
+            let cell = max(Self.floor(time), settled)..<(Self.floor(time) + Self.width)
             let isInvalid = state.invalid.contains { $0.lower < cell.upperBound && cell.lowerBound < $0.upper }
             let isWhole = range.lower <= cell.lowerBound && cell.upperBound - 1 <= range.upper
             stored = time < state.watermark && !isInvalid && isWhole

@@ -66,6 +66,9 @@ import VarveStorage
     /// Rows that were dropped before the rollup was made.
     var bases: [Int] = []
     var (drops, conflicts) = (0, 0)
+    /// Minutes before were dropped.
+    var floor = Int64.min
+    var hidden = 0
 
     init(seed: Int) throws {
       random = SeededRandom(seed: UInt64(seed))
@@ -128,8 +131,28 @@ import VarveStorage
       guard let before = report.before else { return }
       drops += 1
       #expect(before <= time, "never more than was asked")
+      settle(before)
+    }
+
+    /// Rows of the table before the time are in its rollups only.
+    func settle(_ before: Int64) {
       dropped += rows.filter { $0.key.time < before }.map { ($0.key, $0.value) }
       rows = rows.filter { $0.key.time >= before }
+    }
+
+    /// Of the rollup that another is made from.
+    func dropMinutes() throws {
+      guard made == Self.rollups.count else { return }
+      let time = Self.start + Int64(random.next() % 1400) * Self.minute
+      var run = RetentionRun(session, "minutes")
+      run.lateRowsPerCommit = Int.random(in: 1...20, using: &random)
+      let report = try run.run(before: time)
+      guard let before = report.before else { return }
+      #expect(before <= time, "never more than was asked")
+      // What came late for them was merged first.
+      settle(before)
+      floor = max(floor, before)
+      hidden += 1
     }
 
     func refresh() throws {
@@ -141,7 +164,7 @@ import VarveStorage
       guard made < Self.rollups.count else { return }
       let rollup = Self.rollups[made]
       try session.run(
-        "CREATE MATERIALIZED VIEW \(rollup.name) WITH (continuous) AS \(rollup.statement)"
+        "CREATE MATERIALIZED VIEW \(rollup.name) WITH (continuous, varve.partition = '2 hours') AS \(rollup.statement)"
           + (random.chance(50) ? " WITH NO DATA" : ""))
       made += 1
       // A rollup of another has what that has.
@@ -162,20 +185,21 @@ import VarveStorage
       case 0...5: try write()
       case 6: try delete()
       case 7...9: try refresh()
-      case 10, 11: try drop()
+      case 10, 11: try random.chance(70) ? drop() : dropMinutes()
       case 12: try crash()
       case 13: try session.run("CALL flush()")
       default: try make()
       }
     }
 
-    func expected(_ width: Int64, since base: Int) -> [String] {
+    func expected(_ width: Int64, since base: Int, from floor: Int64) -> [String] {
       var sums: [Row: Sums] = [:]
       for (row, value) in rows.map({ ($0.key, $0.value) }) + dropped.dropFirst(base).map({ ($0.row, $0.value) }) {
         let rest = (row.time - Self.origin) % width
         sums[Row(host: row.host, time: row.time - rest), default: Sums()].add(value)
       }
-      return sums.sorted { ($0.key.time, $0.key.host) < ($1.key.time, $1.key.host) }.map {
+      return sums.filter { $0.key.time >= floor }.sorted { ($0.key.time, $0.key.host) < ($1.key.time, $1.key.host) }.map
+      {
         "\($0.key.time)|\($0.key.host)|\($0.value.rows)|\($0.value.total)|\($0.value.least)|\($0.value.most)"
       }
     }
@@ -184,7 +208,7 @@ import VarveStorage
       for (rollup, base) in zip(Self.rollups, bases) {
         let found = try session.run(
           "SELECT bucket, host, n::bigint, total::bigint, least, most FROM \(rollup.name) ORDER BY 1, 2")
-        let wanted = expected(rollup.width, since: base)
+        let wanted = expected(rollup.width, since: base, from: rollup.name == "minutes" ? floor : .min)
         guard found == wanted else {
           let missing = wanted.filter { !found.contains($0) }
           let wrong = found.filter { !wanted.contains($0) }
@@ -206,8 +230,9 @@ import VarveStorage
       guard try history.isRight("seed \(seed), step \(number)") else { return }
     }
     print(
-      "retention: seed \(seed), \(history.drops) drops, \(history.conflicts) conflicts, \(history.dropped.count) rows")
-    #expect(history.made == 3 && history.drops > 0, "seed \(seed)")
+      "retention: seed \(seed), \(history.drops) drops, \(history.hidden) of minutes, \(history.conflicts) conflicts, \(history.dropped.count) rows"
+    )
+    #expect(history.made == 3 && history.drops > 0 && history.hidden > 0, "seed \(seed)")
     try history.database.closeBlocking()
   }
 }

@@ -40,6 +40,9 @@ package struct RollupState: Sendable, Hashable {
 
   package init(table: TableID) { self.table = table }
 
+  /// What the source has below is nothing to make the rollup's rows of: only what came late for frozen ones is added.
+  package var settled: Int64 { max(frozen, dropped) }
+
   /// varint table id, zigzag dropped, zigzag frozen, zigzag watermark, zigzag threshold, varint count of ranges, for each: zigzag lower,
   /// varint length, varint sequence.
   func append(to body: inout ByteWriter) {
@@ -77,7 +80,8 @@ package struct RollupState: Sendable, Hashable {
   private var isWhole: Bool {
     max(dropped, frozen) <= watermark && watermark <= threshold && invalid.allSatisfy { $0.lower < $0.upper }
       && zip(invalid, invalid.dropFirst()).allSatisfy { $0.upper <= $1.lower }
-      && (invalid.last.map { $0.upper <= threshold } ?? true) && (invalid.first.map { $0.lower >= dropped } ?? true)
+      && (invalid.last.map { $0.upper <= threshold } ?? true)
+      && invalid.allSatisfy { $0.upper <= frozen || $0.lower >= dropped }
   }
 }
 

@@ -11,7 +11,14 @@ enum RetentionCut {
     guard let data = catalog.snapshot.statistics(of: table.id).time else { return .min }
     let width = table.partitionNanoseconds
     let last = start(of: data.upper, width).addingReportingOverflow(width)
-    return start(of: last.overflow ? time : min(time, last.partialValue), width)
+    let cut = start(of: last.overflow ? time : min(time, last.partialValue), width)
+    guard let rollup = try catalog.rollup(table.id), let state = catalog.snapshot.rollup(table.id)?.state else {
+      return cut
+    }
+    // Of a rollup whole buckets go, and of one that others are made from only what its source does not have either:
+    // while that has its rows, what comes late changes buckets that the others would have taken for good.
+    let isSource = !catalog.snapshot.rollups(of: table.id).isEmpty
+    return try rollup.statement.grid.start(of: min(cut, isSource ? state.frozen : state.watermark))
   }
 
   /// The first time of all where the partition would begin before it.

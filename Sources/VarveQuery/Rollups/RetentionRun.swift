@@ -107,6 +107,7 @@ struct RetentionRun {
   private func drop(below time: Int64, isLeast: Bool, _ check: () throws -> Void) throws -> Bool {
     var catalog = try self.catalog()
     var table = try table(catalog)
+    try settleSource(of: table, below: time, catalog, check)
     for rollup in try rollups(of: table, catalog) {
       try RollupRefresh(session, rollup.schema.name, upTo: rollup.statement.grid.start(of: time)).run(check: check)
     }
@@ -118,11 +119,33 @@ struct RetentionRun {
       writes.append(try freeze(rollup, before: time, catalog))
       try check()
     }
+    if let own = catalog.snapshot.rollup(table.id) {
+      writes.append(
+        RollupWrite(
+          table: table.id, definition: own.definition, basis: catalog.snapshot.sequence, steps: [.dropped(time)]))
+    }
     let commit = RollupCommit(
       writes, drop: RetentionDrop(source: table.id, before: time, settledBefore: time))
     guard commit.byteCount <= bytesPerCommit || isLeast else { return false }
     _ = try session.store.commit(commit)
     return true
+  }
+
+  /// What came late for the rows of a rollup is merged onto them before they are what another keeps for good: else it
+  /// would be read there once more.
+  private func settleSource(
+    of table: TableSchema, below time: Int64, _ catalog: CatalogView, _ check: () throws -> Void
+  )
+    throws
+  {
+    guard let own = catalog.snapshot.rollup(table.id), !catalog.snapshot.rollups(of: table.id).isEmpty,
+      own.state.invalid.contains(where: { $0.lower < time }),
+      let source = catalog.snapshot.table(id: own.definition.source)
+    else { return }
+    var run = RetentionRun(session, source.name)
+    run.lateRowsPerCommit = lateRowsPerCommit
+    run.bytesPerCommit = bytesPerCommit
+    _ = try run.run(exactlyBefore: time, check: check)
   }
 
   /// From here on nothing below comes unnoticed by any of the rollups.
@@ -151,10 +174,6 @@ struct RetentionRun {
   private func table(_ catalog: CatalogView) throws -> TableSchema {
     guard let table = catalog.snapshot.table(named: name) else {
       throw SQLError.make("42P01", "relation \"\(name)\" does not exist")
-    }
-    guard catalog.snapshot.rollup(table.id) == nil else {
-      throw SQLError.make(
-        "0A000", "rows of a rollup cannot be dropped by age", hint: "DROP MATERIALIZED VIEW drops all of it.")
     }
     return table
   }

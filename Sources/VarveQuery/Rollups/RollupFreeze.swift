@@ -41,7 +41,7 @@ struct RollupFreeze {
     try addLate(grid)
     var settled = time
     var batches: [PointBatch] = []
-    if time > state.frozen, bucket < time {
+    if time > state.settled, bucket < time {
       if bucket < state.frozen { stored.append(TimeRange(lower: bucket, upper: state.frozen - 1)) }
       raw.append(TimeRange(lower: max(bucket, state.frozen), upper: time - 1))
       let end = try grid.end(of: time)

@@ -10,12 +10,13 @@ import VarveStorage
 enum RollupReader {
   /// Which rows answer, with what is invalid of the rollups that the rollup is made from.
   static func regions(
-    _ rollup: BoundRollup, within range: TimeRange, includesFrozen: Bool, _ catalog: CatalogView
+    _ rollup: BoundRollup, within range: TimeRange, includesFrozen: Bool, hidesDropped: Bool = false,
+    _ catalog: CatalogView
   ) throws -> RollupRegions {
     guard let state = catalog.snapshot.rollup(rollup.schema.id)?.state else { throw RollupStatement.gone(rollup) }
     return try RollupRegions(
       state, rollup.statement.grid, within: range, includesFrozen: includesFrozen,
-      alsoInvalid: try invalidBelow(rollup, catalog))
+      alsoInvalid: try invalidBelow(rollup, catalog), hidesDropped: hidesDropped)
   }
 
   /// Ranges of which the sources, being rollups themselves, would not give what their stored rows say.
@@ -69,6 +70,7 @@ enum RollupReader {
     case .rollup(let rollup):
       var scan = RollupScan(rollup)
       scan.conditions = conditions
+      scan.hidesDropped = false
       rows = .rollup(scan)
     }
     var calls: [AggregateCall] = []

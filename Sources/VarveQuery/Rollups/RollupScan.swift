@@ -15,6 +15,8 @@ struct RollupScan: Sendable {
   var conditions: [BoundExpression] = []
   /// How many of `columns` are delivered; the rest are for `conditions` only.
   var width: Int
+  /// What came late for rows that are gone is only read by rollups made from it.
+  var hidesDropped = true
 
   init(_ rollup: BoundRollup) {
     self.rollup = rollup
@@ -59,7 +61,8 @@ final class RollupScanNode: PlanNode {
     // Buckets that start within the range have their rows from its first start to the end of its last.
     let upper = buckets.upper == .max ? .max : try statement.grid.end(of: buckets.upper)
     let rows = TimeRange(lower: buckets.lower, upper: upper == .max ? .max : upper - 1)
-    let regions = try RollupReader.regions(scan.rollup, within: rows, includesFrozen: true, context.catalog)
+    let regions = try RollupReader.regions(
+      scan.rollup, within: rows, includesFrozen: true, hidesDropped: scan.hidesDropped, context.catalog)
     var plan = RollupReader.plan(scan.rollup, regions)
     plan = .project(plan, scan.columns.map { statement.outputs[$0] })
     if !scan.conditions.isEmpty { plan = .filter(plan, scan.conditions) }

@@ -128,6 +128,8 @@ struct ResolvedGroup {
     for batch in resolved { rows += batch.rows }
     steps += commit.writes.flatMap { write in write.steps.map { RollupStep(write.table, $0) } }
     writtenRollups += commit.writes.filter { !$0.batches.isEmpty || !$0.clearing.isEmpty }.map(\.table)
+    // A refresh of a rollup whose rows went must not bring them back.
+    if let drop = commit.drop, resolver.catalog.rollups[drop.source] != nil { writtenRollups.append(drop.source) }
     entries.append(.deletion(resolved))
   }
 

@@ -5,9 +5,16 @@ import VarveCore
 import VarveFormat
 
 extension RollupState {
-  /// Marks times from `lower` to below `upper`, as far as they lie below the threshold.
+  /// Marks times from `lower` to below `upper`, as far as they lie below the threshold; but not where the rollup's rows
+  /// are gone and the source's are not: nothing is made there again.
   mutating func invalidate(from lower: Int64, to upper: Int64, _ sequence: Sequence) {
-    let (lower, upper) = (max(lower, dropped), min(upper, threshold))
+    guard frozen < dropped else { return mark(from: lower, to: upper, sequence) }
+    mark(from: lower, to: min(upper, frozen), sequence)
+    mark(from: max(lower, dropped), to: upper, sequence)
+  }
+
+  private mutating func mark(from lower: Int64, to upper: Int64, _ sequence: Sequence) {
+    let upper = min(upper, threshold)
     guard lower < upper else { return }
     cut(from: lower, to: upper, through: .greatest)
     let place = invalid.firstIndex { $0.lower >= upper } ?? invalid.count
@@ -19,7 +26,7 @@ extension RollupState {
 
   /// Takes out what commits up to `through` marked from `lower` to below `upper`.
   mutating func cut(from lower: Int64, to upper: Int64, through: Sequence) {
-    guard invalid.contains(where: { $0.lower < upper && lower < $0.upper }) else { return }
+    guard lower < upper, invalid.contains(where: { $0.lower < upper && lower < $0.upper }) else { return }
     invalid = invalid.flatMap { range -> [InvalidRange] in
       guard range.lower < upper, lower < range.upper, range.sequence <= through else { return [range] }
       var (before, behind) = (range, range)
@@ -50,6 +57,7 @@ extension RollupState {
       }
     }
     invalid = joined
+    cut(from: frozen, to: dropped, through: .greatest)
   }
 
   mutating func apply(_ step: RollupStep.Kind, _ sequence: Sequence) {
@@ -67,7 +75,7 @@ extension RollupState {
       dropped = max(dropped, time)
       threshold = max(threshold, dropped)
       watermark = max(watermark, dropped)
-      cut(from: .min, to: dropped, through: .greatest)
+      cut(from: frozen, to: dropped, through: .greatest)
     }
   }
 }

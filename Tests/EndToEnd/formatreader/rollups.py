@@ -38,6 +38,8 @@ class State:
         require(ends == sorted(ends) and all(lower < upper for lower, upper, _ in self.invalid), "invalid ranges")
 
     def cut(self, lower, upper, through):
+        if lower >= upper:
+            return
         kept = []
         for first, end, sequence in self.invalid:
             if first < upper and lower < end and sequence <= through:
@@ -47,7 +49,10 @@ class State:
         self.invalid = kept
 
     def mark(self, lower, upper, sequence):
-        lower, upper = max(lower, self.dropped), min(upper, self.threshold)
+        if lower < self.dropped and self.frozen < min(upper, self.dropped):
+            self.mark(lower, min(upper, self.frozen), sequence)
+            lower = self.dropped
+        upper = min(upper, self.threshold)
         if lower >= upper:
             return
         self.cut(lower, upper, 1 << 64)
@@ -91,7 +96,7 @@ class State:
         else:
             self.dropped = max(self.dropped, numbers[0])
             self.threshold, self.watermark = max(self.threshold, self.dropped), max(self.watermark, self.dropped)
-            self.cut(LEAST, self.dropped, 1 << 64)
+            self.cut(self.frozen, self.dropped, 1 << 64)
         self.check()
 
 

@@ -82,4 +82,22 @@ import VarveSimulator
     #expect(state.frozen == 80)
     #expect(state.invalid == [InvalidRange(lower: 50, upper: 60, sequence: Sequence(rawValue: 5))])
   }
+
+  @Test func whatARollupHasDroppedIsNotMadeAgain() throws {
+    var state = RollupState(table: TableID(rawValue: 1))
+    state.apply(.threshold(100), Sequence(rawValue: 1))
+    state.apply(.materialised(lower: .min, upper: 90, through: Sequence(rawValue: 1)), Sequence(rawValue: 2))
+    state.apply(.frozen(20), Sequence(rawValue: 3))
+    state.invalidate(from: 10, to: 80, Sequence(rawValue: 4))
+    state.apply(.dropped(60), Sequence(rawValue: 5))
+    #expect(state.settled == 60)
+    state.invalidate(from: 0, to: 30, Sequence(rawValue: 6))
+    #expect(
+      state.invalid == [
+        InvalidRange(lower: 0, upper: 20, sequence: Sequence(rawValue: 6)),
+        InvalidRange(lower: 60, upper: 80, sequence: Sequence(rawValue: 4)),
+      ])
+    state.apply(.dropped(200), Sequence(rawValue: 7))
+    #expect(state.watermark == 200 && state.threshold == 200, "nothing is made there")
+  }
 }
