@@ -258,6 +258,7 @@ extension QuerySession {
   /// the transaction itself has written, which go at once. Gives the number of rows.
   func delete(_ plan: DeletePlan, _ catalog: CatalogView, _ parameters: [Datum]) throws -> Int {
     let context = context(catalog, parameters)
+    noteFrozen(plan.table, catalog.snapshot)
     guard let found = try plan.resolve(context, isInBlock: transactionStatus != .idle) else { return 0 }
     if pending.isEmpty {
       pending.add(found, leaving: [])

@@ -156,6 +156,8 @@ package struct ChunkStatistics: Sendable {
   package let lastSequence: Sequence
   /// Whether another chunk may hold rows of the same series and times.
   package let isOverlapping: Bool
+  /// Whether all of its rows are deleted: then it is about to go.
+  package let isEmptied: Bool
 }
 
 /// Chunks that have summaries of one width.

@@ -71,8 +71,7 @@ package final class Snapshot: ReadSnapshot {
     for chunk in state.chunks.chunks(of: table) {
       statistics.chunks += 1
       // Rows that a delete covers in part of a chunk count until they are compacted away.
-      let bounds = chunk.metadata.firstSeries.rawValue...chunk.metadata.lastSeries.rawValue
-      let isCovered = state.tombstones.exclusions(for: chunk.metadata).cover(chunk.metadata.time, series: bounds)
+      let isCovered = isEmptied(chunk.metadata)
       statistics.rows += isCovered ? 0 : chunk.metadata.rowCount
       statistics.chunkBytes += chunk.metadata.byteCount
       statistics.chunkValues += chunk.metadata.valueCount
@@ -94,6 +93,11 @@ package final class Snapshot: ReadSnapshot {
     return statistics
   }
 
+  private func isEmptied(_ chunk: ChunkMetadata) -> Bool {
+    let bounds = chunk.firstSeries.rawValue...chunk.lastSeries.rawValue
+    return state.tombstones.exclusions(for: chunk).cover(chunk.time, series: bounds)
+  }
+
   package func chunks(of id: TableID) -> [ChunkStatistics] {
     guard let table = state.catalog.tables[id], let partitions = state.chunks.byTable[id] else { return [] }
     return partitions.keys.sorted().flatMap { index in
@@ -104,7 +108,8 @@ package final class Snapshot: ReadSnapshot {
           partition: PartitionSplit.range(index, width: table.partitionNanoseconds), level: Int(chunk.level.rawValue),
           rows: chunk.rowCount, values: chunk.valueCount, bytes: chunk.byteCount, time: chunk.time,
           firstSequence: chunk.firstSequence, lastSequence: chunk.lastSequence,
-          isOverlapping: chunks.contains { $0.file != chunk.file && $0.mayOverlap(chunk) })
+          isOverlapping: chunks.contains { $0.file != chunk.file && $0.mayOverlap(chunk) },
+          isEmptied: isEmptied(chunk))
       }
     }
   }
