@@ -66,6 +66,7 @@ class State:
             joined = [(pair[0][0], pair[-1][1], max(each[2] for each in pair))
                       for pair in (joined[at:at + 2] for at in range(0, len(joined), 2))]
         self.invalid = joined
+        self.cut(self.frozen, self.dropped, 1 << 64)
 
     def mark_times(self, definition, times, sequence):
         """The steps of times, each of which was written or deleted."""
