@@ -192,6 +192,21 @@ import VarveStorage
     }
   }
 
+  @Test func statementsDropAndKeepPolicies() throws {
+    try session.run("CALL flush()")
+    let shown = try session.run("SELECT show_chunks('t', older_than => '2024-01-03 12:00Z')")
+    #expect(shown.count == 2)
+    #expect(try session.run("SELECT drop_chunks('t', '2024-01-03 12:00Z')") == shown)
+    #expect(try rows == ["168"])
+    #expect(try session.run("SELECT add_retention_policy('t', interval '3 days')").count == 1)
+    #expect(session.failure("SELECT add_retention_policy('t', interval '3 days')")?.sqlState == "42710")
+    try session.run("SELECT remove_retention_policy('t')")
+    #expect(session.failure("SELECT remove_retention_policy('t')")?.sqlState == "42704")
+    try session.run("SELECT remove_retention_policy('t', if_exists => true)")
+    try session.run("SELECT trust_clock()")
+    #expect(session.failure("SELECT drop_chunks('t', NULL)")?.sqlState == "22023")
+  }
+
   @Test func aPolicyIsReadAsItWasKept() throws {
     for interval in [Interval(months: 6), Interval(days: 30, microseconds: 5), Interval(microseconds: 1)] {
       var policy = RetentionPolicy(dropAfter: interval)

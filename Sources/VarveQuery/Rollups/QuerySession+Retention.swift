@@ -105,4 +105,43 @@ extension QuerySession {
     }
     return (table, catalog.snapshot.policies(of: table.id)[.retention])
   }
+
+  // MARK: Procedures
+
+  func callRetention(_ procedure: Procedure, _ arguments: ProcedureArguments, _ context: ExecutionContext) throws
+    -> [[Datum]]
+  {
+    let table = arguments.text(0) ?? ""
+    switch procedure {
+    case .dropChunks, .showChunks:
+      guard let time = arguments.time(1) else {
+        throw arguments.error("22023", "older_than must be a time", at: 1)
+      }
+      let found =
+        procedure == .showChunks
+        ? try showChunks(of: table, olderThan: time)
+        : try dropChunks(of: table, olderThan: time) { try context.check() }
+      return found.chunks.map { [.text($0.file)] }
+    case .addRetentionPolicy:
+      guard let age = arguments.interval(1) else {
+        throw arguments.error("22023", "drop_after must be an interval", at: 1)
+      }
+      if try !addRetentionPolicy(table, dropAfter: age) {
+        try skip("retention policy already exists for \"\(table)\"", "42710", arguments.isTrue(2), arguments)
+      }
+      guard let id = try store.snapshot().table(named: table)?.id else { return [[.null]] }
+      return [[.int(JobNumber.policy(id, .retention).rawValue)]]
+    case .removeRetentionPolicy:
+      if try !removeRetentionPolicy(table) {
+        try skip("retention policy not found for \"\(table)\"", "42704", arguments.isTrue(1), arguments)
+      }
+      return [[.text("")]]
+    default: preconditionFailure("\(procedure.rawValue) is not about the age of rows")
+    }
+  }
+
+  private func skip(_ message: String, _ sqlState: String, _ isAllowed: Bool, _ arguments: ProcedureArguments) throws {
+    guard isAllowed else { throw arguments.error(sqlState, message, at: 0) }
+    state.add(.notice(severity: "NOTICE", sqlState: sqlState, message: message + ", skipping"))
+  }
 }

@@ -21,6 +21,14 @@ enum Procedure: String, CaseIterable {
   case pauseJob = "pause_job"
   case resumeJob = "resume_job"
 
+  /// Chunks that are wholly older than a time go, or only would.
+  case dropChunks = "drop_chunks"
+  case showChunks = "show_chunks"
+  case addRetentionPolicy = "add_retention_policy"
+  case removeRetentionPolicy = "remove_retention_policy"
+  /// The time of day is what it should be, however far it has jumped.
+  case trustClock = "trust_clock"
+
   /// nil: there is no such procedure.
   init?(_ name: [String]) {
     guard let last = name.last, name.count == 1 || (name.count == 2 && name[0] == "varve") else { return nil }
@@ -32,6 +40,7 @@ enum Procedure: String, CaseIterable {
     switch self {
     case .flush, .verify, .compactChunks, .refresh: false
     case .addRefreshPolicy, .removeRefreshPolicy, .pauseJob, .resumeJob: true
+    case .dropChunks, .showChunks, .addRetentionPolicy, .removeRetentionPolicy, .trustClock: true
     }
   }
 
@@ -61,6 +70,14 @@ enum Procedure: String, CaseIterable {
       ]
     case .removeRefreshPolicy: [rollup, Parameter("if_exists", .bool, isOptional: true)]
     case .pauseJob, .resumeJob: [Parameter("job_id", .int8)]
+    case .dropChunks, .showChunks: [Parameter("relation", .text), Parameter("older_than", .timestamptz)]
+    case .addRetentionPolicy:
+      [
+        Parameter("relation", .text), Parameter("drop_after", .interval),
+        Parameter("if_not_exists", .bool, isOptional: true),
+      ]
+    case .removeRetentionPolicy: [Parameter("relation", .text), Parameter("if_exists", .bool, isOptional: true)]
+    case .trustClock: []
     }
   }
 
@@ -82,7 +99,9 @@ enum Procedure: String, CaseIterable {
         ]
       case .verify: [("kind", .text), ("file", .text), ("bytes", .int8), ("message", .text)]
       case .addRefreshPolicy, .pauseJob, .resumeJob: [(rawValue, .int8)]
-      case .removeRefreshPolicy: [(rawValue, .void)]
+      case .dropChunks, .showChunks: [(rawValue, .text)]
+      case .addRetentionPolicy: [(rawValue, .int8)]
+      case .removeRefreshPolicy, .removeRetentionPolicy, .trustClock: [(rawValue, .void)]
       case .refresh: []
       }
     return columns.isEmpty ? nil : columns.map { ResultColumn(name: $0.0, type: $0.1) }

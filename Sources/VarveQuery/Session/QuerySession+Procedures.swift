@@ -39,6 +39,11 @@ extension QuerySession {
     case .removeRefreshPolicy:
       try removeRefreshPolicy(arguments, catalog)
       rows = [[.text("")]]
+    case .trustClock:
+      try trustClock()
+      rows = [[.text("")]]
+    case .dropChunks, .showChunks, .addRetentionPolicy, .removeRetentionPolicy:
+      rows = try callRetention(procedure, arguments, context(catalog, []))
     case .pauseJob: rows = [[.int(try setPaused(true, arguments, catalog))]]
     case .resumeJob: rows = [[.int(try setPaused(false, arguments, catalog))]]
     }
