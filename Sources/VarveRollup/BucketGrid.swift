@@ -67,7 +67,7 @@ package struct BucketGrid: Sendable {
   }
 
   /// Whether each bucket of the other lies within one of these, as far as times of the range go. Buckets of which one
-  /// side has no fixed width are compared border by border, up to some thousands.
+  /// side has no fixed width are compared border by border, up to ten thousand.
   package func isMadeOf(_ other: BucketGrid, within range: TimeRange) throws -> Bool {
     if let own = fixed, let theirs = other.fixed {
       let distance = own.origin.subtractingReportingOverflow(theirs.origin)
@@ -82,5 +82,5 @@ package struct BucketGrid: Sendable {
     return false
   }
 
-  private static let comparedBorders = 4096
+  private static let comparedBorders = 10_000
 }

@@ -283,4 +283,52 @@ import VarveSimulator
     #expect(try watermark(database) == 60)
     try await database.close()
   }
+
+  @Test func oldRowsGoAsTheirPolicySaysAndStayWhileTheClockIsNotBelieved() async throws {
+    let database = try open()
+    let session = session(database)
+    try create(session)
+    for day in 1...4 { try session.run("INSERT INTO cpu VALUES ('2023-12-2\(day) 12:00Z', 'a', 1)") }
+    try write(session, -30)
+    work(database)
+    try session.run("SELECT add_retention_policy('cpu', interval '9 days')")
+    func jobs() throws -> [String] {
+      try session.run(
+        "SELECT end_offset = interval '9 days', runs, failures, last_error FROM varve.jobs WHERE job = 'retention'")
+    }
+    clock.advance(nanoseconds: 8 * 86_400 * second)
+    work(database)
+    #expect(try session.run("SELECT count(*) FROM cpu") == ["5"])
+    let held = try jobs()
+    #expect(held.count == 1 && held[0].hasPrefix("true|1|1|") && held[0].contains("trust_clock"), "\(held)")
+    try session.run("CALL trust_clock()")
+    work(database)
+    #expect(try session.run("SELECT count(*) FROM cpu") == ["5"], "it is looked at every ten minutes")
+    clock.advance(nanoseconds: 600 * second)
+    work(database)
+    #expect(try session.run("SELECT count(*) FROM cpu") == ["1"])
+    #expect(try session.run("SELECT count(*), sum(rows)::bigint FROM minutes") == ["5|5"])
+    let done = try jobs()
+    #expect(done.count == 1 && done[0].hasPrefix("true|2|1|"), "\(done)")
+    try session.run("SELECT remove_retention_policy('cpu')")
+    #expect(try jobs().isEmpty)
+    try await database.close()
+  }
+
+  @Test func aPausedRetentionTakesNothing() async throws {
+    let database = try open()
+    let session = session(database)
+    try create(session)
+    try session.run("INSERT INTO cpu VALUES ('2023-01-01Z', 'a', 1)")
+    try write(session, -30)
+    try session.run("SELECT add_retention_policy('cpu', interval '1 day')")
+    let job = try session.run("SELECT id FROM varve.jobs WHERE job = 'retention'")[0]
+    try session.run("CALL pause_job(\(job))")
+    work(database)
+    #expect(try session.run("SELECT count(*) FROM cpu") == ["2"])
+    try session.run("CALL resume_job(\(job))")
+    work(database)
+    #expect(try session.run("SELECT count(*) FROM cpu") == ["1"])
+    try await database.close()
+  }
 }

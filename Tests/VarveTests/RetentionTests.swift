@@ -22,6 +22,8 @@ import VarveStorage
   init() throws {
     var options = Database.Options()
     options.compaction = false
+    // The tests say when old rows go.
+    options.refresh = false
     database = try Database.openBlocking(
       "/sim/db", options: options, fileSystem: SimulatedFileSystem(), clock: clock
     ) { $0.makeFilesSmall() }

@@ -202,6 +202,15 @@ import VarveStorage
       "\(bucket), count(*) FROM cpu JOIN (VALUES ('a')) AS w(x) ON x = host GROUP BY 1",
       "\(bucket), count(*) FROM (SELECT * FROM cpu) AS q GROUP BY 1",
     ] { #expect(refusal(statement).hasPrefix("0A000"), "\(statement): \(refusal(statement))") }
+    try session.run(
+      "CREATE MATERIALIZED VIEW three WITH (continuous) AS SELECT time_bucket('3 hours', time) AS t, count(*) AS n FROM cpu GROUP BY 1"
+    )
+    #expect(refusal("SELECT time_bucket('4 hours', t), sum(n) FROM three GROUP BY 1").hasPrefix("0A000"))
+    #expect(
+      refusal("SELECT time_bucket('1 month', t, 'Europe/Berlin'), sum(n) FROM three GROUP BY 1").hasPrefix("0A000"))
+    try session.run(
+      "CREATE MATERIALIZED VIEW days WITH (continuous) AS SELECT time_bucket('1 day', t) AS d, sum(n) FROM three GROUP BY 1"
+    )
     #expect(refusal("\(bucket), count(*) AS h FROM cpu GROUP BY 1").hasPrefix("42701"))
     #expect(try session.run("SELECT count(*) FROM pg_class WHERE relname = 'x'") == ["0"])
     try await database.close()

@@ -1,5 +1,5 @@
 // The thread that refreshes rollups by itself, as their policies say: soon after a bucket has ended, and soon after rows
-// came late. What fails is tried again later, longer each time; the others go on.
+// came late; and that lets old rows go (`JobScheduler+Retention`). What fails is tried again later, longer each time; the others go on.
 //
 // It works in turns. In one, each rollup that has something to do gets some pieces of work, sources first, so that what is
 // made from them follows in the same turn; between pieces it stands back while sealing cannot keep up with ingest. It
@@ -12,9 +12,10 @@ import VarveQuery
 import VarveStorage
 
 final class JobScheduler: Sendable {
-  private struct State: Sendable {
+  struct State: Sendable {
     var isStopping = false
     var times = RefreshTimes()
+    var retention = RetentionTimes()
     /// Monotonic time of the latest rows of each table that a rollup is made from, as far as that is known: at first, when
     /// it came to be one.
     var writes: [Name: Int64] = [:]
@@ -25,9 +26,9 @@ final class JobScheduler: Sendable {
   /// Pieces of work that a rollup gets in one turn.
   private static let piecesPerTurn = 16
 
-  private let clock: any Clock
-  private let log: @Sendable (Database.LogLevel, String) -> Void
-  private let gate = Gate(State())
+  let clock: any Clock
+  let log: @Sendable (Database.LogLevel, String) -> Void
+  let gate = Gate(State())
 
   init(_ clock: any Clock, log: @escaping @Sendable (Database.LogLevel, String) -> Void) {
     self.clock = clock
@@ -84,11 +85,12 @@ final class JobScheduler: Sendable {
         }
         var hasMore = false
         for job in jobs { hasMore = try run(job, session, database) || hasMore }
+        try retain(session, database)
         return hasMore
       }
     } catch {
       let error = asVarveError(error)
-      if error.code != .closed { log(.warning, "rollups are looked at again later: \(error)") }
+      if error.code != .closed { log(.warning, "jobs are looked at again later: \(error)") }
       return false
     }
   }
@@ -156,7 +158,7 @@ final class JobScheduler: Sendable {
   }
 
   /// Waits while sealing is behind. Throws when the database closes.
-  private func standBack(_ database: Database) throws {
+  func standBack(_ database: Database) throws {
     repeat {
       let isBehind = database.pipeline?.isSealingBehind ?? false
       if isStopping(within: isBehind ? Self.pauseMilliseconds : 0) {

@@ -15,6 +15,8 @@ package final class SessionMonitor: Sendable {
   /// What the database's rollups mean.
   let rollups = RollupCatalog()
   package let refreshes = RefreshRecords()
+  /// What retention has come to, likewise.
+  package let retentions = RefreshRecords()
   private let sessions = Mutex(Sessions())
   private let counts = Mutex(StatementCounts())
   private let wallNanoseconds: @Sendable () -> Int64

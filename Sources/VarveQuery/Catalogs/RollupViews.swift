@@ -79,7 +79,7 @@ enum RollupViews {
       policies[kind].map { policy in
         switch kind {
         case .refresh: refresh(table, policy, view)
-        case .retention: row(table, kind, "retention", policy)
+        case .retention: retention(table, policy, view)
         }
       }
     }
@@ -97,6 +97,24 @@ enum RollupViews {
     } catch {
       row[12] = text(asVarveError(error))
     }
+    fill(&row, record, view)
+    return row
+  }
+
+  private static func retention(_ table: TableSchema, _ bytes: [UInt8], _ view: CatalogView) -> [Datum] {
+    let record = view.session.monitor.retentions[table.id]
+    var row = row(table, .retention, "retention", bytes)
+    do {
+      row[5] = .interval(try RetentionPolicy(bytes).dropAfter)
+      row[12] = text(record.lastError)
+    } catch {
+      row[12] = text(asVarveError(error))
+    }
+    fill(&row, record, view)
+    return row
+  }
+
+  private static func fill(_ row: inout [Datum], _ record: RefreshRecord, _ view: CatalogView) {
     row[6] = record.lastRun.map { .timestamp($0) } ?? .null
     row[7] = record.lastRun == nil ? .null : seconds(record.nanoseconds)
     row[8] = seconds(record.totalNanoseconds)
@@ -104,7 +122,6 @@ enum RollupViews {
     row[10] = Cell.int(record.runs)
     row[11] = Cell.int(record.failures)
     row[14] = .bool(record.isRunning)
-    return row
   }
 
   /// Of a job of which nothing is known but that it is there.

@@ -11,6 +11,7 @@ package struct RetentionJob: Sendable {
   package let name: String
   /// As the catalog has it.
   package let policy: [UInt8]
+  package var isPaused: Bool { PolicyFlags.isPaused(policy) }
 }
 
 extension QuerySession {
@@ -63,6 +64,8 @@ extension QuerySession {
     try checkWritable("trust_clock")
     try store.change(.trustClock(clock.wallNanoseconds()))
   }
+
+  package var retentionRecords: RefreshRecords { state.monitor.retentions }
 
   /// In order of creation.
   package func retentionJobs() throws -> [RetentionJob] {

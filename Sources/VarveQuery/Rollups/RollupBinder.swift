@@ -37,6 +37,12 @@ struct RollupBinder {
     guard outputs.contains(where: { if case .column(let key) = $0 { key.index == bucketKey } else { false } }) else {
       throw refused("a rollup whose bucket is not among its columns", select, hint: "Select the time_bucket as well.")
     }
+    let grid = try RollupBuckets.grid(keys[bucketKey], binder.evaluation)
+    if case .rollup(let source) = found, try !grid.isMadeOf(source.statement.grid, within: Self.comparedTimes) {
+      throw refused(
+        "a rollup whose buckets cut those of the rollup it is made from", select,
+        hint: "Take a width that holds whole buckets of \"\(source.schema.name)\" (\(source.statement.bucketText)).")
+    }
     let names = keys.map { key -> String in
       if case .column(let reference) = key { return found.columns[reference.index].name }
       return "time"
@@ -44,9 +50,12 @@ struct RollupBinder {
     let query = PartsQuery(source: found, keys: keys, conditions: conditions, kept: try KeptAggregates(calls))
     return RollupStatement(
       query, keyNames: names, bucketKey: bucketKey, outputs: outputs, columns: bound.columns,
-      grid: try RollupBuckets.grid(keys[bucketKey], binder.evaluation), bucketText: try bucketText(keys[bucketKey]),
+      grid: grid, bucketText: try bucketText(keys[bucketKey]),
       usedColumns: used(keys + conditions + calls.map { .aggregate($0) }, found))
   }
+
+  /// 2024, with a leap day and both changes of the clock.
+  private static let comparedTimes = TimeRange(lower: 1_704_067_200_000_000_000, upper: 1_735_689_599_999_999_999)
 
   private func refused(_ what: String, _ select: SelectSyntax, at location: Int? = nil, hint: String? = nil)
     -> VarveError
