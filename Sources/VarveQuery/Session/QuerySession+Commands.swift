@@ -5,7 +5,7 @@ import VarveCore
 import VarveStorage
 
 extension QuerySession {
-  func command(_ statement: PreparedStatement) throws -> QueryResult {
+  func command(_ statement: PreparedStatement, _ parameters: [Datum]) throws -> QueryResult {
     func done(_ verb: String) -> QueryResult { QueryResult(columns: nil, rows: nil, verb: verb) }
     switch statement.parsed.syntax {
     case .empty: return done("")
@@ -55,7 +55,9 @@ extension QuerySession {
     case .nothing(let verb): return done(verb)
     case .fetch(let fetch): return try self.fetch(fetch, statement)
     case .closeCursor(let name): return try closeCursor(name)
-    case .call(let call, let location): return try callProcedure(call, at: location, statement.parsed.source)
+    case .call(let call, let location):
+      return try callProcedure(
+        call, at: location, statement.parsed.source, types: statement.parameterTypes, parameters)
     case .unsupported(let what, let hint):
       // The statement's first word: a statement begins behind blanks.
       throw statement.parsed.source.unsupported(what, at: statement.parsed.firstWord, hint: hint)

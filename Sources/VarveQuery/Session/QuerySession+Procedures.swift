@@ -5,28 +5,26 @@ import VarveCore
 import VarveStorage
 
 extension QuerySession {
-  func callProcedure(_ call: CallSyntax, at location: Int, _ source: SourceText) throws -> QueryResult {
-    guard let procedure = Procedure(call.name) else {
-      let known = Procedure.allCases.map { "\($0.rawValue)()" }.joined(separator: ", ")
-      throw source.error(
-        "42883", "procedure \(call.name.joined(separator: "."))(…) does not exist", at: location,
-        hint: "There are \(known).")
-    }
+  func callProcedure(
+    _ call: CallSyntax, at location: Int, _ source: SourceText, types: [SQLType], _ parameters: [Datum]
+  ) throws -> QueryResult {
+    let procedure = try procedure(call, at: location, source)
     let catalog = CatalogView(snapshot: try snapshot(), session: state)
-    let arguments = try arguments(procedure, call, at: location, source, catalog)
+    let binder = Binder(
+      source: source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: types)
+    let context = context(catalog, parameters)
+    let arguments = try arguments(procedure, call, at: location, binder) { try context.constant($0) }
     if transactionStatus != .idle { throw inBlock("\(procedure.rawValue)()") }
     try writePending()
     let rows: [[Datum]]
     switch procedure {
     case .flush: rows = [[.int(Int64(bitPattern: try store.flushBlocking().rawValue))]]
     case .compactChunks:
-      let context = context(catalog, [])
       rows = try store.compactBlocking(table: arguments.text(0)) { try context.check() }.map { report in
         [.text(report.table)]
           + [report.chunksBefore, report.chunksAfter, report.bytesBefore, report.bytesAfter].map { .int(Int64($0)) }
       }
     case .verify:
-      let context = context(catalog, [])
       let report = try store.verifyBlocking { try context.check() }
       rows =
         report.problems.map { [.text("damaged"), .text($0.path), .null, .text($0.message)] }
@@ -43,7 +41,7 @@ extension QuerySession {
       try trustClock()
       rows = [[.text("")]]
     case .dropChunks, .showChunks, .addRetentionPolicy, .removeRetentionPolicy:
-      rows = try callRetention(procedure, arguments, context(catalog, []))
+      rows = try callRetention(procedure, arguments, context)
     case .pauseJob: rows = [[.int(try setPaused(true, arguments, catalog))]]
     case .resumeJob: rows = [[.int(try setPaused(false, arguments, catalog))]]
     }
@@ -53,10 +51,37 @@ extension QuerySession {
       columns: columns, rows: RowsOperator(try QueryBatch(rows: rows, types: columns.map(\.type))), verb: verb)
   }
 
-  /// By place and by name; a value for each parameter.
+  private func procedure(_ call: CallSyntax, at location: Int, _ source: SourceText) throws -> Procedure {
+    if let procedure = Procedure(call.name) { return procedure }
+    let known = Procedure.allCases.map { "\($0.rawValue)()" }.joined(separator: ", ")
+    throw source.error(
+      "42883", "procedure \(call.name.joined(separator: "."))(…) does not exist", at: location,
+      hint: "There are \(known).")
+  }
+
+  /// Types of the values that a call takes from its client: what is not said follows from where they stand.
+  func parameterTypes(
+    of call: CallSyntax, at location: Int, _ source: SourceText, _ types: [SQLType?]
+  ) throws -> [SQLType] {
+    let catalog = CatalogView(snapshot: try snapshot(), session: state)
+    let binder = Binder(
+      source: source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: types)
+    // Only types are asked for: no value is known yet.
+    _ = try arguments(procedure(call, at: location, source), call, at: location, binder) { _ in .null }
+    return try binder.parameterTypes.enumerated().map { index, type in
+      guard let type, type != .unknown else {
+        throw SQLError.make("42P18", "could not determine data type of parameter $\(index + 1)")
+      }
+      return type
+    }
+  }
+
+  /// By place and by name; a value for each of the procedure's parameters.
   private func arguments(
-    _ procedure: Procedure, _ call: CallSyntax, at location: Int, _ source: SourceText, _ catalog: CatalogView
+    _ procedure: Procedure, _ call: CallSyntax, at location: Int, _ binder: Binder,
+    _ value: (BoundExpression) throws -> Datum
   ) throws -> ProcedureArguments {
+    let source = binder.source
     let parameters = procedure.parameters
     func mismatch(_ what: String, at place: Int) -> VarveError {
       source.error("42883", "\(procedure.rawValue)() \(what)", at: place, hint: "It is \(procedure.signature).")
@@ -64,14 +89,11 @@ extension QuerySession {
     if call.isStar || call.isDistinct || call.isVariadic || call.filter != nil || call.window != nil {
       throw mismatch("takes values only", at: location)
     }
-    let binder = Binder(
-      source: source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: [])
-    let context = context(catalog, [])
     var values = [Datum?](repeating: nil, count: parameters.count)
     var locations = [Int](repeating: location, count: parameters.count)
     var hasNames = false
     for (place, argument) in call.arguments.enumerated() {
-      var (index, value) = (place, argument)
+      var (index, expression) = (place, argument)
       if case .named(let name, let named) = argument.kind {
         guard let found = parameters.firstIndex(where: { $0.name == name }) else {
           throw mismatch("has no parameter \"\(name)\"", at: argument.location)
@@ -79,7 +101,7 @@ extension QuerySession {
         guard values[found] == nil else {
           throw source.error("42601", "argument name \"\(name)\" used more than once", at: argument.location)
         }
-        (index, value, hasNames) = (found, named, true)
+        (index, expression, hasNames) = (found, named, true)
       } else if hasNames {
         throw source.error("42601", "positional argument cannot follow named argument", at: argument.start)
       }
@@ -89,13 +111,14 @@ extension QuerySession {
       }
       let level = QueryLevel(parent: nil)
       level.clauseWithoutAggregates = "arguments of procedures"
-      let bound = try binder.bind(value, level)
-      guard let converted = try binder.coerce(bound, to: parameters[index].type, .implicit, at: value.start) else {
+      let bound = try binder.bind(expression, level)
+      guard let converted = try binder.coerce(bound, to: parameters[index].type, .implicit, at: expression.start) else {
         throw mismatch(
-          "takes \(parameters[index].type.name) for \(parameters[index].name), not \(bound.type.name)", at: value.start)
+          "takes \(parameters[index].type.name) for \(parameters[index].name), not \(bound.type.name)",
+          at: expression.start)
       }
-      values[index] = try context.constant(converted)
-      locations[index] = value.start
+      values[index] = try value(converted)
+      locations[index] = expression.start
     }
     for (parameter, value) in zip(parameters, values) where value == nil && !parameter.isOptional {
       throw mismatch("needs \(parameter.name)", at: location)

@@ -31,8 +31,12 @@ extension QuerySession {
       throw SQLError.make("25P02", "current transaction is aborted, commands ignored until end of transaction block")
     }
     if isCommand {
+      var parameters: [SQLType] = []
+      if case .call(let call, let location) = parsed.syntax {
+        parameters = try parameterTypes(of: call, at: location, parsed.source, types)
+      }
       return PreparedStatement(
-        parsed: parsed, kind: .utility, declaredTypes: types, parameterTypes: [],
+        parsed: parsed, kind: .utility, declaredTypes: types, parameterTypes: parameters,
         columns: commandColumns(parsed.syntax),
         dependencies: [], reads: [], timeZone: state.timeZone, isOnceOnly: parsed.isAboutCursor)
     }
@@ -170,7 +174,9 @@ extension QuerySession {
 
   func run(_ statement: PreparedStatement, _ parameters: [Datum]) throws -> QueryResult {
     try checkTransaction(statement)
-    if case .utility = statement.kind { return try command(statement) }
+    if case .utility = statement.kind, statement.parameterTypes.isEmpty, parameters.isEmpty {
+      return try command(statement, [])
+    }
     guard parameters.count == statement.parameterTypes.count else {
       throw SQLError.make(
         "08P01",
@@ -211,7 +217,7 @@ extension QuerySession {
       throw statement.parsed.source.unsupported(
         "COPY … TO STDOUT without the PostgreSQL protocol", at: statement.parsed.firstWord,
         hint: "Send it with psql or a driver to the server's PostgreSQL port, or use varve sql --format csv.")
-    case .utility: return try command(statement)
+    case .utility: return try command(statement, parameters)
     }
   }
 
