@@ -106,6 +106,9 @@ def test_rollups_are_views_to_psql_and_jobs_to_admins(context):
     fill(server, hours=3)
     output = psql(server, HOURLY, r"\dv", r"\d hourly", "DROP TABLE cpu", code=1)
     assert "hourly" in output and "timestamp with time zone" in output, output
+    output = psql(server, r"\d+ hourly", "ALTER MATERIALIZED VIEW hourly RENAME TO h", "ALTER MATERIALIZED VIEW h RENAME TO hourly",
+                  "SELECT show_chunks('cpu', INTERVAL '1 day')", "SELECT drop_chunks('cpu', older_than => INTERVAL '100 years')")
+    assert "SELECT time_bucket('1 hour', time) AS hour, host, count(*)" in output, output
     with connect(server) as connection:
         expect_error("2BP01", lambda: connection.execute("DROP TABLE cpu"))
         expect_error("42809", lambda: connection.execute("INSERT INTO hourly (hour) VALUES (now())"))

@@ -146,8 +146,12 @@ enum SystemFunctions {
       guard table.key.indices.contains(column - 1) else { return .null }
       return Cell.text(table.column(table.key[column - 1]).map { Binder.quoteIfNeeded($0.name) })
     },
-    make("pg_get_viewdef", [.oid], .text) { _, _, _ in .null },
-    make("pg_get_viewdef", [.oid, .bool], .text) { _, _, _ in .null },
+    make("pg_get_viewdef", [.oid], .text) { arguments, session, _ in
+      Cell.text(session.rollupStatement(of: int(arguments[0])))
+    },
+    make("pg_get_viewdef", [.oid, .bool], .text) { arguments, session, _ in
+      Cell.text(session.rollupStatement(of: int(arguments[0])))
+    },
     make("pg_get_ruledef", [.oid], .text) { _, _, _ in .null },
     make("pg_get_triggerdef", [.oid, .bool], .text) { _, _, _ in .null },
     make("pg_get_partkeydef", [.oid], .text) { _, _, _ in .null },

@@ -60,7 +60,9 @@ final class RollupScanNode: PlanNode {
     guard let buckets = try context.timeRange(known), !buckets.isEmpty else { return nil }
     // Buckets that start within the range have their rows from its first start to the end of its last.
     let upper = buckets.upper == .max ? .max : try statement.grid.end(of: buckets.upper)
-    let rows = TimeRange(lower: buckets.lower, upper: upper == .max ? .max : upper - 1)
+    let lower = try statement.grid.boundary(notBefore: buckets.lower)
+    let rows = TimeRange(lower: lower, upper: upper == .max ? .max : upper - 1)
+    guard !rows.isEmpty else { return nil }
     let regions = try RollupReader.regions(
       scan.rollup, within: rows, includesFrozen: true, hidesDropped: scan.hidesDropped, context.catalog)
     var plan = RollupReader.plan(scan.rollup, regions)

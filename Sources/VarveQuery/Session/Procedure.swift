@@ -49,6 +49,8 @@ enum Procedure: String, CaseIterable {
     let type: SQLType
     /// What may be left out is then NULL.
     let isOptional: Bool
+    /// A time may be given as how long it is ago.
+    var takesAge: Bool { name == "older_than" }
     init(_ name: String, _ type: SQLType, isOptional: Bool = false) {
       self.name = name
       self.type = type

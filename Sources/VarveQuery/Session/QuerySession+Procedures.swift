@@ -111,7 +111,8 @@ extension QuerySession {
       }
       let level = QueryLevel(parent: nil)
       level.clauseWithoutAggregates = "arguments of procedures"
-      let bound = try binder.bind(expression, level)
+      var bound = try binder.bind(expression, level)
+      if parameters[index].takesAge, bound.type == .interval { bound = try Self.before(bound, binder) }
       guard let converted = try binder.coerce(bound, to: parameters[index].type, .implicit, at: expression.start) else {
         throw mismatch(
           "takes \(parameters[index].type.name) for \(parameters[index].name), not \(bound.type.name)",
@@ -124,6 +125,16 @@ extension QuerySession {
       throw mismatch("needs \(parameter.name)", at: location)
     }
     return ProcedureArguments(values: values.map { $0 ?? .null }, locations: locations, source: source)
+  }
+}
+
+extension QuerySession {
+  /// So long before now.
+  private static func before(_ age: BoundExpression, _ binder: Binder) throws -> BoundExpression {
+    guard let minus = try FunctionCatalog.operator("-", [.timestamptz, .interval]) else {
+      preconditionFailure("intervals are taken from times")
+    }
+    return .call(minus, [.constant(.timestamp(binder.evaluation.now), .timestamptz), age])
   }
 }
 

@@ -214,6 +214,13 @@ package final class SessionState: Sendable {
     values.withLock { $0.snapshot }.flatMap { DimensionCatalog.table(ofKey: oid, $0) }
   }
 
+  /// The SELECT of a rollup.
+  func rollupStatement(of oid: Int64) -> String? {
+    values.withLock { $0.snapshot }.flatMap { snapshot in
+      UInt32(exactly: oid).flatMap { snapshot.rollup(TableID(rawValue: $0 &- CatalogView.firstTableOID)) }
+    }?.definition.statement
+  }
+
   func tableSize(_ oid: Int64) -> Datum {
     guard let snapshot = values.withLock({ $0.snapshot }),
       let table = snapshot.tables().first(where: { Int64(CatalogView.oid($0.id)) == oid })

@@ -82,6 +82,11 @@ extension TreeReader {
   private static func refused(_ node: String) -> StatementSyntax {
     switch node {
     case "ViewStmt": .unsupported("CREATE VIEW", hint: "Use a subquery or WITH.")
+    case "RefreshMatViewStmt":
+      .unsupported(
+        "REFRESH MATERIALIZED VIEW",
+        hint: "A rollup refreshes by itself, and is never stale. CALL refresh_continuous_aggregate('name', NULL, NULL)"
+          + " does it now.")
     case "IndexStmt":
       .unsupported("CREATE INDEX", hint: "Series are indexed by their tags, and rows by time, without it.")
     case "MergeStmt": .unsupported("MERGE", hint: "INSERT replaces fields of rows with the same tags and time.")

@@ -121,10 +121,11 @@ extension TreeReader {
       }
     }
     switch kind {
-    case "OBJECT_TABLE": alter.changes = [.rename(to: new)]
+    case "OBJECT_TABLE", "OBJECT_MATVIEW": alter.changes = [.rename(to: new)]
     case "OBJECT_COLUMN" where relationKind == "OBJECT_TABLE": alter.changes = [.renameColumn(old, to: new)]
     default:
-      return .unsupported("RENAME of anything but a table or its columns", hint: "ALTER TABLE … RENAME works.")
+      return .unsupported(
+        "RENAME of anything but a table or its columns", hint: "ALTER TABLE and ALTER MATERIALIZED VIEW … RENAME work.")
     }
     return .alterTable(alter)
   }
