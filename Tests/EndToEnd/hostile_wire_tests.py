@@ -145,7 +145,7 @@ def test_startup_packets_of_all_kinds(context):
             expect(raw.socket.recv(1), b"N")
             expect(state(raw.rest()[0][1]), "0A000")
     for packet in [
-        startup(body=b"user\0"), startup(body=b"\0"), startup(body=b"user\0varve"), startup(2 << 16),
+        startup(body=b"user\0"), startup(body=b"user\0varve"), startup(2 << 16),
         startup(body=b"user\0\xff\xfe\0\0"), startup(body=b"user\0varve\0timezone\0Nowhere/Land\0\0"),
         struct.pack("!ii", 100_000, 196608), struct.pack("!ii", -1, 196608), startup(80877102, b""),
         startup(80877102, b"12345678"), startup(80877102, b"1234567890123456789"),
@@ -154,6 +154,10 @@ def test_startup_packets_of_all_kinds(context):
             raw.send(packet)
             raw.socket.shutdown(socket.SHUT_WR)
             assert all(kind == "E" for kind, _ in raw.rest()), packet
+    # Who names nobody is the default user.
+    with Raw(server, started=False) as raw:
+        raw.send(startup(body=b"\0"))
+        expect(raw.until("Z")[-1][0], "Z")
     # Many that only connect, or stop in the middle.
     flood = [Raw(server, started=False) for _ in range(200)]
     for number, raw in enumerate(flood):
