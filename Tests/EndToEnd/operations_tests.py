@@ -39,7 +39,7 @@ def test_sessions_are_seen_and_ended_by_others(context):
     with connect(server) as admin, connect(server, application_name="runner") as runner:
         expect(runner.execute("SELECT pg_backend_pid()").fetchone(), (runner.info.backend_pid,))
         ended = in_background(lambda: runner.execute(ENDLESS))
-        find = "SELECT pid, state, query, client_addr FROM pg_stat_activity WHERE application_name = 'runner' AND state = 'active'"
+        find = "SELECT pid, state, query, client_addr FROM pg_stat_activity WHERE application_name = 'runner' AND state = 'active' AND query LIKE '%generate_series%'"
         until(lambda: admin.execute(find).fetchall())
         pid, state, query, address = admin.execute(find).fetchone()
         expect((pid, query, address), (runner.info.backend_pid, ENDLESS, "127.0.0.1"))

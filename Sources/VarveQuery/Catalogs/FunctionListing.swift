@@ -166,10 +166,9 @@ struct FunctionListing: Sendable {
     } + [("unnest", [.anyArray], .anyElement)]
 
   /// What PostgreSQL does not have.
-  static let ownNames: Set<String> = [
+  static let ownNames = Set(Procedure.allCases.map(\.rawValue)).union([
     "approx_count_distinct", "approx_percentile", "counter_agg", "delta", "derivative", "first", "from_ns", "histogram",
     "increase",
-    "interpolate", "last", "locf", "lttb", "rate", "time_bucket", "time_bucket_gapfill", "to_ns", "compact_chunks",
-    "flush", "verify",
-  ]
+    "interpolate", "last", "locf", "lttb", "rate", "time_bucket", "time_bucket_gapfill", "to_ns",
+  ])
 }

@@ -209,13 +209,17 @@ extension PostgresConnection {
     if !isMidPipeline { noteQuestion() }
     isMidPipeline = true
     let target = CancelTarget(session: openSession)
-    shared.withLock { $0.running = target }
+    shared.withLock { shared in
+      shared.running = target
+      if shared.isCancelled || shared.ending != nil { target.session.cancel() }
+      shared.isCancelled = false
+    }
   }
 
   func endStatement() {
     // From here on a cancel finds nothing; one that came just before must not hit what comes next.
     shared.withLock { $0.running = nil }
-    openSession.resetCancellation()
+    session?.resetCancellation()
   }
 
   private func fail(_ error: any Error) {

@@ -42,6 +42,8 @@ final class PostgresConnection: @unchecked Sendable {
     var isGone = false
     /// What `cancel` reaches while a statement runs.
     var running: CancelTarget?
+    /// It came while a statement was on its way to a thread: the one that begins next is cancelled.
+    var isCancelled = false
     /// The statement that runs waits for data of the client, perhaps without a job.
     var isCopying = false
     /// It was cancelled, or its time is over, since the job last looked.
@@ -146,6 +148,8 @@ final class PostgresConnection: @unchecked Sendable {
     // Under the lock: once `endStatement` has taken `running` away, no cancel is still on its way.
     let mustWake = shared.withLock { shared in
       shared.running?.session.cancel()
+      // Others see it as active from the moment its bytes are here.
+      if shared.running == nil, shared.job == .running, !shared.inbox.isEmpty { shared.isCancelled = true }
       shared.mustCheckCopy = shared.isCopying
       return shared.isCopying
     }
@@ -226,6 +230,8 @@ final class PostgresConnection: @unchecked Sendable {
       if !isMidPipeline && shared.withLock({ $0.isStopping }) { machine.terminate(Self.stopped) }
       switch machine.next() {
       case .wait:
+        // A cancel between the messages that make up one statement is meant for it, as long as they come together.
+        if work == nil, copy == nil { endStatement() }
         flush()
         guard takeInbox() else { return }
       case .flush: flush()
@@ -241,11 +247,9 @@ final class PostgresConnection: @unchecked Sendable {
       case .parse(let sql, let types):
         beginStatement()
         parse(sql, types)
-        endStatement()
       case .bind(let statement, let values, let portal):
         beginStatement()
         bind(statement, values, portal: portal)
-        endStatement()
       case .execute(let portal, let formats, let rowLimit):
         beginStatement()
         portal.formats = formats
