@@ -8,7 +8,7 @@ from support import HOUR, connect, expect, expect_error
 
 
 # Far longer than any test, in little memory.
-ENDLESS = "SELECT count(*) FROM generate_series(1, 1000000) a(n), LATERAL generate_series(a.n, a.n + 999) b(m)"
+ENDLESS = "SELECT count(*) FROM generate_series(1, 1000000000) a(n), LATERAL generate_series(a.n, a.n + 999) b(m)"
 # The same with its rows.
 ENDLESS_ROWS = ENDLESS.replace("count(*)", "a.n")
 

@@ -68,7 +68,7 @@ let second: Int64 = 1_000_000_000
 
 /// Many batches of a thousand rows; takes far longer than any test, and no memory.
 let endlessQuery =
-  "SELECT a.n FROM generate_series(1, 50000) a(n), LATERAL generate_series(a.n, a.n + 999) b(m)"
+  "SELECT a.n FROM generate_series(1, 1000000000) a(n), LATERAL generate_series(a.n, a.n + 999) b(m)"
 
 func point(_ number: Int, table: String = "t", host: String = "a") -> Point {
   Point(

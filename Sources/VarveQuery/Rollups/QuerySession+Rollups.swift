@@ -43,10 +43,16 @@ extension QuerySession {
       columns: statement.usedColumns, statement: text)
     // What is not filled at once, or takes long, is filled by itself.
     try store.change(.create(table, definition, policies: [.refresh: RefreshPolicy().bytes]))
-    if !create.hasNoData {
-      try RollupRefresh(self, create.name.name).run()
-    }
+    if !create.hasNoData { try fill(create.name.name) }
     return QueryResult(columns: nil, rows: nil, verb: verb)
+  }
+
+  private func fill(_ name: String) throws {
+    do { try RollupRefresh(self, name).run() } catch {
+      var error = asVarveError(error)
+      error.hint = "The rollup is there, and right to read; what it lacks is filled by itself."
+      throw error
+    }
   }
 
   /// The statement's meaning, which must not be another in another session.
