@@ -106,16 +106,16 @@ def test_a_statement_timeout_ends_sorts_joins_aggregates_and_output(context):
     with connect(server) as connection:
         connection.execute("SET statement_timeout = '200ms'")
         connection.execute("SET varve.query_memory_limit = '4GB'")
-        series = "generate_series(1, 3000) a(n), LATERAL generate_series(a.n, a.n + 2999) b(m)"
+        series = "generate_series(1, 100000) a(n), LATERAL generate_series(a.n, a.n + 2999) b(m)"
         for query in [
             f"SELECT a.n FROM {series} ORDER BY b.m * a.n DESC, a.n",
             f"SELECT b.m % 1000000, count(*) FROM {series} GROUP BY 1 ORDER BY 2",
             f"SELECT count(DISTINCT a.n * b.m) FROM {series}",
             f"SELECT DISTINCT a.n * b.m FROM {series}",
             "SELECT count(*) FROM generate_series(1, 100000) a(n) JOIN generate_series(1, 100000) b(m) ON a.n < b.m",
-            "SELECT count(*) FROM generate_series(1, 5000000) a(n) JOIN generate_series(1, 5000000) b(m) ON a.n = b.m",
+            "SELECT count(*) FROM generate_series(1, 50000000) a(n) JOIN generate_series(1, 50000000) b(m) ON a.n = b.m",
             f"SELECT a.n, b.m FROM {series}",
-            "SELECT (SELECT max(b.m) FROM generate_series(1, 1000) b(m) WHERE b.m > a.n) FROM generate_series(1, 100000) a(n)",
+            "SELECT (SELECT max(b.m) FROM generate_series(1, 1000) b(m) WHERE b.m > a.n) FROM generate_series(1, 10000000) a(n)",
         ]:
             before = time.monotonic()
             error = expect_error("57014", lambda: connection.execute(query).fetchall())
