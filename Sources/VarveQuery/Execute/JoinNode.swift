@@ -76,6 +76,7 @@ final class JoinOperator: Operator {
   private var progress: Progress?
   private var isLeftDone = false
   private static let pairsPerBatch = 16_384
+  private static let rowsPerCheck = 65_536
 
   init(_ node: JoinNode, _ left: any Operator, _ right: QueryBatch, _ context: ExecutionContext) throws {
     self.node = node
@@ -88,7 +89,9 @@ final class JoinOperator: Operator {
     let hashes = Self.hashes(rightKeys, right.count)
     try context.memory.charge(right.count * 40)
     previous = Array(repeating: -1, count: right.count)
-    for row in 0..<right.count where !rightKeys.contains(where: { $0.isNull(at: row) }) {
+    for row in 0..<right.count {
+      if row % Self.rowsPerCheck == 0 { try context.check() }
+      if rightKeys.contains(where: { $0.isNull(at: row) }) { continue }
       previous[row] = heads[hashes[row]] ?? -1
       heads[hashes[row]] = Int32(row)
     }
