@@ -167,6 +167,7 @@ final class KeyGroups: TimeGroups {
         ? Column(type: .timestamptz, count: times.count, storage: .words(words))
         : .null(column.type, count: times.count)
     }
+    // What it throws is what the comment above says; the rows themselves then tell, or throw with their place.
     return try? context.evaluate(time, QueryBatch(count: times.count, columns: columns))
   }
 

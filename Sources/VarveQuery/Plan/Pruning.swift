@@ -6,24 +6,27 @@ import VarveCore
 enum Pruning {
   typealias Result = (plan: LogicalPlan, places: [Int: Int])
 
+  /// The columns a scan reads, and their places: those for conditions stand behind those that are delivered.
+  private static func scanOrder(
+    _ needed: Set<Int>, _ conditions: [BoundExpression]
+  ) -> (order: [Int], places: [Int: Int]) {
+    var all = needed
+    for condition in conditions { condition.collectColumns(into: &all) }
+    let order = needed.sorted() + all.subtracting(needed).sorted()
+    return (order, numbered(order))
+  }
+
   /// A plan that delivers at least the needed columns, and where each of them went.
   static func prune(_ plan: LogicalPlan, needed: Set<Int>) -> Result {
     switch plan {
     case .series(var scan):
-      // Columns for conditions stand behind those that are delivered.
-      var all = needed
-      for condition in scan.conditions { condition.collectColumns(into: &all) }
-      let order = needed.sorted() + all.subtracting(needed).sorted()
-      let places = numbered(order)
+      let (order, places) = scanOrder(needed, scan.conditions)
       scan.columns = order.map { scan.columns[$0] }
       scan.conditions = scan.conditions.map { $0.renumbered(places) }
       scan.width = needed.count
       return (.series(scan), places.filter { needed.contains($0.key) })
     case .rollup(var scan):
-      var all = needed
-      for condition in scan.conditions { condition.collectColumns(into: &all) }
-      let order = needed.sorted() + all.subtracting(needed).sorted()
-      let places = numbered(order)
+      let (order, places) = scanOrder(needed, scan.conditions)
       scan.columns = order.map { scan.columns[$0] }
       scan.conditions = scan.conditions.map { $0.renumbered(places) }
       scan.width = needed.count

@@ -13,11 +13,9 @@ package struct RetentionPolicy: Sendable, Hashable {
 
   package init(dropAfter: Interval) { self.dropAfter = dropAfter }
 
-  private static let paused: UInt8 = 1
-
   package var bytes: [UInt8] {
     var out = ByteWriter()
-    out.append(byte: isPaused ? Self.paused : 0)
+    out.append(byte: isPaused ? PolicyFlags.paused : 0)
     out.append(zigzag: Int64(dropAfter.months))
     out.append(zigzag: Int64(dropAfter.days))
     out.append(zigzag: dropAfter.microseconds)
@@ -28,10 +26,10 @@ package struct RetentionPolicy: Sendable, Hashable {
   package init(_ bytes: [UInt8]) throws {
     var reader = ByteReader(bytes)
     let flags = try reader.readByte()
-    guard flags & ~Self.paused == 0, let months = Int32(exactly: try reader.readZigzag()),
+    guard flags & ~PolicyFlags.paused == 0, let months = Int32(exactly: try reader.readZigzag()),
       let days = Int32(exactly: try reader.readZigzag())
     else { throw VarveError(.corruption, "a retention policy is described impossibly") }
-    isPaused = flags & Self.paused != 0
+    isPaused = flags & PolicyFlags.paused != 0
     dropAfter = Interval(months: months, days: days, microseconds: try reader.readZigzag())
     try reader.expectEnd()
   }

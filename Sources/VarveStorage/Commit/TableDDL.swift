@@ -43,7 +43,7 @@ enum TableDDL {
   }
 
   /// Id of a table that is to be made.
-  static func newTable(_ name: String, _ catalog: Catalog) throws -> TableID {
+  private static func newTable(_ name: String, _ catalog: Catalog) throws -> TableID {
     try checkTableName(name, catalog)
     guard catalog.tableCount < Limits.tables else {
       throw VarveError(.limitExceeded, "a database holds at most \(Limits.tables) tables")
@@ -131,7 +131,7 @@ enum TableDDL {
 
   // MARK: Checks
 
-  static func check(_ definition: TableDefinition) throws {
+  private static func check(_ definition: TableDefinition) throws {
     guard definition.partitionNanoseconds >= 60_000_000_000 else {
       throw VarveError(.invalidArgument, "varve.partition must be at least one minute", sqlState: "22023")
     }
