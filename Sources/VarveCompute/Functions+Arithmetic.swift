@@ -185,7 +185,18 @@ enum IntegerKernels {
     return result
   }
 
+  /// The divisor, where it is the same for all rows.
+  private static func constantDivisor(_ column: Column) -> ConstantDivisor? {
+    guard let constant = column.constantValue, !constant.isNull else { return nil }
+    return ConstantDivisor(Int64(bitPattern: ColumnBuilder.word(constant)))
+  }
+
   static func divide(_ a: Column, _ b: Column, _ n: Int, _ type: SQLType) throws -> Column {
+    if let divisor = constantDivisor(b) {
+      return Evaluation.words2(a, b, n, type) { x, _ in
+        UInt64(bitPattern: divisor.quotient(Int64(bitPattern: x)))
+      }
+    }
     var bad = false
     let result = Evaluation.words2(a, b, n, type) { x, y in
       let (r, overflow) = Int64(bitPattern: x).dividedReportingOverflow(by: Int64(bitPattern: y))
@@ -203,6 +214,11 @@ enum IntegerKernels {
   }
 
   static func remainder(_ a: Column, _ b: Column, _ n: Int, _ type: SQLType) throws -> Column {
+    if let divisor = constantDivisor(b) {
+      return Evaluation.words2(a, b, n, type) { x, _ in
+        UInt64(bitPattern: divisor.remainder(Int64(bitPattern: x)))
+      }
+    }
     var bad = false
     let result = Evaluation.words2(a, b, n, type) { x, y in
       if y == 0 {
