@@ -2,6 +2,7 @@
 import argparse
 import glob
 import json
+import math
 import os
 import shutil
 import statistics
@@ -18,6 +19,7 @@ import peers as peer_tools
 import queries as definitions
 
 WARM_UP = 2
+NOTHING = {"nothing": [("SELECT 1", None)] * (100 + WARM_UP)}
 # These answer within the process that asks.
 IN_PROCESS = ("duckdb", "clickhouse")
 
@@ -70,20 +72,35 @@ def measure(client, queries, count):
 
 
 def measure_under_load(client, ports, queries, count, rows_per_second):
-    """The same while `varve bench` writes to a table of its own at half of the speed that was reached."""
+    """The same while `varve bench` writes to a table of its own at half of the speed that was reached.
+
+    Writer, server and client want the same processors. What that alone costs a client is told by a query of nothing,
+    and what the queries cost the writer by the speed it kept.
+    """
+    asked_rate = int(rows_per_second / 2)
     command = [BINARY, "bench", "--connect", f"postgres://127.0.0.1:{ports['postgres']}",
                "--line-protocol", f"127.0.0.1:{ports['line-protocol']}", "--http", f"127.0.0.1:{ports['http']}",
-               "--table", "load", "--rate", str(int(rows_per_second / 2)), "--duration", "3600s"]
+               "--table", "load", "--rate", str(asked_rate), "--duration", "3600s"]
+    idle = measure(client, NOTHING, 100)["nothing"]
     writer = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(3)
+        rows, began = rows_of_load(client), time.monotonic()
         figures = measure(client, queries, count)
+        nothing = measure(client, NOTHING, 100)["nothing"]
+        rate = (rows_of_load(client) - rows) / (time.monotonic() - began)
         if writer.poll() is not None:
             raise SystemExit("the load ended before the queries did")
+        print(f"under load: {rate / 1e6:.2f} M rows/s written, {rate / asked_rate:.0%} of half speed;"
+              f" SELECT 1 takes {idle[0]:.3f} ms, p95 {idle[1]:.3f}, under load {nothing[0]:.3f} and {nothing[1]:.3f}")
         return figures
     finally:
         writer.terminate()
         writer.wait()
+
+
+def rows_of_load(client):
+    return int(client.rows("SELECT count(*) FROM load")[1][0][0])
 
 
 def verify(client, dataset, queries, count):
@@ -134,7 +151,7 @@ def peer_figures(dataset, rerun):
 def best(figures, name, over_a_wire=False):
     candidates = [(all[name], peer) for peer, all in figures.items()
                   if name in all and not (over_a_wire and peer.startswith(IN_PROCESS))]
-    return min(candidates)
+    return min(candidates, default=(math.nan, "-"))
 
 
 def table(dataset, own, loaded, figures, ran):
