@@ -62,6 +62,21 @@ def test_loads_of_each_kind_are_verified(context):
             expect(connection.execute(f"SELECT count(*) FROM t{number}").fetchone(), (rows,))
 
 
+def test_a_load_of_the_present_has_the_times_at_which_it_is_written(context):
+    server = context.server()
+    figures, _ = bench(
+        context, *target(server), "--table", "present", "--live", "--rate", "2k", "--series", "100", "--duration", "2s")
+    with connect(server) as connection:
+        rows, span, past = connection.execute(
+            "SELECT count(*), extract(epoch FROM max(time) - min(time)), extract(epoch FROM now() - min(time))"
+            " FROM present").fetchone()
+    expect(rows, figures["rows"])
+    # A row of each series each twentieth of a second, from when the load began.
+    assert abs(float(span) - (rows / 2000 - 0.05)) < 0.06 and float(past) >= 1, (rows, span, past)
+    _, error = context.run("bench", "--live", code=64)
+    assert "--live needs --rate" in error, error
+
+
 def test_a_benchmark_brings_a_server_of_its_own(context):
     folder = context.path("temporary")
     os.mkdir(folder)

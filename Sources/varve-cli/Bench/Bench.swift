@@ -71,6 +71,10 @@ struct Bench: ParsableCommand {
       valueName: "time"))
   var start: String?
 
+  @Flag(
+    help: "Rows of the present: their times are those at which they are due. Needs --rate, from which the step follows.")
+  var live = false
+
   @Option(
     help:
       "tcp or http (line protocol), copy (COPY, binary) or insert (prepared, many rows), both over the PostgreSQL wire."
@@ -120,6 +124,9 @@ struct Bench: ParsableCommand {
         throw ValidationError("--\(name) is from \(range.lowerBound) to \(range.upperBound).")
       }
     }
+    if live && (rate == nil || start != nil || step != nil) {
+      throw ValidationError("--live needs --rate, and sets start and step itself.")
+    }
     if late == nil && duplicates == nil && lateBy != nil {
       throw ValidationError("--late-by says how late; --late or --duplicates says how many.")
     }
@@ -140,15 +147,18 @@ struct Bench: ParsableCommand {
     plan.seriesCount = series?.value ?? 1000
     plan.order = order
     plan.stepNanoseconds = step?.nanoseconds ?? 10_000_000_000
+    if live, let rate { plan.stepNanoseconds = max(1, Int64(Double(plan.seriesCount) / Double(rate.value) * 1e9)) }
     plan.lateShare = late?.value ?? 0
     plan.duplicateShare = duplicates?.value ?? 0
-    plan.lateSteps = max(1, Int((lateBy?.nanoseconds ?? 3_600_000_000_000) / plan.stepNanoseconds))
+    if late != nil || duplicates != nil {
+      plan.lateSteps = max(1, Int((lateBy?.nanoseconds ?? 3_600_000_000_000) / plan.stepNanoseconds))
+    }
     plan.churn = churn?.value ?? 0
     plan.connectionCount = connections?.value ?? min(4, plan.seriesCount)
     plan.seed = seed
     options.durationNanoseconds = duration?.nanoseconds ?? (rows == nil ? 10_000_000_000 : nil)
     try setTimes(&plan, now, durationNanoseconds: options.durationNanoseconds)
-    try plan.check(now: now)
+    try plan.check(now: live ? .max : now)
     options.plan = plan
     options.transport = `protocol`
     options.batchRowCount = batchRowCount(plan)
@@ -173,6 +183,11 @@ struct Bench: ParsableCommand {
     let rows =
       rows?.value ?? Int(Double(durationNanoseconds ?? 0) / 1e9 * min(rate.map { Double($0.value) } ?? 20e6, 20e6))
       + ahead
+    if live {
+      plan.start = now / step * step
+      plan.rowCount = rows
+      return
+    }
     let steps = rows / plan.seriesCount + 1
     let span = Int64(clamping: Int(min(Double(steps + 1) * Double(step), 9e18)))
     plan.start = max(min(earliest, now), now - min(span, now)) / step * step
