@@ -72,7 +72,8 @@ struct Bench: ParsableCommand {
   var start: String?
 
   @Flag(
-    help: "Rows of the present: their times are those at which they are due. Needs --rate, from which the step follows.")
+    help: "Rows of the present: their times are those at which they are due. Needs --rate, from which the step follows."
+  )
   var live = false
 
   @Option(
