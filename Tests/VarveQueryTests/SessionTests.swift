@@ -51,6 +51,21 @@ struct SessionTests {
     #expect(result.commandTag == "SELECT 1")
   }
 
+  @Test func functionsOfOtherDatabasesAreToldByTheirNamesHere() throws {
+    let session = makeSession()
+    let failure = error(session, "SELECT argMax(1, now())")
+    #expect(failure?.sqlState == "42883" && failure?.position == 8)
+    #expect(failure?.hint == "last(value, by).")
+    // Each function that a hint calls is there, and none is hinted at that is there itself.
+    for (name, hint) in FunctionHints.words {
+      #expect(try session.text("SELECT count(*) FROM pg_proc WHERE proname = '\(name)'") == "0", "\(name)")
+      // COALESCE is grammar.
+      for call in hint.matches(of: /([a-z_]+)\(/) where call.1 != "coalesce" {
+        #expect(try session.text("SELECT count(*) > 0 FROM pg_proc WHERE proname = '\(call.1)'") == "t", "\(call.1)")
+      }
+    }
+  }
+
   @Test func declaredParameterTypesAreKept() throws {
     let session = try filled()
     #expect(try session.prepare("SELECT $1", parameterTypes: [.int4]).columns?.map(\.type) == [.int4])

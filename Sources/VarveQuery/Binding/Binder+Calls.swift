@@ -61,7 +61,8 @@ extension Binder {
   func missingFunction(_ name: String, _ types: [SQLType], at location: Int) -> VarveError {
     error(
       "42883", "function \(name)(\(types.map(\.name).joined(separator: ", "))) does not exist", at: location,
-      hint: "No function matches the given name and argument types. You might need to add explicit type casts.")
+      hint: FunctionHints.hint(for: name)
+        ?? "No function matches the given name and argument types. You might need to add explicit type casts.")
   }
 
   func checkStar(_ name: String, _ call: CallSyntax, at location: Int) throws {
