@@ -148,6 +148,43 @@ import VarveStorage
     try await database.close()
   }
 
+  /// What is read of rows in place of stored parts lies between these: a counter's steps go from one to the next.
+  @Test func countersStepFromBucketToBucketHoweverManyAreInvalid() async throws {
+    let database = try await open()
+    let session = session(database)
+    try session.run("CREATE TABLE m (time timestamptz, host text, v double precision) WITH (varve.tags = 'host')")
+    try session.run(
+      """
+      INSERT INTO m SELECT t, h, (extract(epoch FROM t)::bigint * 7 % 1000)::float8
+      FROM generate_series(timestamptz '2024-01-01Z', '2024-01-05Z', interval '7 minutes') AS t,
+        (VALUES ('a'), ('b')) AS hosts(h)
+      """)
+    try session.run(
+      """
+      CREATE MATERIALIZED VIEW r WITH (continuous) AS
+      SELECT time_bucket('1 hour', time), host, increase(v, time), rate(v, time) FROM m GROUP BY 1, 2
+      """)
+    for hours in [2, 12, 40] {
+      try session.run(
+        """
+        INSERT INTO m SELECT t + interval '100 seconds', 'a', 500.0
+        FROM generate_series(timestamptz '2024-01-01Z', timestamptz '2024-01-01Z' + interval '\(2 * hours) hours',
+          interval '2 hours') AS t
+        """)
+      for keys in ["time_bucket('1 day', time), host", "host, time_bucket('6 hours', time)", "host"] {
+        let query = """
+          SELECT round(increase(v, time)::numeric, 6), round(rate(v, time)::numeric, 9), \(keys)
+          FROM m GROUP BY \(keys) ORDER BY \(keys)
+          """
+        #expect(try session.run("EXPLAIN \(query)").contains { $0.contains("Rollup: r") })
+        let rewritten = try session.run(query)
+        try session.run("SET varve.use_rollups = off")
+        #expect(try session.run(query) == rewritten, "\(hours + 1) invalid buckets, by \(keys)")
+        try session.run("SET varve.use_rollups = on")
+      }
+    }
+  }
+
   @Test func explainNamesTheRollupOrSaysWhyNoneServes() async throws {
     let database = try await open()
     let session = session(database)

@@ -51,15 +51,19 @@ enum RollupReader {
 
   /// The same made of the source's rows of these times; `keys` in place of the query's own, where they are others.
   static func rawParts(_ query: PartsQuery, _ ranges: [TimeRange], keys: [BoundExpression]? = nil) -> LogicalPlan {
+    let time = BoundExpression.place(query.source.timePlace, .timestamptz)
+    // What one scan reads of many ranges is not one stretch of time: what is stored lies between.
+    let number: BoundExpression? =
+      query.kept.needsDisjointTimes && TimeRanges.isHull(ranges) ? .call(TimeRanges.number(ranges), [time]) : nil
     // An aggregate for each range, not one over all: that of a plain scan is made from summaries.
-    TimeRanges.within(ranges) { conditions in
-      rawParts(
-        query, query.conditions + conditions(.place(query.source.timePlace, .timestamptz)), keys ?? query.keys)
+    return TimeRanges.within(ranges) { conditions in
+      rawParts(query, query.conditions + conditions(time), keys ?? query.keys, apartBy: number)
     }
   }
 
+  /// `apartBy` is a key by which parts are made too, and which they do not have.
   private static func rawParts(
-    _ query: PartsQuery, _ conditions: [BoundExpression], _ keys: [BoundExpression]
+    _ query: PartsQuery, _ conditions: [BoundExpression], _ keys: [BoundExpression], apartBy number: BoundExpression?
   ) -> LogicalPlan {
     let rows: LogicalPlan
     switch query.source {
@@ -73,6 +77,7 @@ enum RollupReader {
       scan.hidesDropped = false
       rows = .rollup(scan)
     }
+    let groupKeys = keys + (number.map { [$0] } ?? [])
     var calls: [AggregateCall] = []
     let fields = query.kept.fields.map { field -> BoundExpression in
       let original = query.kept.calls[field.call]
@@ -80,11 +85,11 @@ enum RollupReader {
       call.function = field.part.partial
       call.arguments = field.part.arguments.map { original.arguments[$0] }
       call.isDistinct = false
-      let value = column(of: call, in: &calls, behind: keys.count)
+      let value = column(of: call, in: &calls, behind: groupKeys.count)
       return field.part.encode.map { .call($0, [value]) } ?? value
     }
     return .project(
-      .aggregate(rows, keys: keys, calls),
+      .aggregate(rows, keys: groupKeys, calls),
       keys.enumerated().map { .place($0.offset, $0.element.type) } + fields)
   }
 

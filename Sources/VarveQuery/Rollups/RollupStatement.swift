@@ -56,6 +56,9 @@ struct KeptAggregates: Sendable {
   let parts: [(parts: AggregateParts, fields: [Int])]
   let fields: [Field]
 
+  /// Whether parts of one group merge only if no part's samples lie between those of another.
+  var needsDisjointTimes: Bool { parts.contains { $0.parts.needsDisjointTimes } }
+
   /// Throws 0A000 for an aggregate that cannot be kept.
   init(_ calls: [AggregateCall]) throws {
     var fields: [Field] = []

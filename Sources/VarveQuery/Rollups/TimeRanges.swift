@@ -15,7 +15,7 @@ enum TimeRanges {
         }
       }
     }
-    guard ranges.count > scanCount, let first = ranges.first, let last = ranges.last else {
+    guard isHull(ranges), let first = ranges.first, let last = ranges.last else {
       let scans = ranges.map { scan(bounds($0)) }
       guard let first = scans.first else { preconditionFailure("there is a range to read") }
       return scans.dropFirst().reduce(first) { .setOperation(.union, isAll: true, $0, $1) }
@@ -23,6 +23,9 @@ enum TimeRanges {
     let hull = TimeRange(lower: first.lower, upper: last.upper)
     return scan { time in bounds(hull)(time) + [.call(membership(ranges), [time])] }
   }
+
+  /// Whether one scan reads them all.
+  static func isHull(_ ranges: [TimeRange]) -> Bool { ranges.count > scanCount }
 
   private static let scanCount = 8
 
@@ -39,10 +42,23 @@ enum TimeRanges {
 
   /// Whether a time lies in one of the ranges, which ascend.
   private static func membership(_ ranges: [TimeRange]) -> ScalarFunction {
-    ScalarFunction(name: "within(\(ranges))", argumentTypes: [.timestamptz], resultType: .bool) {
-      columns, count, _ in
+    search("within", ranges, .bool) { place, time in
+      place < ranges.count && ranges[place].lower <= time ? 1 : 0
+    }
+  }
+
+  /// Which of the ranges a time lies in that lies in one of them.
+  static func number(_ ranges: [TimeRange]) -> ScalarFunction {
+    search("number_within", ranges, .int8) { place, _ in UInt64(place) }
+  }
+
+  /// Of each time, and the place of the first range that does not end before it.
+  private static func search(
+    _ name: String, _ ranges: [TimeRange], _ type: SQLType, _ result: @escaping @Sendable (Int, Int64) -> UInt64
+  ) -> ScalarFunction {
+    ScalarFunction(name: "\(name)(\(ranges))", argumentTypes: [.timestamptz], resultType: type) { columns, count, _ in
       let words = columns[0].wordBuffer
-      let result = Buffer<UInt64>(capacity: count)
+      let found = Buffer<UInt64>(capacity: count)
       for row in 0..<count {
         let time = Int64(bitPattern: words[row])
         var (low, high) = (0, ranges.count)
@@ -50,9 +66,9 @@ enum TimeRanges {
           let middle = (low + high) / 2
           if ranges[middle].upper < time { low = middle + 1 } else { high = middle }
         }
-        result.append(low < ranges.count && ranges[low].lower <= time ? 1 : 0)
+        found.append(result(low, time))
       }
-      return Column(type: .bool, count: count, storage: .words(result))
+      return Column(type: type, count: count, storage: .words(found))
     }
   }
 }
