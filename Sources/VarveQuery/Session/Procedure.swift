@@ -38,7 +38,8 @@ enum Procedure: String, CaseIterable {
   /// Whether SELECT runs it.
   var isFunction: Bool {
     switch self {
-    case .flush, .verify, .compactChunks, .refresh: false
+    case .flush, .verify, .refresh: false
+    case .compactChunks: true
     case .addRefreshPolicy, .removeRefreshPolicy, .pauseJob, .resumeJob: true
     case .dropChunks, .showChunks, .addRetentionPolicy, .removeRetentionPolicy, .trustClock: true
     }
