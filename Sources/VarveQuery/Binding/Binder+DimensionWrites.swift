@@ -234,16 +234,7 @@ extension Binder {
 
   private func assigned(_ value: BoundExpression, to column: DimensionColumn, at location: Int) throws
     -> BoundExpression
-  {
-    let type = column.type.sqlType
-    guard let result = try coerce(value, to: type, .assignment, at: location) else {
-      throw error(
-        "42804",
-        "column \"\(column.name)\" is of type \(type.name) but expression is of type \(value.type.name)", at: location,
-        hint: "You will need to rewrite or cast the expression.")
-    }
-    return result
-  }
+  { try assigned(value, to: column.name, column.type.sqlType, at: location) }
 
   func defaultValue(of column: DimensionColumn) throws -> BoundExpression {
     let type = column.type.sqlType

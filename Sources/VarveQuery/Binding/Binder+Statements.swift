@@ -57,9 +57,10 @@ extension Binder {
     let used = try fitting(names, bound.columns.count, isExplicit: !insert.columns.isEmpty, at: location)
     bound = try retyped(bound, used.map(\.column.type), at: query.targets.map(\.location))
     let values = try bound.columns.enumerated().map { index, column in
-      try assign(
+      try assigned(
         .column(ColumnReference(index: index, type: column.type, name: column.name, location: location)),
-        to: used[index], at: query.targets.indices.contains(index) ? query.targets[index].location : location)
+        to: used[index].name, used[index].column.type,
+        at: query.targets.indices.contains(index) ? query.targets[index].location : location)
     }
     return InsertPlan(
       table: table, source: try Planner.plan(.project(bound.plan, values)), targets: try used.map { try target($0) },
@@ -141,7 +142,8 @@ extension Binder {
             if used[index].column == .time, let now = try FunctionCatalog.scalar("now", []) { return .call(now, []) }
             return .constant(.null, used[index].column.type)
           }
-          return try assign(try bind(syntax, level), to: used[index], at: syntax.location)
+          return try assigned(
+            try bind(syntax, level), to: used[index].name, used[index].column.type, at: syntax.location)
         })
     }
     let kept = used.indices.filter { !omitted.contains($0) }
@@ -160,15 +162,14 @@ extension Binder {
     }
   }
 
-  private func assign(
-    _ value: BoundExpression, to column: (name: String, column: SeriesColumn), at location: Int
-  ) throws -> BoundExpression {
-    let type = column.column.type
+  /// The value as a column of this name and type takes it.
+  func assigned(_ value: BoundExpression, to name: String, _ type: SQLType, at location: Int) throws
+    -> BoundExpression
+  {
     guard let result = try coerce(value, to: type, .assignment, at: location) else {
       throw error(
-        "42804",
-        "column \"\(column.name)\" is of type \(type.name) but expression is of type \(value.type.name)", at: location,
-        hint: "You will need to rewrite or cast the expression.")
+        "42804", "column \"\(name)\" is of type \(type.name) but expression is of type \(value.type.name)",
+        at: location, hint: "You will need to rewrite or cast the expression.")
     }
     return result
   }
