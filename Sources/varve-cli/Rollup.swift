@@ -21,7 +21,7 @@ struct Rollup: ParsableCommand {
 
     static let query = """
       SELECT name AS "rollup", source, bucket, materialized_to AS "materialized to", lag, \
-      invalid_ranges AS "invalid ranges", rows, bytes, refreshes, rows_written AS "rows written", \
+      invalid_ranges AS "invalid ranges", invalid, rows, bytes, refreshes, rows_written AS "rows written", \
       last_refresh AS "last refresh", last_error AS "last error" FROM varve.rollups ORDER BY name
       """
 

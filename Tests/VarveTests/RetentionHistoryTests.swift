@@ -7,8 +7,8 @@ import VarveStorage
 
 @testable import VarveQuery
 
-/// Random histories of writes, late rows, replaced rows, deletes, refreshes, retention and crashes: each bucket of each
-/// rollup is what the rows that were ever accepted make, and as many rows are counted as were accepted.
+/// Random histories of writes, late rows, replaced rows, deletes, refreshes, retention, columns added and crashes: each
+/// bucket of each rollup is what the rows that were ever accepted make, and as many rows are counted as were accepted.
 @Suite struct RetentionHistoryTests {
   private struct Row: Hashable {
     var host: String
@@ -16,12 +16,13 @@ import VarveStorage
   }
 
   private struct Sums: Equatable {
-    var (rows, total, least, most) = (0, 0, Int.max, Int.min)
+    var (rows, total, least, most, positive) = (0, 0, Int.max, Int.min, 0)
     mutating func add(_ value: Int) {
       rows += 1
       total += value
       least = min(least, value)
       most = max(most, value)
+      positive += value > 0 ? 1 : 0
     }
   }
 
@@ -69,6 +70,8 @@ import VarveStorage
     /// Minutes before were dropped.
     var floor = Int64.min
     var hidden = 0
+    /// Rollups that were given one more column, and where buckets begin in which it is known.
+    var known: [String: Int64] = [:]
 
     init(seed: Int) throws {
       random = SeededRandom(seed: UInt64(seed))
@@ -125,7 +128,7 @@ import VarveStorage
         : run.run(before: time) {
           guard disturbances > 0, self.random.chance(20) else { return }
           disturbances -= 1
-          try self.write()
+          try self.random.chance(80) ? self.write() : self.alter()
         }
       conflicts += report.conflicts
       guard let before = report.before else { return }
@@ -171,6 +174,20 @@ import VarveStorage
       bases.append(rollup.name == "days" ? bases[0] : dropped.count)
     }
 
+    /// Adds a column: what is frozen by now lacks it.
+    func alter() throws {
+      let names = Self.rollups.prefix(made).map(\.name).filter {
+        known[$0] == nil && ($0 != "days" || known["minutes"] != nil)
+      }
+      guard let name = names.randomElement(using: &random) else { return }
+      let snapshot = try session.store.snapshot()
+      let state = snapshot.table(named: name).flatMap { snapshot.rollup($0.id)?.state }
+      let aggregate = name == "days" ? "sum(positive)" : "count(*) FILTER (WHERE v > 0)"
+      try session.run(
+        "ALTER MATERIALIZED VIEW \(name) ADD COLUMN positive bigint GENERATED ALWAYS AS (\(aggregate)) STORED")
+      known[name] = max(state?.frozen ?? .min, name == "days" ? known["minutes"] ?? .min : .min)
+    }
+
     func crash() throws {
       let next = disk.afterCrash([Survival.nothing, .everything, .chance][Int(random.next() % 3)], seed: random.next())
       try database.closeBlocking()
@@ -181,18 +198,20 @@ import VarveStorage
 
     func step() throws {
       clock.advance(nanoseconds: 1_000_000)
-      switch random.next() % 16 {
+      switch random.next() % 17 {
       case 0...5: try write()
       case 6: try delete()
       case 7...9: try refresh()
       case 10, 11: try random.chance(70) ? drop() : dropMinutes()
       case 12: try crash()
       case 13: try session.run("CALL flush()")
+      case 14: if random.chance(60) { try alter() }
       default: try make()
       }
     }
 
-    func expected(_ width: Int64, since base: Int, from floor: Int64) -> [String] {
+    /// With the added column in buckets from `known` on, NULL before; nil: without it.
+    func expected(_ width: Int64, since base: Int, from floor: Int64, known: Int64?) -> [String] {
       var sums: [Row: Sums] = [:]
       for (row, value) in rows.map({ ($0.key, $0.value) }) + dropped.dropFirst(base).map({ ($0.row, $0.value) }) {
         let rest = (row.time - Self.origin) % width
@@ -200,15 +219,21 @@ import VarveStorage
       }
       return sums.filter { $0.key.time >= floor }.sorted { ($0.key.time, $0.key.host) < ($1.key.time, $1.key.host) }.map
       {
-        "\($0.key.time)|\($0.key.host)|\($0.value.rows)|\($0.value.total)|\($0.value.least)|\($0.value.most)"
+        let (key, sums) = ($0.key, $0.value)
+        let added = known.map { key.time >= $0 ? "|\(sums.positive)" : "|null" } ?? ""
+        return "\(key.time)|\(key.host)|\(sums.rows)|\(sums.total)|\(sums.least)|\(sums.most)" + added
       }
     }
 
     func isRight(_ comment: String) throws -> Bool {
       for (rollup, base) in zip(Self.rollups, bases) {
         let found = try session.run(
-          "SELECT bucket, host, n::bigint, total::bigint, least, most FROM \(rollup.name) ORDER BY 1, 2")
-        let wanted = expected(rollup.width, since: base, from: rollup.name == "minutes" ? floor : .min)
+          """
+          SELECT bucket, host, n::bigint, total::bigint, least, most\(known[rollup.name] == nil ? "" : ", positive")
+            FROM \(rollup.name) ORDER BY 1, 2
+          """)
+        let wanted = expected(
+          rollup.width, since: base, from: rollup.name == "minutes" ? floor : .min, known: known[rollup.name])
         guard found == wanted else {
           let missing = wanted.filter { !found.contains($0) }
           let wrong = found.filter { !wanted.contains($0) }
@@ -218,7 +243,10 @@ import VarveStorage
       }
       let left = try session.run("SELECT count(*) FROM t")
       #expect(left == ["\(rows.count)"], "\(comment)")
-      return left == ["\(rows.count)"]
+      // Not by name: of the rows that are left, whether a rollup answers or not.
+      let positive = try session.run("SELECT count(*) FILTER (WHERE v > 0) FROM t")
+      #expect(positive == ["\(rows.values.count { $0 > 0 })"], "\(comment)")
+      return left == ["\(rows.count)"] && positive == ["\(rows.values.count { $0 > 0 })"]
     }
   }
 
@@ -226,13 +254,15 @@ import VarveStorage
     let history = try History(seed: seed)
     for number in 0..<90 {
       try history.step()
+      if number == 60, history.known.isEmpty { try history.alter() }
       // One failure is enough to look at.
       guard try history.isRight("seed \(seed), step \(number)") else { return }
     }
     print(
       "retention: seed \(seed), \(history.drops) drops, \(history.hidden) of minutes, \(history.conflicts) conflicts, \(history.dropped.count) rows"
     )
-    #expect(history.made == 3 && history.drops > 0 && history.hidden > 0, "seed \(seed)")
+    #expect(
+      history.made == 3 && history.drops > 0 && history.hidden > 0 && !history.known.isEmpty, "seed \(seed)")
     try history.database.closeBlocking()
   }
 }

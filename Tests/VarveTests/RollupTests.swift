@@ -265,14 +265,14 @@ import VarveStorage
       "DROP TABLE cpu", "ALTER TABLE cpu DROP COLUMN v", "CREATE TABLE hourly (time timestamptz, v float8)",
     ] { #expect(throws: VarveError.self, "\(statement)") { try session.run(statement) } }
     try session.run("ALTER TABLE cpu RENAME TO processors")
-    try fill2(session)
+    try addProcessor(session)
     #expect(try session.run("SELECT sum(rows)::bigint FROM hourly") == ["1"])
     try session.run("DROP MATERIALIZED VIEW hourly")
     try session.run("DROP TABLE processors")
     try await database.close()
   }
 
-  private func fill2(_ session: QuerySession) throws {
+  private func addProcessor(_ session: QuerySession) throws {
     try session.run("INSERT INTO processors (time, host, n) VALUES ('2024-01-01Z', 'a', 1)")
   }
 }

@@ -11,6 +11,7 @@
 //   9 set rollup           varint table id, definition
 //  10 set policy           varint table id, u8 kind, what it says (prefixed; empty: the policy goes)
 //  11 trust clock          zigzag wall time, ns
+//  12 set rollup           varint table id, definition with additions
 
 import VarveCore
 
@@ -65,7 +66,7 @@ extension CatalogChange {
           out.append(prefixed: Array(name.name.utf8))
         }
       case .setRollup(let table, let definition):
-        out.append(byte: 9)
+        out.append(byte: definition.additions.isEmpty ? 9 : 12)
         out.append(varint: UInt64(table.rawValue))
         definition.append(to: &out)
       case .setPolicy(let table, let kind, let text):
@@ -101,7 +102,8 @@ extension CatalogChange {
       let table = TableID(rawValue: try reader.readUInt32Varint())
       switch tag {
       case 4...7 where version >= 3: changes.append(try readDimensionChange(tag, table, from: &reader))
-      case 9 where version >= 4: changes.append(.setRollup(table, try RollupDefinition.read(from: &reader)))
+      case 9 where version >= 4, 12 where version >= 4:
+        changes.append(.setRollup(table, try RollupDefinition.read(from: &reader, hasAdditions: tag == 12)))
       case 10 where version >= 4:
         let kind = try reader.readByte()
         let text = Array(try reader.readPrefixed())

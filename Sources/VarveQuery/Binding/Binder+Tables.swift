@@ -138,7 +138,7 @@ extension Binder {
 
   // MARK: ALTER TABLE
 
-  /// What the statement changes; changes that IF EXISTS and IF NOT EXISTS pass over are left out, with a notice each.
+  /// What the statement changes of a table, or of a rollup's name; changes that IF EXISTS and IF NOT EXISTS pass over are left out, with a notice each.
   func bindAlter(_ alter: AlterTableSyntax) throws -> (table: Relation, changes: [TableAlteration], notices: [String]) {
     guard let found = catalog.relation(schema: alter.table.schema, name: alter.table.name) else {
       throw missingTable(alter.table)
@@ -146,11 +146,10 @@ extension Binder {
     guard !found.isSystem else {
       throw error("42501", "permission denied: \"\(found.name)\" is a system catalog", at: alter.table.location)
     }
-    if case .rollup = found.source {
-      for change in alter.changes {
-        if case .rename = change { continue }
-        throw source.unsupported(
-          "this change of a rollup", at: alter.table.location, hint: "ALTER MATERIALIZED VIEW … RENAME TO works.")
+    if alter.isRollup {
+      guard case .rollup = found.source else {
+        throw error(
+          "42809", "\"\(found.name)\" is not a materialized view", at: alter.table.location, hint: "Use ALTER TABLE.")
       }
     }
     var notices: [String] = []

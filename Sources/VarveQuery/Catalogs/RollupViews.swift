@@ -11,7 +11,8 @@ enum RollupViews {
     VirtualTable(
       "varve", "rollups",
       """
-      name text source text bucket text materialized_to timestamptz lag interval invalid_ranges int8 rows int8 \
+      name text source text bucket text materialized_to timestamptz lag interval invalid_ranges int8 invalid interval \
+      rows int8 \
       bytes int8 refreshes int8 rows_written int8 last_refresh timestamptz last_error text
       """
     ) { view in
@@ -54,10 +55,22 @@ enum RollupViews {
     let source = view.snapshot.table(id: found.definition.source)?.name
     return [
       .text(table.name), source.map { .text($0) } ?? .null, bucket, time(found.state.watermark), lag,
-      Cell.int(found.state.invalid.count), Cell.int(statistics.rows), Cell.int(statistics.chunkBytes),
+      Cell.int(found.state.invalid.count), .interval(interval(invalidNanoseconds(found.state))),
+      Cell.int(statistics.rows), Cell.int(statistics.chunkBytes),
       Cell.int(record.runs), Cell.int(record.rowCount), record.lastRun.map { .timestamp($0) } ?? .null,
       text(error),
     ]
+  }
+
+  /// How much of time is to be made anew: what late rows and added columns touch above what is frozen.
+  private static func invalidNanoseconds(_ state: RollupState) -> Int64 {
+    state.invalid.reduce(0) { sum, range in
+      let (lower, upper) = (max(range.lower, state.settled), min(range.upper, state.watermark))
+      guard lower < upper else { return sum }
+      let length = upper.subtractingReportingOverflow(lower)
+      let total = sum.addingReportingOverflow(length.overflow ? .max : length.partialValue)
+      return total.overflow ? .max : total.partialValue
+    }
   }
 
   /// NULL: nothing is materialised.

@@ -47,8 +47,17 @@ extension QuerySession {
     return QueryResult(columns: nil, rows: nil, verb: verb)
   }
 
-  private func fill(_ name: String) throws {
-    do { try RollupRefresh(self, name).run() } catch {
+  /// Makes what is not made yet, and tells how much that was.
+  func fill(_ name: String) throws {
+    do {
+      let report = try RollupRefresh(self, name).run()
+      guard report.windows > 0 else { return }
+      let parts = report.windows == 1 ? "" : " in \(report.windows) parts"
+      state.add(
+        .notice(
+          severity: "NOTICE", sqlState: "00000",
+          message: "rollup \"\(name)\" is filled with \(report.rows) row\(report.rows == 1 ? "" : "s")\(parts)"))
+    } catch {
       var error = asVarveError(error)
       error.hint = "The rollup is there, and right to read; what it lacks is filled by itself."
       throw error
@@ -56,13 +65,14 @@ extension QuerySession {
   }
 
   /// The statement's meaning, which must not be another in another session.
-  private func bindRollup(_ select: SelectSyntax, _ source: SourceText, _ catalog: CatalogView) throws
-    -> RollupStatement
-  {
+  func bindRollup(
+    _ select: SelectSyntax, _ source: SourceText, _ catalog: CatalogView, over fixedSource: RollupSource? = nil
+  ) throws -> RollupStatement {
     func bind(_ evaluation: EvaluationContext) throws -> RollupStatement {
-      try RollupBinder(
-        Binder(source: source, catalog: catalog, session: state, evaluation: evaluation, parameterTypes: [])
-      ).bind(select)
+      let binder = Binder(
+        source: source, catalog: catalog, session: state, evaluation: evaluation, parameterTypes: [])
+      binder.fixedSource = fixedSource
+      return try RollupBinder(binder).bind(select)
     }
     let own = try bind(evaluation(catalog))
     let kept = try bind(EvaluationContext(now: 0, timeZone: "UTC", zones: state.zones))

@@ -16,7 +16,7 @@ struct RollupBinder {
     source = binder.source
   }
 
-  func bind(_ select: SelectSyntax) throws -> RollupStatement {
+  func bind(_ select: SelectSyntax, _ additions: [RollupDefinition.Addition] = []) throws -> RollupStatement {
     try checkClauses(select)
     let bound = try binder.bindSelect(select, QueryLevel(parent: nil))
     guard let found = binder.rollupSource else { throw refused("a rollup without a table", select) }
@@ -51,7 +51,7 @@ struct RollupBinder {
     return RollupStatement(
       query, keyNames: names, bucketKey: bucketKey, outputs: outputs, columns: bound.columns,
       grid: grid, bucketText: try bucketText(keys[bucketKey]),
-      usedColumns: used(keys + conditions + calls.map { .aggregate($0) }, found))
+      usedColumns: used(keys + conditions + calls.map { .aggregate($0) }, found), additions: additions)
   }
 
   /// 2024, with a leap day and both changes of the clock.

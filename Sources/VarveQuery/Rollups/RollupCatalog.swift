@@ -45,7 +45,7 @@ final class RollupCatalog: Sendable {
       source: parsed[0].source, catalog: catalog, session: catalog.session,
       evaluation: EvaluationContext(now: 0, timeZone: "UTC", zones: catalog.session.zones), parameterTypes: [])
     binder.fixedSource = try rollup(source.id, catalog).map { .rollup($0) } ?? .table(source)
-    return try RollupBinder(binder).bind(select)
+    return try RollupBinder(binder).bind(select, definition.additions)
   }
 }
 

@@ -1,4 +1,5 @@
-// The SELECT within CREATE MATERIALIZED VIEW, as the catalog keeps it: behind AS, without WITH [NO] DATA.
+// The SELECT within CREATE MATERIALIZED VIEW, as the catalog keeps it: behind AS, without WITH [NO] DATA; and what ALTER
+// adds to it. Texts are cut, not written anew, so that they stay as somebody wrote them.
 
 enum RollupDefinitionText {
   /// nil if there is no AS.
@@ -19,15 +20,53 @@ enum RollupDefinitionText {
     return String(String.UnicodeScalarView(scalars.reversed().drop { blanks.contains($0) }.reversed()))
   }
 
+  /// The expression in GENERATED ALWAYS AS (…), which stands at a byte of the text; nil if there is none.
+  static func generated(in statement: String, at location: Int) -> (text: String, location: Int)? {
+    let bytes = Array(statement.utf8.dropFirst(max(0, location)))
+    let words = words(bytes)
+    guard let place = words.firstIndex(where: { $0.text == "as" }), place + 1 < words.count,
+      words[place + 1].text == "(", words[place + 1].range.count >= 2
+    else { return nil }
+    let range = words[place + 1].range.dropFirst().dropLast()
+    return (String(decoding: bytes[range], as: UTF8.self), location + range.lowerBound)
+  }
+
+  /// The SELECT with one more column, and where the expression stands in it: before the FROM whose table stands at a byte
+  /// of the text.
+  static func adding(
+    _ expression: String, castTo type: String?, as name: String, to select: String, beforeTable location: Int
+  ) -> (text: String, location: Int)? {
+    let bytes = Array(select.utf8)
+    guard let from = words(bytes).last(where: { $0.text == "from" && $0.range.lowerBound < location })?.range.lowerBound
+    else { return nil }
+    let before = type == nil ? ", " : ", CAST("
+    // A comment that begins in the expression ends with its line.
+    let behind = (expression.contains("--") ? "\n" : "") + (type.map { " AS \($0))" } ?? "")
+    let added = Array("\(before)\(expression)\(behind) AS \(label(name)) ".utf8)
+    return (
+      String(decoding: bytes[..<from] + added + bytes[from...], as: UTF8.self), from + before.utf8.count
+    )
+  }
+
+  /// Behind AS any word may stand; others in quotes.
+  private static func label(_ name: String) -> String {
+    let isPlain =
+      name.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x5F || (0x30...0x39).contains($0) }
+      && !(name.utf8.first.map { (0x30...0x39).contains($0) } ?? true)
+    if isPlain { return name }
+    return "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+  }
+
   private struct Word {
     let text: String
     let range: Range<Int>
   }
 
-  /// Words outside of quotes, comments and parentheses, in lower case.
+  /// Words outside of quotes, comments and parentheses, in lower case; and `(` for what stands in parentheses.
   private static func words(_ bytes: [UInt8]) -> [Word] {
     var found: [Word] = []
     var depth = 0
+    var group = 0
     var at = 0
     func byte(_ index: Int) -> UInt8 { index < bytes.count ? bytes[index] : 0 }
     func isWord(_ byte: UInt8) -> Bool {
@@ -42,11 +81,13 @@ enum RollupDefinitionText {
       case UInt8(ascii: "/") where byte(at + 1) == UInt8(ascii: "*"): at = endOfComment(bytes, at)
       case UInt8(ascii: "$"): at = endOfDollarQuoted(bytes, at)
       case UInt8(ascii: "("):
+        if depth == 0 { group = at }
         depth += 1
         at += 1
       case UInt8(ascii: ")"):
         depth -= 1
         at += 1
+        if depth == 0 { found.append(Word(text: "(", range: group..<at)) }
       case let first where isWord(first):
         let start = at
         while isWord(byte(at)) { at += 1 }

@@ -84,26 +84,13 @@ struct RollupFreeze {
     clearing = stored
   }
 
-  /// What the rollup has there with what is to be added.
+  /// What the rollup has there with what is to be added; the bucket that is cut may be one that late rows lie in.
   private func merged() throws -> [PointBatch] {
     let query = rollup.statement.query
-    let kept = stored.isEmpty ? nil : RollupReader.storedParts(rollup, Self.joined(stored))
-    let added = raw.isEmpty ? nil : RollupReader.rawParts(query, Self.joined(raw))
+    let kept = stored.isEmpty ? nil : RollupReader.storedParts(rollup, stored.merged)
+    let added = raw.isEmpty ? nil : RollupReader.rawParts(query, raw.merged)
     guard let rows = RollupReader.union(kept, added) else { return [] }
     return try run(RollupReader.restored(query, RollupReader.merged(query, rows)))
-  }
-
-  /// Without overlaps: the bucket that is cut may be one that late rows lie in.
-  private static func joined(_ ranges: [TimeRange]) -> [TimeRange] {
-    var joined: [TimeRange] = []
-    for range in ranges.sorted(by: { $0.lower < $1.lower }) {
-      if let last = joined.last, range.lower <= last.upper {
-        joined[joined.count - 1].upper = max(last.upper, range.upper)
-      } else {
-        joined.append(range)
-      }
-    }
-    return joined
   }
 
   private func run(_ plan: LogicalPlan) throws -> [PointBatch] {

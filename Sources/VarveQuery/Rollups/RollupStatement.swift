@@ -104,6 +104,27 @@ struct PartsQuery: Sendable {
   let kept: KeptAggregates
 }
 
+extension PartsQuery {
+  /// Of outputs over the keys and the aggregates.
+  fileprivate func knownFrom(_ outputs: [BoundExpression], _ additions: [RollupDefinition.Addition]) -> [Int64] {
+    let fields = kept.fields.enumerated().map { number, field -> Int64 in
+      let call = kept.calls[field.call]
+      let added = additions.last { $0.firstField <= number }?.knownFrom ?? .min
+      return max(added, sourceKnownFrom(call.arguments + (call.filter.map { [$0] } ?? []) + conditions))
+    }
+    return outputs.map { output in
+      output.columns.filter { $0 >= keys.count }
+        .flatMap { kept.parts[$0 - keys.count].fields.map { fields[$0] } }.max() ?? .min
+    }
+  }
+
+  /// Of what is made of columns of the source.
+  private func sourceKnownFrom(_ expressions: [BoundExpression]) -> Int64 {
+    guard case .rollup(let rollup) = source else { return .min }
+    return expressions.flatMap(\.columns).map { rollup.statement.knownFrom[$0] }.max() ?? .min
+  }
+}
+
 final class RollupStatement: Sendable {
   let query: PartsQuery
   /// Names of the keys' columns; of the bucket's nothing is stored under a name.
@@ -112,7 +133,11 @@ final class RollupStatement: Sendable {
   let bucketKey: Int
   /// Of the fields.
   let fieldNames: [String]
+  /// NULL in buckets that begin before what is `knownFrom`.
   let outputs: [BoundExpression]
+  /// Of each output: times of the source's rows from which on it is what all of them make. Of rows before, which were
+  /// gone when it came to be kept, nothing is known of it.
+  let knownFrom: [Int64]
   let columns: [ResultColumn]
   let grid: BucketGrid
   /// Width of the buckets as EXPLAIN and varve.rollups say it.
@@ -122,12 +147,14 @@ final class RollupStatement: Sendable {
 
   init(
     _ query: PartsQuery, keyNames: [String], bucketKey: Int, outputs: [BoundExpression], columns: [ResultColumn],
-    grid: BucketGrid, bucketText: String, usedColumns: [ColumnID]
+    grid: BucketGrid, bucketText: String, usedColumns: [ColumnID], additions: [RollupDefinition.Addition] = []
   ) {
     self.query = query
     self.keyNames = keyNames
     self.bucketKey = bucketKey
-    self.outputs = outputs
+    let known = query.knownFrom(outputs, additions)
+    knownFrom = known
+    self.outputs = zip(outputs, known).map { Self.known($0, from: $1, query.keys[bucketKey].type, bucketKey) }
     self.columns = columns
     self.grid = grid
     self.bucketText = bucketText
@@ -138,6 +165,16 @@ final class RollupStatement: Sendable {
       while keyNames.contains(where: { $0.isSameName(as: name) }) { name = "_" + name }
       return name
     }
+  }
+
+  private static func known(_ output: BoundExpression, from time: Int64, _ type: SQLType, _ bucketKey: Int)
+    -> BoundExpression
+  {
+    guard time > .min else { return output }
+    let isKnown = BoundExpression.call(
+      TimeRanges.comparison(">="), [.place(bucketKey, type), .constant(.timestamp(time), .timestamptz)])
+    return .choose(
+      cases: [(when: isKnown, result: output)], otherwise: .constant(.null, output.type), output.type)
   }
 
   var source: RollupSource { query.source }

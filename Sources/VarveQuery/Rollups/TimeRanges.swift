@@ -29,7 +29,7 @@ enum TimeRanges {
 
   private static let scanCount = 8
 
-  private static func comparison(_ symbol: String) -> ScalarFunction {
+  static func comparison(_ symbol: String) -> ScalarFunction {
     do {
       guard let function = try FunctionCatalog.operator(symbol, [.timestamptz, .timestamptz]) else {
         preconditionFailure("times are compared")

@@ -244,8 +244,8 @@ extension QuerySession {
   }
 
   func alterTable(_ alter: AlterTableSyntax, _ source: SourceText) throws -> QueryResult {
-    try checkWritable("ALTER TABLE")
-    let done = QueryResult(columns: nil, rows: nil, verb: "ALTER TABLE")
+    try checkWritable(alter.verb)
+    let done = QueryResult(columns: nil, rows: nil, verb: alter.verb)
     func bind() throws -> (table: Relation, changes: [TableAlteration], notices: [String])? {
       let catalog = CatalogView(snapshot: try snapshot(), session: state)
       if alter.ifExists, catalog.relation(schema: alter.table.schema, name: alter.table.name) == nil {
@@ -259,8 +259,9 @@ extension QuerySession {
         source: source, catalog: catalog, session: state, evaluation: evaluation(catalog), parameterTypes: [])
       return try binder.bindAlter(alter)
     }
+    if try alterRollup(alter, source) { return done }
     guard var bound = try bind() else { return done }
-    if transactionStatus != .idle { throw inBlock("ALTER TABLE") }
+    if transactionStatus != .idle { throw inBlock(alter.verb) }
     try writePending()
     defer { unlockTables() }
     if case .dimension(let table) = bound.table.source {

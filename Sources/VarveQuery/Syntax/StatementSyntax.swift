@@ -176,7 +176,10 @@ struct AlterTableSyntax {
   }
   var table = RelationSyntax()
   var ifExists = false
+  /// ALTER MATERIALIZED VIEW.
+  var isRollup = false
   var changes: [Change] = []
+  var verb: String { isRollup ? "ALTER MATERIALIZED VIEW" : "ALTER TABLE" }
 }
 
 struct DropTableSyntax {

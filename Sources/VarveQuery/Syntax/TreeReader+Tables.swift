@@ -71,7 +71,10 @@ extension TreeReader {
       default: try json.skip()
       }
     }
-    guard kind == "OBJECT_TABLE" else { return .unsupported("ALTER of anything but a table", hint: nil) }
+    alter.isRollup = kind == "OBJECT_MATVIEW"
+    guard kind == "OBJECT_TABLE" || alter.isRollup else {
+      return .unsupported("ALTER of anything but a table or a materialized view", hint: nil)
+    }
     return .alterTable(alter)
   }
 
@@ -120,9 +123,11 @@ extension TreeReader {
       default: try json.skip()
       }
     }
+    alter.isRollup = kind == "OBJECT_MATVIEW" || relationKind == "OBJECT_MATVIEW"
     switch kind {
     case "OBJECT_TABLE", "OBJECT_MATVIEW": alter.changes = [.rename(to: new)]
-    case "OBJECT_COLUMN" where relationKind == "OBJECT_TABLE": alter.changes = [.renameColumn(old, to: new)]
+    case "OBJECT_COLUMN" where relationKind == "OBJECT_TABLE" || alter.isRollup:
+      alter.changes = [.renameColumn(old, to: new)]
     default:
       return .unsupported(
         "RENAME of anything but a table or its columns", hint: "ALTER TABLE and ALTER MATERIALIZED VIEW … RENAME work.")

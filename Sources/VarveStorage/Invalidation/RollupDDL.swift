@@ -7,7 +7,8 @@ package enum RollupChange: Sendable {
   /// A series table, what fills it, and its policies. `definition` names the source by id, which must still have its
   /// columns.
   case create(TableDefinition, RollupDefinition, policies: [PolicyKind: [UInt8]] = [:])
-  /// More fields, by another statement, to which the rollup's rows that are not frozen are to be made anew.
+  /// More fields, by another statement, to which the rollup's rows that are not frozen are to be made anew; of those that
+  /// are, the definition says that the fields are not known. `to` has the additions of `from`.
   case extend(TableID, from: RollupDefinition, to: RollupDefinition, fields: [(name: String, type: FieldType)])
   /// nil: no policy any more.
   case policy(TableID, PolicyKind, [UInt8]?)
@@ -54,10 +55,15 @@ enum RollupDDL {
         throw RollupCommit.conflict("it was changed meanwhile")
       }
       try check(new, resolver.catalog)
-      try TableDDL.alter(name, fields.map { .addField($0.name, $0.type) }, &resolver)
-      try resolver.apply(.setRollup(id, new))
       let state = states[id]
-      return state.frozen < state.watermark
+      var extended = new
+      if !fields.isEmpty, state.frozen > .min {
+        let known = resolver.catalog.tables[id]?.fields.count ?? 0
+        extended.additions.append(RollupDefinition.Addition(firstField: known, knownFrom: state.frozen))
+      }
+      try TableDDL.alter(name, fields.map { .addField($0.name, $0.type) }, &resolver)
+      try resolver.apply(.setRollup(id, extended))
+      return !fields.isEmpty && state.frozen < state.watermark
         ? [RollupStep(id, .invalidated(lower: state.frozen, upper: state.watermark))] : []
     case .policy(let table, let kind, let text):
       guard resolver.catalog.tables[table] != nil else {

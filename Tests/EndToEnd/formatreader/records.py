@@ -47,7 +47,7 @@ class Catalog:
     def read_changes(self, cursor, version):
         for _ in range(cursor.varint()):
             tag = cursor.u8()
-            require(tag <= (11 if version >= 4 else 8 if version >= 3 else 3), f"catalog change {tag}")
+            require(tag <= (12 if version >= 4 else 8 if version >= 3 else 3), f"catalog change {tag}")
             if tag == 11:
                 self.trusted_clock = cursor.zigzag()
                 continue
@@ -64,8 +64,8 @@ class Catalog:
                     self.tables[table] = Table(table, name, cursor.varint())
                 else:
                     self.dimensions[table] = read_dimension(cursor, table, name)
-            elif tag == 9:
-                definition = read_definition(cursor)
+            elif tag in (9, 12):
+                definition = read_definition(cursor, has_additions=tag == 12)
                 require(definition.source < table and definition.source in self.tables, "a rollup before its source")
                 self.rollups[table] = definition
             elif tag == 10:

@@ -14,13 +14,19 @@ class Definition:
     origin: int
     columns: list
     statement: str
+    additions: list = field(default_factory=list)
 
 
-def read_definition(cursor):
+def read_definition(cursor, has_additions):
     source, width, origin = cursor.varint(), cursor.varint(), cursor.zigzag()
     columns = [cursor.varint() for _ in range(cursor.varint())]
     require(width > 0 and columns == sorted(set(columns)), "a rollup's steps or columns")
-    return Definition(source, width, origin, columns, cursor.text().decode())
+    definition = Definition(source, width, origin, columns, cursor.text().decode())
+    if has_additions:
+        definition.additions = [(cursor.varint(), cursor.zigzag()) for _ in range(cursor.varint())]
+        numbers = [number for number, _ in definition.additions]
+        require(numbers and numbers == sorted(set(numbers)), "fields added to a rollup")
+    return definition
 
 
 @dataclass
