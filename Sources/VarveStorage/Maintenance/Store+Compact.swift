@@ -81,9 +81,9 @@ extension Store {
     let state = published.withLock { $0 }
     let unreadable = maintenance.withLock { $0.unreadableChunks }
     while let key = pass.current {
-      guard let table = state.catalog.tables[key.table], let partitions = state.chunks.byTable[key.table],
-        let chunks = partitions[key.index]
-      else {
+      let all = state.chunks[key.table]
+      let chunks = all.chunks(in: key.index)
+      guard let table = state.catalog.tables[key.table], !chunks.isEmpty else {
         pass.skip()
         continue
       }
@@ -91,7 +91,7 @@ extension Store {
       let picker =
         known
         ?? CompactionPicker(
-          tombstones: state.tombstones.of(table.id), partitions: partitions.values.lazy.map { $0.map(\.metadata) },
+          tombstones: state.tombstones.of(table.id), partitions: all.partitions.lazy.map { $0.chunks.map(\.metadata) },
           isReadable: { !unreadable.contains($0.file) },
           isPostponed: { isPostponed(PartitionKey(table: $0.table, index: $0.partition)) })
       pass.picker = (table.id, picker)
@@ -255,7 +255,7 @@ extension Store {
   }
 
   private func isLive(_ compacted: CompactedChunks, _ state: ManifestState) -> Bool {
-    let live = published.withLock { $0.chunks.byTable[compacted.partition.table]?[compacted.partition.index] } ?? []
+    let live = published.withLock { $0.chunks[compacted.partition.table] }.chunks(in: compacted.partition.index)
     let files = Set(live.map(\.metadata.file))
     return compacted.inputs.allSatisfy { files.contains($0) && state.chunks[$0] != nil }
   }
