@@ -11,6 +11,7 @@
 //   9 set rollup           varint table id, definition
 //  10 set policy           varint table id, u8 kind, what it says (prefixed; empty: the policy goes)
 //  11 trust clock          zigzag wall time, ns
+//  13 pause job            u8 job, u8 1 paused, 0 not
 
 import VarveCore
 
@@ -76,6 +77,10 @@ extension CatalogChange {
       case .trustClock(let time):
         out.append(byte: 11)
         out.append(zigzag: time)
+      case .pauseJob(let job, let isPaused):
+        out.append(byte: 13)
+        out.append(byte: job.rawValue)
+        out.append(byte: isPaused ? 1 : 0)
       }
     }
   }
@@ -96,6 +101,14 @@ extension CatalogChange {
       }
       if version >= 4, tag == 11 {
         changes.append(.trustClock(try reader.readZigzag()))
+        continue
+      }
+      if version >= 4, tag == 13 {
+        let (number, flag) = (try reader.readByte(), try reader.readByte())
+        guard let job = DatabaseJob(rawValue: number), job.canBePaused, flag <= 1 else {
+          throw VarveError(.corruption, "a job that cannot be paused is (\(number), \(flag))")
+        }
+        changes.append(.pauseJob(job, flag == 1))
         continue
       }
       let table = TableID(rawValue: try reader.readUInt32Varint())

@@ -40,6 +40,7 @@ package final class Snapshot: ReadSnapshot {
   }
   package func rollups(of source: TableID) -> [Rollup] { state.catalog.rollups(of: source).compactMap(rollup) }
   package func policies(of table: TableID) -> [PolicyKind: [UInt8]] { state.catalog.policies[table] ?? [:] }
+  package var pausedJobs: Set<DatabaseJob> { state.catalog.pausedJobs }
   package var trustedClock: Int64 { state.catalog.trustedClock }
 
   package func tagColumn(_ column: ColumnID, of table: TableID) -> TagColumn {
