@@ -82,6 +82,9 @@ let package = Package(
     .executableTarget(
       name: "aggregate-benchmark", dependencies: ["VarveCore", "VarveQuery", "Varve"], path: "Benchmarks/aggregate"),
     .executableTarget(
+      name: "planning-benchmark", dependencies: ["VarveCore", "VarveCompute", "VarveQuery", "Varve"],
+      path: "Benchmarks/planning"),
+    .executableTarget(
       name: "query-benchmark", dependencies: ["VarveQuery", "Varve"], path: "Benchmarks/queries",
       exclude: ["scans.queries"]),
 

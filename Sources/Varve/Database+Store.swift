@@ -88,6 +88,7 @@ extension Database: StoreAccess {
 
   package func ingestReport() -> IngestReport { pipeline?.ingestReport ?? IngestReport() }
 
+  package func maintenanceStatistics() -> MaintenanceStatistics { store.maintenanceStatistics }
   package func maintenanceReport() -> MaintenanceReport { store.maintenanceReport }
 
   /// Where listeners tell of their connections and answers.

@@ -132,7 +132,7 @@ package final class Store: @unchecked Sendable {
     published.withLock { ($0.active.byteCount, $0.sealing?.byteCount ?? 0) }
   }
 
-  package var maintenanceStatistics: MaintenanceStatistics { maintenance.withLock { $0.statistics } }
+  func isPaused(_ job: DatabaseJob) -> Bool { published.withLock { $0.catalog.pausedJobs.contains(job) } }
 
   package var logByteCount: Int { published.withLock { $0.logByteCount } }
 

@@ -147,7 +147,9 @@ package protocol StoreAccess: AnyObject, Sendable {
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport
   /// What was written since the database was opened.
   func ingestReport() -> IngestReport
-  /// What sealing, compaction and checkpoints have done since the database was opened, and what is due.
+  /// What sealing, compaction and checkpoints have done since the database was opened.
+  func maintenanceStatistics() -> MaintenanceStatistics
+  /// The same, and what is due: looks at all chunks.
   func maintenanceReport() -> MaintenanceReport
 }
 

@@ -165,6 +165,7 @@ private final class RefusingStore: StoreAccess {
   init(_ store: MemoryStore) { self.store = store }
 
   func ingestReport() -> IngestReport { IngestReport() }
+  func maintenanceStatistics() -> MaintenanceStatistics { MaintenanceStatistics() }
   func maintenanceReport() -> MaintenanceReport { MaintenanceReport() }
   func beginWrite(_ batches: [PointBatch], from writer: IngestWriter) throws -> PendingWrite {
     var results = try store.write(batches)

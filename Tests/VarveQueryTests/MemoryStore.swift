@@ -58,6 +58,7 @@ final class MemorySnapshot: ReadSnapshot {
   func rollup(_ table: TableID) -> Rollup? { nil }
   func rollups(of source: TableID) -> [Rollup] { [] }
   func policies(of table: TableID) -> [PolicyKind: [UInt8]] { [:] }
+  var pausedJobs: Set<DatabaseJob> { [] }
   var trustedClock: Int64 { .min }
 
   func overlaid(with writes: TransactionWrites) throws -> any ReadSnapshot {
@@ -381,6 +382,7 @@ final class MemoryStore: StoreAccess {
 
   /// Nothing is counted.
   func ingestReport() -> IngestReport { IngestReport() }
+  func maintenanceStatistics() -> MaintenanceStatistics { MaintenanceStatistics() }
   func maintenanceReport() -> MaintenanceReport { MaintenanceReport() }
   func beginWrite(_ batches: [PointBatch], from writer: IngestWriter) throws -> PendingWrite {
     let write = PendingWrite()

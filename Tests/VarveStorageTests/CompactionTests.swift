@@ -71,7 +71,7 @@ import VarveSimulator
     let state = store.published.withLock { $0 }
     #expect(state.tombstones.all.isEmpty && store.manifest?.state.tombstones.isEmpty == true, "seed \(seed)")
     for chunk in state.chunks.all.map(\.metadata) {
-      let partition = state.chunks.byTable[chunk.table]?[chunk.partition] ?? []
+      let partition = state.chunks[chunk.table].chunks(in: chunk.partition)
       #expect(chunk.level == .full && CompactionPicker.generations(of: partition.map(\.metadata)).count == 1)
     }
     #expect(store.logByteCount == 0)

@@ -151,6 +151,35 @@ import VarveSimulator
     try await database.close()
   }
 
+  @Test func aLateRowInAYearOldBucketCostsThatBucketAlone() async throws {
+    let database = try open()
+    let session = session(database)
+    try create(session)
+    try session.run(
+      """
+      INSERT INTO cpu SELECT t, h, 1
+      FROM generate_series(timestamptz '2023-01-01Z', '2023-12-31Z', interval '1 hour') AS t,
+        (VALUES ('a'), ('b')) AS hosts(h)
+      """)
+    work(database)
+    clock.advance(nanoseconds: 6 * second)
+    work(database)
+    let table = try #require(try database.snapshot().table(named: "minutes")).id
+    let made = session.refreshRecords[table]
+    #expect(made.rowCount == 2 * (364 * 24 + 1))
+    try session.run("INSERT INTO cpu VALUES ('2023-01-01 05:00:30Z', 'c', 1)")
+    clock.advance(nanoseconds: second)
+    work(database)
+    let record = session.refreshRecords[table]
+    #expect((record.runs, record.rowCount) == (made.runs + 1, made.rowCount + 3), "the three hosts of one minute")
+    #expect(try state(database).late == 0)
+    #expect(
+      try session.run("SELECT host, rows FROM minutes WHERE minute = '2023-01-01 05:00Z' ORDER BY 1") == [
+        "a|1", "b|1", "c|1",
+      ])
+    try await database.close()
+  }
+
   @Test func whatIsMadeFromARollupFollowsInTheSameTurn() async throws {
     let database = try open()
     let session = session(database)

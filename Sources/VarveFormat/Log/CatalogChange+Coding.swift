@@ -12,6 +12,7 @@
 //  10 set policy           varint table id, u8 kind, what it says (prefixed; empty: the policy goes)
 //  11 trust clock          zigzag wall time, ns
 //  12 set rollup           varint table id, definition with additions
+//  13 pause job            u8 job, u8 1 paused, 0 not
 
 import VarveCore
 
@@ -77,6 +78,10 @@ extension CatalogChange {
       case .trustClock(let time):
         out.append(byte: 11)
         out.append(zigzag: time)
+      case .pauseJob(let job, let isPaused):
+        out.append(byte: 13)
+        out.append(byte: job.rawValue)
+        out.append(byte: isPaused ? 1 : 0)
       }
     }
   }
@@ -99,10 +104,18 @@ extension CatalogChange {
         changes.append(.trustClock(try reader.readZigzag()))
         continue
       }
+      if version >= 5, tag == 13 {
+        let (number, flag) = (try reader.readByte(), try reader.readByte())
+        guard let job = DatabaseJob(rawValue: number), job.canBePaused, flag <= 1 else {
+          throw VarveError(.corruption, "a job that cannot be paused is (\(number), \(flag))")
+        }
+        changes.append(.pauseJob(job, flag == 1))
+        continue
+      }
       let table = TableID(rawValue: try reader.readUInt32Varint())
       switch tag {
       case 4...7 where version >= 3: changes.append(try readDimensionChange(tag, table, from: &reader))
-      case 9 where version >= 4, 12 where version >= 4:
+      case 9 where version >= 4, 12 where version >= 5:
         changes.append(.setRollup(table, try RollupDefinition.read(from: &reader, hasAdditions: tag == 12)))
       case 10 where version >= 4:
         let kind = try reader.readByte()

@@ -50,4 +50,6 @@ package enum CatalogChange: Sendable, Hashable {
   case setPolicy(TableID, PolicyKind, [UInt8])
   /// The highest time of day that is believed.
   case trustClock(Int64)
+  /// A job that every database has is not done by itself for now, or is again.
+  case pauseJob(DatabaseJob, Bool)
 }

@@ -155,13 +155,15 @@ extension Binder {
       }
       reads.insert(table.id)
       rollupSource = .rollup(rollup)
-      return .rollup(RollupScan(rollup))
+      var scan = RollupScan(rollup)
+      // A rollup that is being bound must not ask for itself.
+      if fixedSource == nil { scan.rollups = try catalog.rollups(of: table.id) }
+      return .rollup(scan)
     case .series(let table):
       rollupSource = .table(table)
       if !dependencies.contains(where: { $0.id == table.id }) { dependencies.append(table) }
       reads.insert(table.id)
       var scan = SeriesScan(table: table, columns: table.sqlColumns.map(\.column))
-      // A rollup that is being bound must not ask for itself.
       if fixedSource == nil { scan.rollups = try catalog.rollups(of: table.id) }
       return .series(scan)
     case .dimension(let table):

@@ -26,10 +26,10 @@ enum RollupViews {
       paused bool running bool
       """
     ) { view in
-      let statistics = view.session.maintenanceReport().statistics
+      let statistics = view.session.maintenanceStatistics()
       return [
-        row(.seal, "seal", statistics.seals), row(.compaction, "compaction", statistics.compaction),
-        row(.checkpoint, "checkpoint", statistics.checkpoints),
+        row(.seal, statistics.seals, view), row(.compaction, statistics.compaction, view),
+        row(.checkpoint, statistics.checkpoints, view),
       ] + view.snapshot.tables().flatMap { policies($0, view) }
     },
   ]
@@ -78,11 +78,13 @@ enum RollupViews {
 
   // MARK: Jobs
 
-  private static func row(_ job: JobNumber, _ name: String, _ work: MaintenanceWork) -> [Datum] {
+  private static func row(_ job: DatabaseJob, _ work: MaintenanceWork, _ view: CatalogView) -> [Datum] {
     [
-      .int(job.rawValue), .text(name), .null, .null, .null, .null, work.lastRun.map { .timestamp($0) } ?? .null, .null,
-      seconds(work.nanoseconds), .null, Cell.int(work.runs), Cell.int(work.failures), text(work.lastError),
-      .bool(false), .bool(false),
+      .int(JobNumber.database(job).rawValue), .text("\(job)"), .null, .null, .null, .null,
+      work.lastRun.map { .timestamp($0) } ?? .null, work.lastRun == nil ? .null : seconds(work.lastNanoseconds),
+      seconds(work.nanoseconds), work.nextRun.map { .timestamp($0) } ?? .null, Cell.int(work.runs + work.failures),
+      Cell.int(work.failures), text(work.lastError), .bool(view.snapshot.pausedJobs.contains(job)),
+      .bool(work.isRunning),
     ]
   }
 
@@ -131,7 +133,8 @@ enum RollupViews {
     row[6] = record.lastRun.map { .timestamp($0) } ?? .null
     row[7] = record.lastRun == nil ? .null : seconds(record.nanoseconds)
     row[8] = seconds(record.totalNanoseconds)
-    row[9] = record.nextRun.flatMap { $0 > view.session.monitor.now ? .timestamp($0) : nil } ?? .null
+    let next = record.nextRun.flatMap { $0 > view.session.monitor.now ? $0 : nil }
+    if case .bool(false) = row[13] { row[9] = next.map { .timestamp($0) } ?? .null }
     row[10] = Cell.int(record.runs)
     row[11] = Cell.int(record.failures)
     row[14] = .bool(record.isRunning)

@@ -94,6 +94,8 @@ final class ExecutionContext {
   private(set) var subqueryResults: SubqueryResults
   /// What joins know of scans below them, while those are opened.
   var restrictions: [ObjectIdentifier: [TagPredicate]] = [:]
+  /// By node; nil where no rollup can answer at all.
+  var rollupChoices: [ObjectIdentifier: RollupChoice?] = [:]
   /// Plans that nodes became in this snapshot, by node: EXPLAIN shows what was run.
   private var expansions: [ObjectIdentifier: any PlanNode] = [:]
   private let depth: Int

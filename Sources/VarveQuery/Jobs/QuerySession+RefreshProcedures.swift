@@ -82,20 +82,34 @@ extension QuerySession {
     try store.change(.policy(rollup.schema.id, .refresh, nil))
   }
 
-  /// pause_job and resume_job: in the policy, so that it stays so.
+  /// pause_job and resume_job: in the catalog, so that it stays so.
   func setPaused(_ isPaused: Bool, _ arguments: ProcedureArguments, _ catalog: CatalogView) throws -> Int64 {
     try checkWritable(isPaused ? "pause_job" : "resume_job")
     guard let number = arguments.int(0), let job = JobNumber(number) else {
       throw noJob(arguments)
     }
-    guard case .policy(let table, let kind) = job else {
-      throw arguments.source.unsupported(
-        isPaused ? "pausing this job" : "resuming this job", at: arguments.locations[0],
-        hint: "Jobs of policies can be paused: those of varve.jobs that have a table.")
+    switch job {
+    case .database(let job):
+      if isPaused, let reason = Self.whyNeverPaused(job) {
+        throw arguments.source.unsupported("pausing the \(job) job", at: arguments.locations[0], hint: reason)
+      }
+      guard catalog.snapshot.pausedJobs.contains(job) != isPaused else { break }
+      try store.change(.pauseJob(job, isPaused))
+    case .policy(let table, let kind):
+      guard let bytes = catalog.snapshot.policies(of: table)[kind] else { throw noJob(arguments) }
+      try store.change(.policy(table, kind, try PolicyFlags.paused(bytes, isPaused)))
     }
-    guard let bytes = catalog.snapshot.policies(of: table)[kind] else { throw noJob(arguments) }
-    try store.change(.policy(table, kind, try PolicyFlags.paused(bytes, isPaused)))
     return number
+  }
+
+  private static func whyNeverPaused(_ job: DatabaseJob) -> String? {
+    switch job {
+    case .seal:
+      "Sealing bounds memory, the log and the time of the next start, and frees the room of what was dropped. How long "
+        + "rows may stay in memory is said at the start: --seal-age, --seal-idle."
+    case .checkpoint: "Checkpoints bound the manifest. There is one each time that its file is full."
+    case .compaction: nil
+    }
   }
 
   private func noJob(_ arguments: ProcedureArguments) -> VarveError {

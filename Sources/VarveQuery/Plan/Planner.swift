@@ -135,30 +135,32 @@ enum Planner {
     if let first = sorts.first, case .column(let reference) = first.expression {
       let order = SliceOrder(isNewestFirst: first.isDescending, limit: limit, offset: offset)
       if let sliced = sliced(input, by: reference.index, order) {
-        return TopRowsNode(sliced, sorts, limit: limit, offset: offset, isSliced: true)
+        return TopRowsNode(sliced.node, sorts, limit: limit, offset: offset, isSliced: sliced.isSliced)
       }
     }
     return TopRowsNode(physical(input), sorts, limit: limit, offset: offset, isSliced: false)
   }
 
   /// The plan in slices of time, of which its column `index` tells: a scan's time, or buckets of it that are a key of an
-  /// aggregate. Nil if it is none of these.
-  private static func sliced(_ plan: LogicalPlan, by index: Int, _ order: SliceOrder) -> (any PlanNode)? {
+  /// aggregate. Nil if it is none of these. What a rollup answers for needs no slices.
+  private static func sliced(_ plan: LogicalPlan, by index: Int, _ order: SliceOrder) -> (
+    node: any PlanNode, isSliced: Bool
+  )? {
     switch plan {
     case .series(let scan):
-      return scan.columns[index] == .time ? SlicedScanNode(ScanPlanning.plan(scan), order) : nil
+      return scan.columns[index] == .time ? (SlicedScanNode(ScanPlanning.plan(scan), order), true) : nil
     case .filter(let input, let conditions):
-      return sliced(input, by: index, order).map { FilterNode($0, conditions) }
+      return sliced(input, by: index, order).map { (FilterNode($0.node, conditions), $0.isSliced) }
     case .project(let input, let expressions):
       guard case .column(let reference) = expressions[index] else { return nil }
-      return sliced(input, by: reference.index, order).map { ProjectNode($0, expressions) }
+      return sliced(input, by: reference.index, order).map { (ProjectNode($0.node, expressions), $0.isSliced) }
     case .aggregate(.series(let scan), let keys, let calls):
-      // What a rollup answers for needs no slices.
-      guard index < keys.count, let width = bucketWidth(keys[index], scan),
-        RollupMatch.all(scan, keys, calls).matches.isEmpty
-      else { return nil }
-      return SlicedAggregateNode(
-        aggregate(.series(scan), keys, calls), key: keys[index], width: width, order)
+      guard index < keys.count, let width = bucketWidth(keys[index], scan) else { return nil }
+      let node = aggregate(.series(scan), keys, calls)
+      if let choice = RollupAggregateNode.over(node, .series(scan), keys, calls), choice.hasMatches {
+        return (choice, false)
+      }
+      return SlicedAggregateNode(node, key: keys[index], width: width, order).map { ($0, true) }
     default: return nil
     }
   }

@@ -1,6 +1,7 @@
-// An aggregate over a table of which rollups can answer a part: their stored rows in the middle, rows of the table at the
-// edges and wherever else those are not valid. The coarsest rollup whose buckets fit goes first, finer ones answer what it
-// leaves. What retention has dropped from the table is not read: the answer is the table's.
+// An aggregate over a table, or over a rollup, of which rollups made from that can answer a part: their stored rows in the
+// middle, rows of the source at the edges and wherever else those are not valid. The coarsest rollup whose buckets fit goes
+// first, finer ones answer what it leaves. What retention has dropped from the source is not read: the answer is the
+// source's.
 
 import VarveCompute
 import VarveCore
@@ -13,12 +14,12 @@ final class RollupAggregateNode: PlanNode {
   private let matches: [RollupMatch]
   private let reasons: [(name: String, text: String)]
 
-  /// nil where the table has no rollups.
+  /// nil where nothing is made from what is read.
   static func over(
     _ direct: AggregateNode, _ input: LogicalPlan, _ keys: [BoundExpression], _ calls: [AggregateCall]
   ) -> RollupAggregateNode? {
-    guard case .series(let scan) = input, !scan.rollups.isEmpty else { return nil }
-    let found = RollupMatch.all(scan, keys, calls)
+    guard let question = RollupQuestion(input, keys, calls) else { return nil }
+    let found = RollupMatch.all(question)
     return RollupAggregateNode(direct, found.matches, found.reasons)
   }
 
@@ -28,6 +29,8 @@ final class RollupAggregateNode: PlanNode {
     self.reasons = reasons
   }
 
+  /// Whether a rollup has all that is asked for; whether it has it of these times is seen by each execution.
+  var hasMatches: Bool { !matches.isEmpty }
   var types: [SQLType] { direct.types }
   var inputs: [any PlanNode] { [direct] }
   var label: String { "Rollup Choice" }
@@ -39,38 +42,55 @@ final class RollupAggregateNode: PlanNode {
   func expanded(_ context: ExecutionContext) throws -> (any PlanNode)? {
     if let known = context.expansion(of: self) { return known }
     guard let choice = try choice(context), let first = choice.answers.first?.match else { return nil }
-    var rows: LogicalPlan?
-    for (match, ranges) in choice.answers {
-      let stored = LogicalPlan.project(
-        StoredRollup(match.rollup).scan(ranges, match.conditions), match.keys + match.fields)
-      rows = RollupReader.union(rows, stored)
-    }
-    if !choice.raw.isEmpty { rows = RollupReader.union(rows, RollupReader.rawParts(first.query, choice.raw)) }
-    guard let rows else { return nil }
-    let node = try Planner.plan(RollupReader.finished(first.query, RollupReader.merged(first.query, rows)))
+    let node = try Planner.plan(RollupReader.finished(first.query, Self.merged(first.query, choice)))
     context.note(expansion: node, of: self)
     return node
   }
 
-  private struct Choice {
-    /// What each rollup answers for; not empty.
-    var answers: [(match: RollupMatch, ranges: [TimeRange])] = []
-    /// What is left.
-    var raw: [TimeRange]
-    var reasons: [(name: String, text: String)] = []
+  /// Stored rows are merged by group before anything joins them, and need no other merge if nothing does.
+  private static func merged(_ query: PartsQuery, _ choice: RollupChoice) -> LogicalPlan {
+    if choice.raw.isEmpty, choice.answers.count == 1, let (match, ranges) = choice.answers.first, ranges.count == 1 {
+      return StoredRollup(match.rollup).scan(ranges, match.conditions) { merged(query, $0, match) }
+    }
+    var rows: LogicalPlan?
+    for (match, ranges) in choice.answers {
+      let stored = StoredRollup(match.rollup)
+      // A counter's stretches are merged only with all that lies between them.
+      let isWhole = ranges.count == 1 || !query.kept.parts.contains(where: \.parts.needsDisjointTimes)
+      let parts =
+        isWhole
+        ? stored.scan(ranges, match.conditions) { RollupReader.restored(query, merged(query, $0, match)) }
+        : .project(stored.scan(ranges, match.conditions), match.keys + match.fields)
+      rows = RollupReader.union(rows, parts)
+    }
+    let raw = choice.raw.isEmpty ? nil : RollupReader.rawParts(query, choice.raw, hidesDropped: true)
+    guard let rows = RollupReader.union(rows, raw) else { preconditionFailure("a choice has an answer") }
+    return RollupReader.merged(query, rows)
+  }
+
+  private static func merged(_ query: PartsQuery, _ scan: LogicalPlan, _ match: RollupMatch) -> LogicalPlan {
+    RollupReader.mergedStored(query, scan, keys: match.keys, fields: match.fields)
   }
 
   /// nil if nothing can match, or no rollup answers for anything.
-  private func choice(_ context: ExecutionContext) throws -> Choice? {
+  private func choice(_ context: ExecutionContext) throws -> RollupChoice? {
     guard let choice = try compared(context), !choice.answers.isEmpty else { return nil }
     return choice
   }
 
-  private func compared(_ context: ExecutionContext) throws -> Choice? {
+  /// Once in an execution: EXPLAIN asks more than once.
+  private func compared(_ context: ExecutionContext) throws -> RollupChoice? {
+    if let known = context.rollupChoices[ObjectIdentifier(self)] { return known }
+    let choice = try compare(context)
+    context.rollupChoices[ObjectIdentifier(self)] = .some(choice)
+    return choice
+  }
+
+  private func compare(_ context: ExecutionContext) throws -> RollupChoice? {
     guard context.catalog.session.usesRollups, let first = matches.first,
       let range = try context.timeRange(first.bounds), !range.isEmpty
     else { return nil }
-    var choice = Choice(raw: [range])
+    var choice = RollupChoice(raw: [range])
     let inOrder = try matches.sorted { try Self.width($0) > Self.width($1) }
     for match in inOrder {
       let name = match.rollup.schema.name
@@ -124,4 +144,13 @@ final class RollupAggregateNode: PlanNode {
     }
     return used + (reasons + (choice?.reasons ?? [])).map { ("Not \($0.name)", $0.text) }
   }
+}
+
+/// Which rollups answer in one snapshot.
+struct RollupChoice {
+  /// What each rollup answers for.
+  var answers: [(match: RollupMatch, ranges: [TimeRange])] = []
+  /// What is left.
+  var raw: [TimeRange]
+  var reasons: [(name: String, text: String)] = []
 }

@@ -1,4 +1,5 @@
-// Whether a rollup can answer an aggregate over its source, and how: by its parts, whatever aggregates they were kept for.
+// Whether a rollup can answer an aggregate over its source, a table or another rollup, and how: by its parts, whatever
+// aggregates they were kept for.
 //
 // It can if every condition of the rollup is one of the query's, what else the query asks for speaks of time and of tags
 // that the rollup has, every key is made of such tags or of buckets that are unions of the rollup's, and every part of
@@ -11,7 +12,7 @@ import VarveStorage
 
 struct RollupMatch: Sendable {
   let rollup: BoundRollup
-  /// The query over all columns of the table.
+  /// The query over all columns of the source.
   let query: PartsQuery
   /// What bounds the query's time.
   let bounds: [ScanBound]
@@ -24,14 +25,14 @@ struct RollupMatch: Sendable {
   /// Of the query's fields, over the columns of the stored rows.
   let fields: [BoundExpression]
 
-  /// The rollups of a scan that can answer for it; of the others, why they cannot.
-  static func all(_ scan: SeriesScan, _ keys: [BoundExpression], _ calls: [AggregateCall]) -> (
+  /// The rollups that can answer; of the others, why they cannot.
+  static func all(_ question: RollupQuestion) -> (
     matches: [RollupMatch], reasons: [(name: String, text: String)]
   ) {
     var matches: [RollupMatch] = []
     var reasons: [(name: String, text: String)] = []
-    for rollup in scan.rollups {
-      do { matches.append(try RollupMatch(rollup, scan, keys, calls)) } catch {
+    for rollup in question.rollups {
+      do { matches.append(try RollupMatch(rollup, question)) } catch {
         reasons.append((rollup.schema.name, (error as? Refusal)?.reason ?? asMessage(error)))
       }
     }
@@ -46,28 +47,15 @@ struct RollupMatch: Sendable {
     let reason: String
   }
 
-  private init(
-    _ rollup: BoundRollup, _ scan: SeriesScan, _ keys: [BoundExpression], _ calls: [AggregateCall]
-  ) throws {
-    let all = scan.table.sqlColumns.map(\.column)
-    let places = Dictionary(
-      uniqueKeysWithValues: scan.columns.enumerated().compactMap { index, column in
-        all.firstIndex(of: column).map { (index, $0) }
-      })
-    let keys = keys.map { $0.renumbered(places) }
-    let conditions = scan.conditions.flatMap(\.conjuncts).map { $0.renumbered(places) }
-    let calls = calls.map { call -> AggregateCall in
-      guard case .aggregate(let call) = BoundExpression.aggregate(call).renumbered(places) else {
-        preconditionFailure("renumbering keeps the kind of an expression")
-      }
-      return call
-    }
+  private init(_ rollup: BoundRollup, _ question: RollupQuestion) throws {
+    let (keys, conditions, calls) = (question.keys, question.conditions, question.calls)
+    let time = question.source.timePlace
     let statement = rollup.statement
     let stored = StoredRollup(rollup)
     for condition in statement.query.conditions where !conditions.contains(where: { $0.isSame(as: condition) }) {
       throw Refusal(reason: "it has only the rows that meet its own condition")
     }
-    /// Tags of the table that the rollup has, as columns of its stored rows.
+    /// Tags of the source that the rollup has, as columns of its stored rows.
     let tags = Dictionary(
       uniqueKeysWithValues: statement.tagKeys.compactMap { key -> (Int, BoundExpression)? in
         guard case .column(let reference) = statement.keys[key] else { return nil }
@@ -82,7 +70,7 @@ struct RollupMatch: Sendable {
     var bounds: [ScanBound] = []
     var tagConditions: [BoundExpression] = []
     for condition in conditions where !statement.query.conditions.contains(where: { $0.isSame(as: condition) }) {
-      if let bound = ScanPlanning.timeBound(condition, all), bound.isExact {
+      if condition.columns == [time], let bound = ScanPlanning.bound(condition, type: .timestamptz), bound.isExact {
         guard !bound.value.hasSubquery, !bound.value.hasOuter else {
           throw Refusal(reason: "a bound of time comes from another query")
         }
@@ -96,7 +84,7 @@ struct RollupMatch: Sendable {
     var bucketKey: Int?
     var storedKeys: [BoundExpression] = []
     for (index, key) in keys.enumerated() {
-      if RollupBuckets.isBucket(key, time: 0), bucketKey == nil {
+      if RollupBuckets.isBucket(key, time: time), bucketKey == nil {
         bucketKey = index
         storedKeys.append(key.replacingColumns { _ in .place(0, .timestamptz) })
       } else if let moved = overStored(key) {
@@ -132,6 +120,6 @@ struct RollupMatch: Sendable {
     self.bucketKey = bucketKey
     self.keys = storedKeys
     self.conditions = tagConditions
-    query = PartsQuery(source: .table(scan.table), keys: keys, conditions: conditions, kept: kept)
+    query = PartsQuery(source: question.source, keys: keys, conditions: conditions, kept: kept)
   }
 }

@@ -28,9 +28,19 @@ enum RollupReader {
     return found.sorted { $0.lower < $1.lower }
   }
 
-  /// Keys and finished aggregates by group of the statement.
-  static func plan(_ rollup: BoundRollup, _ regions: RollupRegions) -> LogicalPlan {
+  /// Keys and finished aggregates by group of the statement. Where nothing is `frozen` a group is on one side alone, and
+  /// each stored row is one.
+  static func plan(_ rollup: BoundRollup, _ regions: RollupRegions, hasFrozen: Bool) -> LogicalPlan {
     let statement = rollup.statement
+    if !hasFrozen, !regions.stored.isEmpty {
+      let (keys, fields) = storedColumns(rollup)
+      let rows = StoredRollup(rollup).scan(regions.stored) {
+        finished(statement.query, mergedStored(statement.query, $0, keys: keys, fields: fields))
+      }
+      if regions.raw.isEmpty { return rows }
+      let fresh = finished(statement.query, merged(statement.query, rawParts(statement.query, regions.raw)))
+      return .setOperation(.union, isAll: true, rows, fresh)
+    }
     let stored = regions.stored.isEmpty ? nil : storedParts(rollup, regions.stored)
     let raw = regions.raw.isEmpty ? nil : rawParts(statement.query, regions.raw)
     return finished(statement.query, merged(statement.query, union(stored, raw) ?? nothing(statement.query)))
@@ -40,30 +50,41 @@ enum RollupReader {
 
   /// Keys and the stored fields of the rows of these times.
   static func storedParts(_ rollup: BoundRollup, _ ranges: [TimeRange]) -> LogicalPlan {
+    let (keys, fields) = storedColumns(rollup)
+    return .project(StoredRollup(rollup).scan(ranges), keys + fields)
+  }
+
+  /// The statement's keys and fields over the columns of the stored rows.
+  private static func storedColumns(_ rollup: BoundRollup) -> (keys: [BoundExpression], fields: [BoundExpression]) {
     let statement = rollup.statement
     let stored = StoredRollup(rollup)
     let keys = statement.keys.indices.map { key -> BoundExpression in
       key == statement.bucketKey
         ? statement.keys[key].replacingColumns { _ in .place(0, .timestamptz) } : stored.key(key)
     }
-    return .project(stored.scan(ranges), keys + statement.fields.indices.map(stored.field))
+    return (keys, statement.fields.indices.map(stored.field))
   }
 
-  /// The same made of the source's rows of these times; `keys` in place of the query's own, where they are others.
-  static func rawParts(_ query: PartsQuery, _ ranges: [TimeRange], keys: [BoundExpression]? = nil) -> LogicalPlan {
+  /// The same made of the source's rows of these times; `keys` in place of the query's own, where they are others. With
+  /// `hidesDropped` a source that is a rollup is read as by its name, else as what is made from it has to.
+  static func rawParts(
+    _ query: PartsQuery, _ ranges: [TimeRange], keys: [BoundExpression]? = nil, hidesDropped: Bool = false
+  ) -> LogicalPlan {
     let time = BoundExpression.place(query.source.timePlace, .timestamptz)
     // What one scan reads of many ranges is not one stretch of time: what is stored lies between.
     let number: BoundExpression? =
       query.kept.needsDisjointTimes && TimeRanges.isHull(ranges) ? .call(TimeRanges.number(ranges), [time]) : nil
     // An aggregate for each range, not one over all: that of a plain scan is made from summaries.
     return TimeRanges.within(ranges) { conditions in
-      rawParts(query, query.conditions + conditions(time), keys ?? query.keys, apartBy: number)
+      rawParts(
+        query, query.conditions + conditions(time), keys ?? query.keys, apartBy: number, hidesDropped: hidesDropped)
     }
   }
 
   /// `apartBy` is a key by which parts are made too, and which they do not have.
   private static func rawParts(
-    _ query: PartsQuery, _ conditions: [BoundExpression], _ keys: [BoundExpression], apartBy number: BoundExpression?
+    _ query: PartsQuery, _ conditions: [BoundExpression], _ keys: [BoundExpression], apartBy number: BoundExpression?,
+    hidesDropped: Bool
   ) -> LogicalPlan {
     let rows: LogicalPlan
     switch query.source {
@@ -74,7 +95,7 @@ enum RollupReader {
     case .rollup(let rollup):
       var scan = RollupScan(rollup)
       scan.conditions = conditions
-      scan.hidesDropped = false
+      scan.hidesDropped = hidesDropped
       rows = .rollup(scan)
     }
     let groupKeys = keys + (number.map { [$0] } ?? [])
@@ -93,22 +114,34 @@ enum RollupReader {
       keys.enumerated().map { .place($0.offset, $0.element.type) } + fields)
   }
 
+  /// Of stored rows, what `merged` gives: rows are merged as they come, in order of series and time, rather than looked
+  /// up one by one. `keys` and `fields` are over the columns of the stored rows.
+  static func mergedStored(
+    _ query: PartsQuery, _ scan: LogicalPlan, keys: [BoundExpression], fields: [BoundExpression]
+  ) -> LogicalPlan {
+    merged(query, scan, keys: keys) { fields[$0] }
+  }
+
   /// One row a group: keys, then what each of the parts' merges gave, in order of the fields.
   static func merged(_ query: PartsQuery, _ rows: LogicalPlan) -> LogicalPlan {
     let keys = query.keys.enumerated().map { BoundExpression.place($0.offset, $0.element.type) }
+    return merged(query, rows, keys: keys) { .place(keys.count + $0, query.kept.fields[$0].part.fieldType.sqlType) }
+  }
+
+  private static func merged(
+    _ query: PartsQuery, _ rows: LogicalPlan, keys: [BoundExpression], field: (Int) -> BoundExpression
+  ) -> LogicalPlan {
     var calls: [AggregateCall] = []
     var places = query.kept.fields.map { _ in BoundExpression.constant(.null, .text) }
     for (parts, fields) in query.kept.parts {
-      for (part, field) in zip(parts.parts, fields) {
-        let arguments = part.mergeArguments.map { argument -> BoundExpression in
-          let field = fields[argument]
-          return .place(keys.count + field, query.kept.fields[field].part.fieldType.sqlType)
-        }
-        places[field] = column(
+      for (part, place) in zip(parts.parts, fields) {
+        let arguments = part.mergeArguments.map { field(fields[$0]) }
+        places[place] = column(
           of: AggregateCall(function: part.merge, arguments: arguments), in: &calls, behind: keys.count)
       }
     }
-    return .project(.aggregate(rows, keys: keys, calls), keys + places)
+    return .project(
+      .aggregate(rows, keys: keys, calls), keys.enumerated().map { .place($0.offset, $0.element.type) } + places)
   }
 
   /// Keys and finished aggregates of merged rows.

@@ -72,7 +72,7 @@ struct RollupRefresh {
           record.nanoseconds = nanoseconds
           record.totalNanoseconds += nanoseconds
         }
-        if let error { record.failed(error) }
+        if let error { record.failed(error) } else { record.lastError = nil }
       }
     }
     do {

@@ -15,6 +15,8 @@ struct RollupScan: Sendable {
   var conditions: [BoundExpression] = []
   /// How many of `columns` are delivered; the rest are for `conditions` only.
   var width: Int
+  /// What is made from the rollup, and may answer for it.
+  var rollups: [BoundRollup] = []
   /// What came late for rows that are gone is only read by rollups made from it.
   var hidesDropped = true
 
@@ -65,7 +67,8 @@ final class RollupScanNode: PlanNode {
     guard !rows.isEmpty else { return nil }
     let regions = try RollupReader.regions(
       scan.rollup, within: rows, includesFrozen: true, hidesDropped: scan.hidesDropped, context.catalog)
-    var plan = RollupReader.plan(scan.rollup, regions)
+    let state = context.snapshot.rollup(scan.rollup.schema.id)?.state
+    var plan = RollupReader.plan(scan.rollup, regions, hasFrozen: (state?.frozen ?? .min) > .min)
     plan = .project(plan, scan.columns.map { statement.outputs[$0] })
     if !scan.conditions.isEmpty { plan = .filter(plan, scan.conditions) }
     if scan.width < scan.columns.count {

@@ -13,12 +13,15 @@ struct StoredRollup {
     columns = rollup.schema.sqlColumns
   }
 
-  /// All its columns, of rows of these times for which the conditions, which are over them, hold.
-  func scan(_ ranges: [TimeRange], _ conditions: [BoundExpression] = []) -> LogicalPlan {
+  /// All its columns, of rows of these times for which the conditions, which are over them, hold; `each` is what becomes
+  /// of a scan before others join it.
+  func scan(
+    _ ranges: [TimeRange], _ conditions: [BoundExpression] = [], each: (LogicalPlan) -> LogicalPlan = { $0 }
+  ) -> LogicalPlan {
     TimeRanges.within(ranges) { times in
       var scan = SeriesScan(table: rollup.schema, columns: columns.map(\.column))
       scan.conditions = conditions + times(.place(0, .timestamptz))
-      return .series(scan)
+      return each(.series(scan))
     }
   }
 

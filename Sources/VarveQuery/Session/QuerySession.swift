@@ -62,7 +62,7 @@ package final class QuerySession {
     state = SessionState(
       monitor: monitor, activity: activity ?? monitor.open(user: user, database: database, protocol: .embedded),
       zones: zones, ingestReport: { store.ingestReport() },
-      maintenanceReport: { store.maintenanceReport() })
+      maintenanceStatistics: { store.maintenanceStatistics() }, maintenanceReport: { store.maintenanceReport() })
   }
 
   deinit {

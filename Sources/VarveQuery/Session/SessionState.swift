@@ -14,6 +14,7 @@ package final class SessionState: Sendable {
   let zones: TimeZoneDatabase
   /// What was written to the store.
   let ingestReport: @Sendable () -> IngestReport
+  let maintenanceStatistics: @Sendable () -> MaintenanceStatistics
   let maintenanceReport: @Sendable () -> MaintenanceReport
   private struct Values {
     var settings: [String: String] = [:]
@@ -30,12 +31,14 @@ package final class SessionState: Sendable {
   init(
     monitor: SessionMonitor, activity: SessionActivity, zones: TimeZoneDatabase,
     ingestReport: @escaping @Sendable () -> IngestReport,
+    maintenanceStatistics: @escaping @Sendable () -> MaintenanceStatistics,
     maintenanceReport: @escaping @Sendable () -> MaintenanceReport
   ) {
     self.monitor = monitor
     self.activity = activity
     self.zones = zones
     self.ingestReport = ingestReport
+    self.maintenanceStatistics = maintenanceStatistics
     self.maintenanceReport = maintenanceReport
   }
 

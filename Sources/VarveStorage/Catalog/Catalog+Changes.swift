@@ -28,6 +28,9 @@ extension Catalog {
       changes.append(.setRollup(id, definition))
     }
     changes += policyChanges(since: older)
+    for job in DatabaseJob.allCases where pausedJobs.contains(job) != older.pausedJobs.contains(job) {
+      changes.append(.pauseJob(job, pausedJobs.contains(job)))
+    }
     if trustedClock != older.trustedClock { changes.append(.trustClock(trustedClock)) }
     return changes
   }

@@ -10,6 +10,8 @@ package struct Catalog: Sendable {
   /// Of the series tables that are rollups.
   package private(set) var rollups: [TableID: RollupDefinition] = [:]
   package private(set) var policies: [TableID: [PolicyKind: [UInt8]]] = [:]
+  /// Of those that every database has.
+  package private(set) var pausedJobs: Set<DatabaseJob> = []
   /// The highest time of day that is believed; see `observe`.
   package private(set) var trustedClock = Int64.min
   /// By the name's bytes: Swift's String equality would take canonically equivalent names for one.
@@ -80,6 +82,8 @@ package struct Catalog: Sendable {
       policies[id, default: [:]][kind] = text.isEmpty ? nil : text
       if policies[id]?.isEmpty ?? false { policies[id] = nil }
     case .trustClock(let time): trustedClock = time
+    case .pauseJob(let job, true): pausedJobs.insert(job)
+    case .pauseJob(let job, false): pausedJobs.remove(job)
     }
   }
 

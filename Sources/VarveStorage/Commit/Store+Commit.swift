@@ -131,10 +131,10 @@ extension Store {
     var resolver = BatchResolver(
       catalog: workingCatalog, seriesOf: { self.series[$0] }, seriesRoom: { self.seriesRoom },
       latestTime: latestTime)
-    let state = published.withLock { $0 }
+    let (tombstones, dimensions, rollups) = published.withLock { ($0.tombstones, $0.dimensions, $0.rollups) }
     var group = ResolvedGroup(
-      tombstones: state.tombstones, dimensions: state.dimensions, dimensionByteLimit: options.dimensionByteCount,
-      rollups: state.rollups, lastRollupWrites: lastRollupWrites)
+      tombstones: tombstones, dimensions: dimensions, dimensionByteLimit: options.dimensionByteCount,
+      rollups: rollups, lastRollupWrites: lastRollupWrites)
     for request in requests { group.add(request, &resolver) }
     workingCatalog = resolver.catalog
     unloggedChanges += resolver.changes

@@ -14,6 +14,7 @@ package enum RollupChange: Sendable {
   case policy(TableID, PolicyKind, [UInt8]?)
   /// The time of day is what it should be.
   case trustClock(Int64)
+  case pauseJob(DatabaseJob, Bool)
 }
 
 enum RollupDDL {
@@ -73,6 +74,10 @@ enum RollupDDL {
       return []
     case .trustClock(let time):
       try resolver.apply(.trustClock(time))
+      return []
+    case .pauseJob(let job, let isPaused):
+      precondition(job.canBePaused, "who pauses a job has looked whether it can be")
+      try resolver.apply(.pauseJob(job, isPaused))
       return []
     }
   }

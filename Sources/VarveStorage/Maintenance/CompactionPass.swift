@@ -16,7 +16,7 @@ package struct CompactionPass {
   package init(_ store: Store, table: TableID? = nil) {
     let byTable = store.published.withLock { $0.chunks.byTable }
     keys = (table.map { [$0] } ?? byTable.keys.sorted()).flatMap { table in
-      (byTable[table] ?? [:]).keys.sorted().map { PartitionKey(table: table, index: $0) }
+      (byTable[table] ?? TableChunks()).partitions.map { PartitionKey(table: table, index: $0.index) }
     }
   }
 

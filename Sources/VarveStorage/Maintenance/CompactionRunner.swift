@@ -2,6 +2,8 @@
 // tables when somebody asks for it. It stands back while sealing cannot keep up with ingest, and ends at the next row
 // block when the database closes: what it was writing comes to nothing, and is done again by the next process.
 //
+// While it is paused a step that has begun is finished, and no other begins but for those who ask.
+//
 // What fails for want of room, or of a disk that works, puts its partition off for a while; the others go on. A chunk that
 // is damaged is named in the log once, and left alone.
 
@@ -97,7 +99,8 @@ final class CompactionRunner: Sendable {
       if state.isStopping { return .stop }
       if !state.requests.isEmpty { return .request(state.requests.removeFirst()) }
       let isDue = store.options.clock.monotonicNanoseconds() >= state.notBefore
-      return isDue && store.options.compactsByItself && store.failure == nil ? .step : nil
+      return isDue && store.options.compactsByItself && store.failure == nil && !store.isPaused(.compaction)
+        ? .step : nil
     }
   }
 

@@ -14,14 +14,35 @@ package struct MaintenanceWork: Sendable {
   package internal(set) var writtenByteCount = 0
   /// Waiting for others that go first included.
   package internal(set) var nanoseconds: Int64 = 0
-  /// When the last run ended; wall clock.
+  /// Of the last run.
+  package internal(set) var lastNanoseconds: Int64 = 0
+  package internal(set) var isRunning = false
+  /// When the last run ended, however it did; wall clock.
   package internal(set) var lastRun: Int64?
+  /// Of the last run.
   package internal(set) var lastError: VarveError?
+  /// When the next run is due at the latest, if that is known and later than now; wall clock.
+  package internal(set) var nextRun: Int64?
 
   package init() {}
 
-  mutating func failed(_ error: VarveError) {
+  mutating func began() { isRunning = true }
+
+  mutating func took(_ time: Int64) {
+    isRunning = false
+    nanoseconds += time
+    lastNanoseconds = time
+  }
+
+  mutating func succeeded(at wall: Int64) {
+    runs += 1
+    lastRun = wall
+    lastError = nil
+  }
+
+  mutating func failed(_ error: VarveError, at wall: Int64) {
     failures += 1
+    lastRun = wall
     lastError = error
   }
 }

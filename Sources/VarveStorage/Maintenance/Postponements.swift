@@ -42,6 +42,9 @@ struct Postponements: Sendable {
 
   mutating func remove(table: TableID) { entries = entries.filter { $0.key.table != table } }
 
+  /// When the first of those that are put off is tried again; nil: none is.
+  func first(after now: Int64) -> Int64? { entries.values.lazy.map(\.until).filter { $0 > now }.min() }
+
   /// Whether the partition is put off at `now`.
   func contains(_ key: PartitionKey, at now: Int64) -> Bool { entries[key].map { now < $0.until } ?? false }
 }

@@ -81,9 +81,9 @@ extension Store {
     let state = published.withLock { $0 }
     let unreadable = maintenance.withLock { $0.unreadableChunks }
     while let key = pass.current {
-      guard let table = state.catalog.tables[key.table], let partitions = state.chunks.byTable[key.table],
-        let chunks = partitions[key.index]
-      else {
+      let all = state.chunks[key.table]
+      let chunks = all.chunks(in: key.index)
+      guard let table = state.catalog.tables[key.table], !chunks.isEmpty else {
         pass.skip()
         continue
       }
@@ -91,7 +91,7 @@ extension Store {
       let picker =
         known
         ?? CompactionPicker(
-          tombstones: state.tombstones.of(table.id), partitions: partitions.values.lazy.map { $0.map(\.metadata) },
+          tombstones: state.tombstones.of(table.id), partitions: all.partitions.lazy.map { $0.chunks.map(\.metadata) },
           isReadable: { !unreadable.contains($0.file) },
           isPostponed: { isPostponed(PartitionKey(table: $0.table, index: $0.partition)) })
       pass.picker = (table.id, picker)
@@ -116,9 +116,10 @@ extension Store {
   package func write(_ task: CompactionTask, pace: (Int) throws -> Void = { _ in }) throws -> CompactedChunks {
     if let failure { throw failure }
     let began = options.clock.monotonicNanoseconds()
+    maintenance.withLock { $0.statistics.compaction.began() }
     defer {
       let nanoseconds = options.clock.monotonicNanoseconds() - began
-      maintenance.withLock { $0.statistics.compaction.nanoseconds += nanoseconds }
+      maintenance.withLock { $0.statistics.compaction.took(nanoseconds) }
     }
     do {
       try checkRoom(for: task)
@@ -193,9 +194,9 @@ extension Store {
   private func note(_ error: VarveError, of task: CompactionTask) {
     if [.closed, .cancelled].contains(error.code) { return }
     let named = task.inputs.filter { error.place?.hasPrefix($0.path) ?? false }
+    noteFailure(error, of: \.compaction)
+    guard error.isDamage else { return }
     maintenance.withLock { maintenance in
-      maintenance.statistics.compaction.failed(error)
-      guard error.isDamage else { return }
       for chunk in named.isEmpty ? task.inputs : named { maintenance.unreadableChunks.insert(chunk.metadata.file) }
     }
   }
@@ -227,7 +228,7 @@ extension Store {
       try commit(edit(compacted, manifest.state), to: manifest)
     } catch {
       let error = asVarveError(error)
-      maintenance.withLock { $0.statistics.compaction.failed(error) }
+      noteFailure(error, of: \.compaction)
       if !error.isWant { fail(error) }
       throw error
     }
@@ -255,7 +256,7 @@ extension Store {
   }
 
   private func isLive(_ compacted: CompactedChunks, _ state: ManifestState) -> Bool {
-    let live = published.withLock { $0.chunks.byTable[compacted.partition.table]?[compacted.partition.index] } ?? []
+    let live = published.withLock { $0.chunks[compacted.partition.table] }.chunks(in: compacted.partition.index)
     let files = Set(live.map(\.metadata.file))
     return compacted.inputs.allSatisfy { files.contains($0) && state.chunks[$0] != nil }
   }
@@ -273,11 +274,10 @@ extension Store {
     let now = options.clock.wallNanoseconds()
     maintenance.withLock { maintenance in
       maintenance.postponements.remove(compacted.partition)
-      maintenance.statistics.compaction.runs += 1
+      maintenance.statistics.compaction.succeeded(at: now)
       maintenance.statistics.compaction.rowCount += compacted.outputs.reduce(0) { $0 + $1.rowCount }
       maintenance.statistics.compaction.readByteCount += compacted.inputByteCount
       maintenance.statistics.compaction.writtenByteCount += compacted.outputs.reduce(0) { $0 + $1.byteCount }
-      maintenance.statistics.compaction.lastRun = now
     }
     var removed: [ChunkHandle] = []
     publishChunks { removed = $0.replace(compacted.inputs, with: added, in: compacted.partition) }

@@ -78,9 +78,10 @@ extension Store {
     let (head, catalog) = published.withLock { ($0.sealing, $0.catalog) }
     guard let head, let frozen else { return SealedChunks(chunks: [], dimensions: []) }
     let began = options.clock.monotonicNanoseconds()
+    maintenance.withLock { $0.statistics.seals.began() }
     defer {
       let nanoseconds = options.clock.monotonicNanoseconds() - began
-      maintenance.withLock { $0.statistics.seals.nanoseconds += nanoseconds }
+      maintenance.withLock { $0.statistics.seals.took(nanoseconds) }
     }
     var written: [ChunkMetadata] = []
     var dimensions: [DimensionFileMetadata] = []
@@ -100,7 +101,7 @@ extension Store {
     } catch {
       for chunk in written { ChunkFileWriter.discard(chunk.file, options, paths) }
       for file in dimensions { DimensionFiles.discard(file.file, options, paths) }
-      maintenance.withLock { $0.statistics.seals.failed(asVarveError(error)) }
+      noteFailure(asVarveError(error), of: \.seals)
       throw error
     }
     return SealedChunks(chunks: written, dimensions: dimensions)
@@ -123,7 +124,7 @@ extension Store {
       cleanUp(log, before: frozen.logStart, filesThatWent(before, manifest.state))
     } catch {
       let error = asVarveError(error)
-      maintenance.withLock { $0.statistics.seals.failed(error) }
+      noteFailure(error, of: \.seals)
       if !error.isWant { fail(error) }
       throw error
     }
@@ -185,10 +186,9 @@ extension Store {
   private func publish(_ sealed: SealedChunks) {
     let now = options.clock.wallNanoseconds()
     maintenance.withLock { maintenance in
-      maintenance.statistics.seals.runs += 1
+      maintenance.statistics.seals.succeeded(at: now)
       maintenance.statistics.seals.rowCount += sealed.rowCount
       maintenance.statistics.seals.writtenByteCount += sealed.chunks.reduce(0) { $0 + $1.byteCount }
-      maintenance.statistics.seals.lastRun = now
     }
     let catalog = published.withLock { state in
       for file in sealed.dimensions where state.catalog.dimensions[file.table] != nil {

@@ -88,6 +88,7 @@ package final class ManifestLog {
   /// Gives the bytes of the checkpoint that a new file began with, if there is one.
   @discardableResult
   package func commit(_ edit: ManifestEdit) throws -> Int? {
+    failedToBeginFile = false
     if let failure { throw failure }
     var next = state
     try next.apply(edit)
@@ -95,7 +96,9 @@ package final class ManifestLog {
     let needed = RecordFrame.frameByteCount(payload: frame.count - RecordFrame.headerByteCount)
     let markByteCount = RecordFrame.frameByteCount(payload: 0)
     guard offset + needed + markByteCount <= fileByteCount else {
+      failedToBeginFile = true
       try rotate(to: next)
+      failedToBeginFile = false
       state = next
       return checkpointEnd
     }
@@ -116,6 +119,9 @@ package final class ManifestLog {
     state = next
     return nil
   }
+
+  /// Whether the last edit came to nothing because it needed a new file, which begins with a checkpoint.
+  package private(set) var failedToBeginFile = false
 
   /// Of edits behind the checkpoint.
   package var editByteCount: Int { offset - checkpointEnd }

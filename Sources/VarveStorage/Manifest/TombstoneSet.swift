@@ -14,15 +14,18 @@ struct TombstoneSet: Sendable {
   mutating func remove(table: TableID) { byTable[table] = nil }
 
   /// Those that any of the chunks may hold rows of, or the head that is being sealed, which has the commits up to
-  /// `sealingSequence`. Looks at each with each: nothing to be done under a lock.
+  /// `sealingSequence`. Looks at many: nothing to be done under a lock.
   func needed(by chunks: ChunkSet, sealing: Head? = nil, _ sealingSequence: Sequence = .zero) -> TombstoneSet {
     let sealed = Set((sealing?.partitions ?? [:]).keys.map(\.table))
     var kept = TombstoneSet()
     for (table, tombstones) in byTable {
-      let metadata = chunks.chunks(of: table).map(\.metadata)
+      let partitions = chunks[table]
       let isSealed = sealed.contains(table)
       let needed = tombstones.filter { each in
-        (isSealed && each.sequence > sealingSequence) || metadata.contains { each.mayCover($0) }
+        (isSealed && each.sequence > sealingSequence)
+          || partitions.partitions(overlapping: each.deletion.time).contains { partition in
+            partition.chunks.contains { each.mayCover($0.metadata) }
+          }
       }
       if !needed.isEmpty { kept.byTable[table] = needed }
     }

@@ -47,7 +47,8 @@ struct LoadedState {
       dimensions.set(rows, of: file.table, changed: file.sequence)
       dimensions.setSaved(file.sequence, of: file.table)
     }
-    for chunk in manifest.chunks.values {
+    // In order, each goes behind those before it.
+    for chunk in manifest.chunks.values.sorted(by: { ($0.table, $0.partition) < ($1.table, $1.partition) }) {
       chunks.add(
         ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem, caches: caches))
     }

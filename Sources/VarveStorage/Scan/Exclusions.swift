@@ -51,7 +51,8 @@ struct Exclusions: Sendable {
     ofAll.contains { $0.contains(time) } || ofSome.contains { $0.time.contains(time) && $0.series.contains(series) }
   }
 
-  private static func united(_ ranges: [TimeRange]) -> [TimeRange] {
+  /// The same times: ascending, disjoint.
+  static func united(_ ranges: [TimeRange]) -> [TimeRange] {
     var result: [TimeRange] = []
     for range in ranges.sorted(by: { $0.lower < $1.lower }) {
       // Neighbours without a gap become one.

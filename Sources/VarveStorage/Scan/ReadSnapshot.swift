@@ -187,6 +187,8 @@ package protocol ReadSnapshot: AnyObject, Sendable {
   /// Rollups made from a table, in order of creation.
   func rollups(of source: TableID) -> [Rollup]
   func policies(of table: TableID) -> [PolicyKind: [UInt8]]
+  /// Of the jobs that every database has.
+  var pausedJobs: Set<DatabaseJob> { get }
   /// The highest time of day that is believed.
   var trustedClock: Int64 { get }
   /// This snapshot with what a transaction has written over it. Throws SQLSTATE 40001 if a table of it is not what it was.

@@ -57,33 +57,45 @@ struct ScanPlan {
   }
 
   private mutating func collect(_ request: ScanRequest, _ state: Store.Published, _ table: TableSchema) {
-    var kept: [Int64: Partition] = [:]
-    var seen = Set<Int64>()
-    for (index, chunks) in state.chunks.byTable[table.id] ?? [:] {
-      seen.insert(index)
-      statistics.chunks += chunks.count
-      let wanted = chunks.compactMap { chunk -> Chunk? in
+    let chunks = state.chunks[table.id]
+    var wantedCount = 0
+    let hasTombstones = !state.tombstones.of(table.id).isEmpty
+    for partition in chunks.partitions(overlapping: request.time) {
+      let wanted = partition.chunks.compactMap { chunk -> Chunk? in
         guard Self.mayHold(chunk.metadata, request) else { return nil }
+        guard hasTombstones else { return Chunk(handle: chunk, exclusions: .none) }
         let exclusions = state.tombstones.exclusions(for: chunk.metadata)
         return exclusions.cover(chunk.metadata.time, series: chunk.metadata.seriesBounds)
           ? nil : Chunk(handle: chunk, exclusions: exclusions)
       }
-      statistics.chunksPruned += chunks.count - wanted.count
-      if !wanted.isEmpty { kept[index, default: Partition(index: index)].chunks = wanted }
+      wantedCount += wanted.count
+      if !wanted.isEmpty { partitions.append(Partition(index: partition.index, chunks: wanted)) }
     }
+    statistics.chunks = chunks.count
+    statistics.chunksPruned = chunks.count - wantedCount
+    var partitionsOfHeads = Set<Int64>()
     for (head, exclusions) in state.heads(of: table.id) {
       for (key, blocks) in head.partitions where key.table == table.id {
-        seen.insert(key.index)
+        if !chunks.hasPartition(key.index) { partitionsOfHeads.insert(key.index) }
         let wanted = blocks.filter { $0.timeRange.overlaps(request.time) }.map {
           Block(rows: $0, exclusions: exclusions)
         }
         statistics.headRows += wanted.reduce(0) { $0 + $1.rows.rowCount }
-        if !wanted.isEmpty { kept[key.index, default: Partition(index: key.index)].blocks += wanted }
+        if !wanted.isEmpty { add(wanted, to: key.index) }
       }
     }
-    statistics.partitions = seen.count
-    statistics.partitionsPruned = seen.count - kept.count
-    partitions = kept.values.sorted { request.newestPartitionFirst ? $0.index > $1.index : $0.index < $1.index }
+    statistics.partitions = chunks.partitions.count + partitionsOfHeads.count
+    statistics.partitionsPruned = statistics.partitions - partitions.count
+    if request.newestPartitionFirst { partitions.reverse() }
+  }
+
+  /// While partitions stand in order of time.
+  private mutating func add(_ blocks: [Block], to index: Int64) {
+    let place = partitions.partitioningPlace { $0.index >= index }
+    if place == partitions.count || partitions[place].index != index {
+      partitions.insert(Partition(index: index), at: place)
+    }
+    partitions[place].blocks += blocks
   }
 
   private static func mayHold(_ chunk: ChunkMetadata, _ request: ScanRequest) -> Bool {

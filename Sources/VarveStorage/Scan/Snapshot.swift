@@ -40,6 +40,7 @@ package final class Snapshot: ReadSnapshot {
   }
   package func rollups(of source: TableID) -> [Rollup] { state.catalog.rollups(of: source).compactMap(rollup) }
   package func policies(of table: TableID) -> [PolicyKind: [UInt8]] { state.catalog.policies[table] ?? [:] }
+  package var pausedJobs: Set<DatabaseJob> { state.catalog.pausedJobs }
   package var trustedClock: Int64 { state.catalog.trustedClock }
 
   package func tagColumn(_ column: ColumnID, of table: TableID) -> TagColumn {
@@ -61,36 +62,44 @@ package final class Snapshot: ReadSnapshot {
   }
 
   package func statistics(of table: TableID) -> TableStatistics {
+    let chunks = state.chunks[table]
+    // Rows that a delete covers in part of a chunk count until they are compacted away.
+    let emptied = emptiedChunks(of: table)
     var statistics = TableStatistics()
     statistics.series = seriesCount(of: table)
-    var partitions = Set<Int64>()
-    var time: TimeRange?
-    func extend(_ range: TimeRange) {
-      time = time.map { TimeRange(lower: min($0.lower, range.lower), upper: max($0.upper, range.upper)) } ?? range
-    }
-    for chunk in state.chunks.chunks(of: table) {
-      statistics.chunks += 1
-      // Rows that a delete covers in part of a chunk count until they are compacted away.
-      let isCovered = isEmptied(chunk.metadata)
-      statistics.rows += isCovered ? 0 : chunk.metadata.rowCount
-      statistics.chunkBytes += chunk.metadata.byteCount
-      statistics.chunkValues += chunk.metadata.valueCount
-      partitions.insert(chunk.metadata.partition)
-      if !isCovered { extend(chunk.metadata.time) }
-    }
+    statistics.chunks = chunks.count
+    statistics.rows = emptied.values.reduce(chunks.rowCount) { $0 - $1.rowCount }
+    statistics.chunkBytes = chunks.byteCount
+    statistics.chunkValues = chunks.valueCount
+    var partitionsOfHeads = Set<Int64>()
+    var time = chunks.time(without: emptied)
     for head in [state.sealing, state.active].compactMap({ $0 }) {
       for (key, blocks) in head.partitions where key.table == table {
-        partitions.insert(key.index)
+        if !chunks.hasPartition(key.index) { partitionsOfHeads.insert(key.index) }
         for block in blocks {
           statistics.rows += block.rowCount
           statistics.headRows += block.rowCount
-          extend(block.timeRange)
+          time = time?.hull(block.timeRange) ?? block.timeRange
         }
       }
     }
-    statistics.partitions = partitions.count
+    statistics.partitions = chunks.partitions.count + partitionsOfHeads.count
     statistics.time = time
     return statistics
+  }
+
+  /// Those of which deletes cover all rows.
+  private func emptiedChunks(of table: TableID) -> [FileID: ChunkMetadata] {
+    let tombstones = state.tombstones.of(table)
+    guard !tombstones.isEmpty else { return [:] }
+    let chunks = state.chunks[table]
+    var emptied: [FileID: ChunkMetadata] = [:]
+    for range in Exclusions.united(tombstones.map(\.deletion.time)) {
+      for partition in chunks.partitions(overlapping: range) {
+        for chunk in partition.chunks where isEmptied(chunk.metadata) { emptied[chunk.metadata.file] = chunk.metadata }
+      }
+    }
+    return emptied
   }
 
   private func isEmptied(_ chunk: ChunkMetadata) -> Bool {
@@ -99,13 +108,14 @@ package final class Snapshot: ReadSnapshot {
   }
 
   package func chunks(of id: TableID) -> [ChunkStatistics] {
-    guard let table = state.catalog.tables[id], let partitions = state.chunks.byTable[id] else { return [] }
-    return partitions.keys.sorted().flatMap { index in
-      let chunks = (partitions[index] ?? []).map(\.metadata)
+    guard let table = state.catalog.tables[id] else { return [] }
+    return state.chunks[id].partitions.flatMap { partition in
+      let chunks = partition.chunks.map(\.metadata)
       return chunks.map { chunk in
         ChunkStatistics(
           file: StorePaths.name(chunk.file, "chunk"),
-          partition: PartitionSplit.range(index, width: table.partitionNanoseconds), level: Int(chunk.level.rawValue),
+          partition: PartitionSplit.range(partition.index, width: table.partitionNanoseconds),
+          level: Int(chunk.level.rawValue),
           rows: chunk.rowCount, values: chunk.valueCount, bytes: chunk.byteCount, time: chunk.time,
           firstSequence: chunk.firstSequence, lastSequence: chunk.lastSequence,
           isOverlapping: chunks.contains { $0.file != chunk.file && $0.mayOverlap(chunk) },

@@ -36,6 +36,7 @@ class Catalog:
         self.dimensions = {}  # table id: Dimension of dimensions.py
         self.rollups = {}  # table id: Definition of rollups.py
         self.policies = {}  # (table id, kind): what it says
+        self.paused_jobs = set()  # 2: compaction
         self.trusted_clock = None
         self.next_table = 0  # ids below are taken: by tables, or by dropped ones
 
@@ -47,7 +48,12 @@ class Catalog:
     def read_changes(self, cursor, version):
         for _ in range(cursor.varint()):
             tag = cursor.u8()
-            require(tag <= (12 if version >= 4 else 8 if version >= 3 else 3), f"catalog change {tag}")
+            require(tag <= (13 if version >= 5 else 11 if version >= 4 else 8 if version >= 3 else 3), f"catalog change {tag}")
+            if tag == 13:
+                job, paused = cursor.u8(), cursor.u8()
+                require(job == 2 and paused <= 1, f"job {job} is paused ({paused})")
+                (self.paused_jobs.add if paused else self.paused_jobs.discard)(job)
+                continue
             if tag == 11:
                 self.trusted_clock = cursor.zigzag()
                 continue
