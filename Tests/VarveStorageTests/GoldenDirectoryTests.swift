@@ -67,6 +67,22 @@ import VarveStorage
     }
   }
 
+  @Test func theAdditionsOfVersion5AreAsTheyWere() throws {
+    try Self.withCopy(of: "version-5") { directory, _ in
+      let store = try Store.open(Self.options(directory, readOnly: true))
+      let snapshot = store.snapshot()
+      #expect(snapshot.pausedJobs == [.compaction])
+      let table = try #require(snapshot.table(named: "counts"))
+      #expect(table.fields.map(\.name) == ["0_count", "1_sum", "2_min"])
+      let rollup = try #require(snapshot.rollup(table.id))
+      #expect(rollup.definition.statement == "SELECT site, count(*), sum(celsius), min(v)\nFROM sensors")
+      let frozen: Int64 = -86_395_000_000_000
+      #expect(rollup.definition.additions.map(\.firstField) == [1, 2])
+      #expect(rollup.definition.additions.map(\.knownFrom) == [frozen, frozen])
+      try store.close()
+    }
+  }
+
   /// Old files and new ones side by side: more rows over the old, some of them deleted, sealed, opened again.
   @Test(arguments: try versions) func anOldDirectoryGoesOn(version: String) throws {
     try Self.withCopy(of: version) { directory, _ in

@@ -57,6 +57,13 @@ enum GoldenWorkload {
               batches: batches(rows), steps: steps)
           ])))
     }
+    func extend(_ name: String, by field: String, statement: String) throws {
+      guard let old = store.snapshot().rollup(id(name))?.definition else { preconditionFailure("the rollup is there") }
+      let new = RollupDefinition(
+        source: old.source, stepNanoseconds: old.stepNanoseconds, origin: old.origin, columns: old.columns,
+        statement: statement, additions: old.additions)
+      try commit(.rollupDefinition(.extend(id(name), from: old, to: new, fields: [(field, .float64)])))
+    }
     let start = -day
     switch turn {
     case 1:
@@ -75,7 +82,12 @@ enum GoldenWorkload {
     case 3:
       try commit(.dropTable("brief"))
       try commit(.rollupDefinition(.policy(id("sensors"), .retention, nil)))
+      try commit(.rollupDefinition(.pauseJob(.compaction, true)))
+    case 4:
+      // Frozen rows do not know the field, which the manifest says then, and the second the log.
+      try extend("counts", by: "1_sum", statement: "SELECT site, count(*), sum(celsius)\nFROM sensors")
     case 5:
+      try extend("counts", by: "2_min", statement: "SELECT site, count(*), sum(celsius), min(v)\nFROM sensors")
       try write([
         .invalidated(lower: start + 90_000_000_000, upper: start + 95_000_000_000), .dropped(start + 1_000_000_000),
       ])
