@@ -51,6 +51,20 @@ package enum JSONFunctions {
   /// JSON in jsonb's form.
   package static func normalized(_ text: String) throws -> String { try JSONText.value(text).text }
 
+  /// Of an object whose values are texts or null; nil for any other JSON.
+  package static func textMembers(_ text: String) throws -> [(key: String, value: String?)]? {
+    guard case .object(let members) = try JSONText.value(text) else { return nil }
+    var found: [(key: String, value: String?)] = []
+    for (key, value) in members {
+      switch value {
+      case .string(let text): found.append((key, text))
+      case .null: found.append((key, nil))
+      default: return nil
+      }
+    }
+    return found
+  }
+
   /// A row as an object with these names; `isFromTable`: a row that has nothing but NULL is none.
   package static func row(_ names: [String], _ types: [SQLType], isFromTable: Bool, separator: String = ",")
     -> ScalarFunction

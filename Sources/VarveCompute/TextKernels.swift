@@ -3,7 +3,7 @@
 import CVarve
 import VarveCore
 
-enum TextKernels {
+package enum TextKernels {
   /// Characters: bytes that do not continue one.
   static func length(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
     var count = 0
@@ -128,7 +128,8 @@ enum TextKernels {
     return left ? String(padding) + text : text + String(padding)
   }
 
-  static func quoteIdentifier(_ name: String) -> String {
+  /// As SQL has to write the name.
+  package static func quoteIdentifier(_ name: String) -> String {
     let plain =
       !name.isEmpty
       && name.utf8.enumerated().allSatisfy { i, c in
@@ -138,7 +139,7 @@ enum TextKernels {
     return "\"" + double(name, "\"") + "\""
   }
 
-  static func quoteLiteral(_ text: String) -> String {
+  package static func quoteLiteral(_ text: String) -> String {
     let quoted = double(text, "'")
     return text.contains("\\") ? "E'" + double(quoted, "\\") + "'" : "'" + quoted + "'"
   }

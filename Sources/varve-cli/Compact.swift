@@ -21,10 +21,7 @@ struct Compact: ParsableCommand {
 
   func run() throws {
     if let server = try place.server() {
-      let argument = table.map {
-        "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
-      }
-      for row in try server.rows("CALL compact_chunks(\(argument ?? ""))") {
+      for row in try server.rows("CALL compact_chunks(\(table.map(quotedSQL) ?? ""))") {
         try show(row.map { $0 ?? "" })
       }
       return

@@ -53,10 +53,7 @@ struct Rollup: ParsableCommand {
     var to: String?
 
     func run() throws {
-      func quoted(_ text: String?) -> String {
-        text.map { "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'" }
-          ?? "NULL"
-      }
+      func quoted(_ text: String?) -> String { text.map(quotedSQL) ?? "NULL" }
       let call = "CALL refresh_continuous_aggregate(\(quoted(name)), \(quoted(from)), \(quoted(to)))"
       try place.withConnection {
         try $0.run(call, into: RowFormat.table.sink { StandardStreams.note(Failure.text($0, in: nil)) })

@@ -130,3 +130,79 @@ def test_rollups_are_views_to_psql_and_jobs_to_admins(context):
     server.stop()
     status, _ = context.run("status", "--data", server.data)
     assert "hourly" not in status, status
+
+
+def test_a_column_is_added_to_a_rollup_whose_old_rows_are_gone(context):
+    server = context.server()
+    fill(server, hours=100)
+    with connect(server) as connection:
+        connection.execute(HOURLY)
+        connection.execute("SELECT drop_chunks('cpu', time_bucket('1 day', to_timestamp(%s)))", (START + 70 * 3600,))
+    output = psql(server, "ALTER MATERIALIZED VIEW hourly ADD COLUMN least float8 GENERATED ALWAYS AS (min(v)) STORED",
+                  "SELECT count(*) = count(mean), count(least) > 0, count(least) < count(*) FROM hourly")
+    assert 'rollup "hourly" is filled with' in output and "retention has dropped their rows" in output, output
+    assert "t        | t        | t" in output, output
+    question = ("SELECT time_bucket('1 hour', time) AS h, host, min(v), count(*) FROM cpu GROUP BY 1, 2 ORDER BY 1, 2")
+    with connect(server) as connection:
+        connection.execute("SET varve.use_rollups = off")
+        direct = connection.execute(question).fetchall()
+        connection.execute("RESET varve.use_rollups")
+        expect(connection.execute(question).fetchall(), direct)
+        expect(connection.execute("SELECT hour, host, least, rows FROM hourly WHERE least IS NOT NULL ORDER BY 1, 2").fetchall(), direct)
+        expect_error("0A000", lambda: connection.execute("ALTER MATERIALIZED VIEW hourly DROP COLUMN least"))
+    server.kill()
+    server.start()
+    with connect(server) as connection:
+        expect(connection.execute("SELECT hour, host, least, rows FROM hourly WHERE least IS NOT NULL ORDER BY 1, 2").fetchall(), direct)
+
+
+def test_old_rows_go_on_the_command_line(context):
+    server = context.server()
+    fill(server, hours=100)
+    with connect(server) as connection:
+        connection.execute(HOURLY)
+        connection.execute("CALL flush()")
+        rows = connection.execute("SELECT count(*) FROM cpu").fetchone()[0]
+        days = connection.execute("SELECT count(*) FROM (SELECT time_bucket('1 day', time) FROM cpu GROUP BY 1) AS d").fetchone()[0]
+    border = "2023-11-16 12:00+00"
+    shown, _ = context.run("retention", "show", "--connect", server.url, "--table", "cpu", "--older-than", border, "--format", "json")
+    chunks = json.loads(shown)
+    assert 0 < len(chunks) < days and all(chunk["rows"] > 0 and chunk["bytes"] > 0 for chunk in chunks), shown
+    dry, _ = context.run("retention", "run", "--connect", server.url, "--table", "cpu", "--older-than", border, "--dry-run", "--format", "json")
+    expect((json.loads(dry)[0]["chunks"], json.loads(dry)[0]["rows"]), (len(chunks), sum(chunk["rows"] for chunk in chunks)))
+    _, refused = context.run("retention", "run", "--data", server.data, code=1)
+    assert "--connect" in refused, refused
+    context.run("retention", "run", "--older-than", "1 day", code=64)
+    gone, _ = context.run("retention", "run", "--connect", server.url, "--table", "cpu", "--older-than", border, "--format", "json")
+    expect(json.loads(gone), json.loads(dry))
+    with connect(server) as connection:
+        expect(connection.execute("SELECT count(*) FROM cpu").fetchone()[0], rows - json.loads(gone)[0]["rows"])
+        expect(connection.execute("SELECT sum(rows)::bigint FROM hourly").fetchone()[0], rows)
+        connection.execute("SELECT add_retention_policy('hourly', INTERVAL '1 day')")
+    server.stop()
+    listed, _ = context.run("retention", "list", "--data", server.data, "--format", "json")
+    expect([(row["table"], row["paused"]) for row in json.loads(listed)], [("hourly", False)])
+    context.run("retention", "run", "--data", server.data)
+    _, error = context.run("retention", "show", "--data", server.data, "--table", "cpu", code=1)
+    assert "older_than" in error, error
+
+
+def test_one_call_downsamples(context):
+    server = context.server()
+    fill(server, hours=100)
+    levels = '{"raw": "30 days", "1 minute": "1 year", "1 hour": "forever"}'
+    with connect(server) as connection:
+        rows = connection.execute("SELECT count(*) FROM cpu").fetchone()[0]
+        plan = connection.execute("SELECT add_downsampling_policy('cpu', %s, dry_run => true)", (levels,)).fetchall()
+        expect([row[:4] for row in plan], [
+            ("cpu", None, None, "30 days"), ("cpu_1_minute", "cpu", "00:01:00", "1 year"),
+            ("cpu_1_hour", "cpu_1_minute", "01:00:00", None)])
+        expect(connection.execute("SELECT count(*) FROM varve.rollups").fetchone(), (0,))
+        expect(connection.execute("SELECT add_downsampling_policy('cpu', %s)", (levels,)).fetchall(), plan)
+        # All of it is older than 30 days, and some years.
+        until(lambda: connection.execute("SELECT count(*) FROM cpu").fetchone() == (0,))
+        expect(connection.execute("SELECT sum(rows)::bigint, max(v_max) FROM cpu_1_hour").fetchone(), (rows, 4.0))
+        expect_error("42P07", lambda: connection.execute("SELECT add_downsampling_policy('cpu', %s)", (levels,)))
+        connection.execute("SELECT add_downsampling_policy('cpu', %s, if_not_exists => true)", (levels,))
+        connection.execute("SELECT remove_downsampling_policy('cpu')")
+        expect(connection.execute("SELECT count(*) FROM varve.jobs WHERE job = 'retention'").fetchone(), (0,))

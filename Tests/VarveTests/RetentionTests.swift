@@ -207,6 +207,54 @@ import VarveStorage
     try session.run("SELECT remove_retention_policy('t', if_exists => true)")
     try session.run("SELECT trust_clock()")
     #expect(session.failure("SELECT drop_chunks('t', NULL)")?.sqlState == "22023")
+    #expect(session.failure("SELECT pause_job(-5)")?.message == "job -5 not found")
+  }
+
+  @Test func whatWouldGoIsShownWithRowsAndBytes() throws {
+    try session.run("CALL flush(); INSERT INTO t VALUES ('2024-01-01 00:30Z', 'h', 1)")
+    #expect(try session.run("SELECT show_chunks('t')").count == 9)
+    #expect(try session.run("SELECT show_chunks('t', newer_than => '2024-01-07 12:00Z')").count == 2)
+    #expect(try session.run("SELECT show_chunks('t', '2024-01-05Z', '2024-01-02Z')").count == 3)
+    let preview = try session.run("SELECT retention_preview('t', older_than => '2024-01-03 12:00Z')")
+    #expect(preview.count == 3 && preview[2] == "null|null|null|1|null")
+    let first = preview[0].split(separator: "|")
+    #expect(
+      first[1] == "\(Self.start - 9 * Self.day)" && first[2] == "\(Self.start - 8 * Self.day)" && first[3] == "24")
+    #expect(Int(first[4]).map { $0 > 0 } ?? false)
+    #expect(session.failure("SELECT retention_preview('t')")?.sqlState == "42704")
+    try session.run("SELECT add_retention_policy('t', interval '3 days')")
+    #expect(try session.run("SELECT retention_preview('t')").count == 7)
+    let dry = try session.run("SELECT run_retention(dry_run => true)")
+    #expect(dry.count == 1 && dry[0].hasPrefix("t|\(Self.start - 3 * Self.day)|6|145|"))
+    #expect(try rows == ["217"])
+    #expect(try session.run("SELECT run_retention()") == dry)
+    #expect(try rows == ["72"])
+    #expect(try session.run("SELECT sum(n)::bigint FROM r") == ["217"])
+    #expect(
+      try session.run("SELECT run_retention('t', INTERVAL '2 days')")[0].hasPrefix(
+        "t|\(Self.start - 2 * Self.day)|1|24|"))
+    #expect(session.failure("SELECT run_retention(older_than => INTERVAL '2 days')")?.sqlState == "22023")
+    #expect(session.failure("SELECT run_retention('r')")?.sqlState == "42704")
+    #expect(session.failure("SELECT run_retention('x')")?.sqlState == "42P01")
+  }
+
+  @Test func whatIsNewerGoesWhereNoRollupHasIt() throws {
+    try session.run("CALL flush()")
+    let drop = "SELECT drop_chunks('t', newer_than => '2024-01-07 12:00Z')"
+    #expect(session.failure(drop)?.sqlState == "0A000")
+    #expect(session.failure("SELECT drop_chunks('t', '2024-01-02Z', '2024-01-05Z')")?.sqlState == "22023")
+    // All of it is older and newer.
+    #expect(try session.run("SELECT drop_chunks('t', '2024-01-02Z', newer_than => '2023-01-01Z')").count == 1)
+    #expect(try days.count == 9)
+    try session.run("DROP MATERIALIZED VIEW r; INSERT INTO t VALUES ('2024-01-08 12:30Z', 'h', 1)")
+    #expect(try session.run(drop).count == 2)
+    #expect(
+      try session.run("SELECT min(time), max(time), count(*) FROM t") == [
+        "\(Self.start - 8 * Self.day)|\(Self.start - 2 * Self.day - Self.hour)|144"
+      ])
+    #expect(try session.run("SELECT drop_chunks('t', '2024-01-05Z', '2024-01-03Z')").count == 2)
+    #expect(try rows == ["96"])
+    #expect(try session.run(drop).isEmpty)
   }
 
   @Test func aPolicyIsReadAsItWasKept() throws {

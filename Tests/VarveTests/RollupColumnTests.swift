@@ -48,11 +48,6 @@ import VarveStorage
     try session.run("EXPLAIN " + question).joined(separator: "\n")
   }
 
-  private func error(_ statement: String) -> VarveError? {
-    do { try session.run(statement) } catch { return error as? VarveError }
-    return nil
-  }
-
   @Test func aColumnIsThereForAllRows() throws {
     try add("top bigint GENERATED ALWAYS AS (max(v))")
     #expect(try session.run("SELECT n, top FROM r ORDER BY day") == Array(repeating: "24|23", count: 9))
@@ -130,7 +125,7 @@ import VarveStorage
       """)
     #expect(try session.run("SELECT n, top FROM fortnights ORDER BY t") == ["216|null"])
     #expect(try session.run("SELECT n FROM high ORDER BY t") == ["null", "2"])
-    #expect(error("ALTER TABLE t DROP COLUMN v")?.sqlState == "2BP01")
+    #expect(session.failure("ALTER TABLE t DROP COLUMN v")?.sqlState == "2BP01")
   }
 
   @Test func whatCannotBeAddedIsRefusedWhereItStands() throws {
@@ -150,7 +145,7 @@ import VarveStorage
       ("ALTER MATERIALIZED VIEW t ADD COLUMN x bigint", "42809", "t ADD"),
       ("BEGIN; \(add)x bigint GENERATED ALWAYS AS (max(v)) STORED", "25001", ""),
     ] {
-      let found = try #require(error(statement), "\(statement)")
+      let found = try #require(session.failure(statement), "\(statement)")
       #expect(found.sqlState == sqlState, "\(statement): \(found)")
       if let position = found.position {
         #expect(String(statement.dropFirst(position - 1)).hasPrefix(place), "\(statement): \(position)")

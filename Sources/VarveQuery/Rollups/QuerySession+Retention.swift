@@ -16,20 +16,69 @@ package struct RetentionJob: Sendable {
 
 extension QuerySession {
   /// What `dropChunks` would take.
-  package func showChunks(of table: String, olderThan time: Int64) throws -> RetentionPreview {
-    let catalog = CatalogView(snapshot: try store.snapshot(), session: state)
-    return try RetentionPreview(try retained(table, catalog).table, before: time, catalog)
-  }
-
-  /// Drops what is wholly older than the time; every rollup has it before. Gives what went.
-  @discardableResult
-  package func dropChunks(of table: String, olderThan time: Int64, check: () throws -> Void = {}) throws
+  package func showChunks(of table: String, olderThan time: Int64, newerThan start: Int64 = .min) throws
     -> RetentionPreview
   {
+    let catalog = CatalogView(snapshot: try store.snapshot(), session: state)
+    return try RetentionPreview(try retained(table, catalog).table, before: time, from: start, catalog)
+  }
+
+  /// Drops what is wholly older than the time; every rollup has it before. Gives what went. What is newer than `start` goes
+  /// before what is older only from a table without rollups: those keep what goes of a table in order of time.
+  @discardableResult
+  package func dropChunks(
+    of table: String, olderThan time: Int64, newerThan start: Int64 = .min, check: () throws -> Void = {}
+  ) throws -> RetentionPreview {
     try checkWritable("drop_chunks")
-    let preview = try showChunks(of: table, olderThan: time)
-    if preview.before > .min { _ = try RetentionRun(self, table).run(exactlyBefore: preview.before, check: check) }
+    let preview = try showChunks(of: table, olderThan: time, newerThan: start)
+    guard preview.from < preview.before else { return preview }
+    guard preview.leavesOlder else {
+      _ = try RetentionRun(self, table).run(exactlyBefore: preview.before, check: check)
+      return preview
+    }
+    let snapshot = try store.snapshot()
+    guard let schema = snapshot.table(named: table), snapshot.rollup(schema.id) == nil,
+      snapshot.rollups(of: schema.id).isEmpty
+    else {
+      throw VarveError(
+        .unsupported,
+        "dropping chunks that are newer than others is not supported for \"\(table)\", which has rollups or is one",
+        hint: "older_than alone keeps what the rollups have; DELETE takes rows of any time, out of the rollups, too.",
+        sqlState: "0A000")
+    }
+    let times = TimeRange(lower: preview.from, upper: preview.before - 1)
+    _ = try store.write(deleting: [DeleteRequest(table: schema.id, series: .all, time: times)], [])
     return preview
+  }
+
+  /// Drops what policies say is old: of one table, or of all whose policies are not paused. With `dryRun` nothing goes.
+  package func retainNow(_ name: String?, dryRun: Bool, check: () throws -> Void = {}) throws
+    -> [(table: String, preview: RetentionPreview)]
+  {
+    if !dryRun { try checkWritable("run_retention") }
+    if let name { _ = try policyLimit(of: name) }
+    let jobs = try retentionJobs().filter { name?.isSameName(as: $0.name) ?? !$0.isPaused }
+    return try jobs.map { job in
+      let limit = try policyLimit(of: job.name)
+      if dryRun { return (job.name, try showChunks(of: job.name, olderThan: limit)) }
+      if let objection = RetentionClock.objection(
+        wall: clock.wallNanoseconds(), trusted: try store.snapshot().trustedClock)
+      {
+        throw objection
+      }
+      return (job.name, try dropChunks(of: job.name, olderThan: limit, check: check))
+    }
+  }
+
+  /// What is older goes at this time of day. Throws 42704 for a table without a policy.
+  func policyLimit(of name: String) throws -> Int64 {
+    let catalog = CatalogView(snapshot: try store.snapshot(), session: state)
+    guard let policy = try retained(name, catalog).policy else {
+      throw SQLError.make(
+        "42704", "retention policy not found for \"\(name)\"",
+        hint: "Say older_than, or add one: add_retention_policy('\(name)', INTERVAL '30 days').")
+    }
+    return try RetentionPolicy(policy).limit(at: clock.wallNanoseconds())
   }
 
   // MARK: Policies
@@ -107,44 +156,5 @@ extension QuerySession {
       throw SQLError.make("42P01", "relation \"\(name)\" does not exist")
     }
     return (table, catalog.snapshot.policies(of: table.id)[.retention])
-  }
-
-  // MARK: Procedures
-
-  func callRetention(_ procedure: Procedure, _ arguments: ProcedureArguments, _ context: ExecutionContext) throws
-    -> [[Datum]]
-  {
-    let table = arguments.text(0) ?? ""
-    switch procedure {
-    case .dropChunks, .showChunks:
-      guard let time = arguments.time(1) else {
-        throw arguments.error("22023", "older_than must be a time", at: 1)
-      }
-      let found =
-        procedure == .showChunks
-        ? try showChunks(of: table, olderThan: time)
-        : try dropChunks(of: table, olderThan: time) { try context.check() }
-      return found.chunks.map { [.text($0.file)] }
-    case .addRetentionPolicy:
-      guard let age = arguments.interval(1) else {
-        throw arguments.error("22023", "drop_after must be an interval", at: 1)
-      }
-      if try !addRetentionPolicy(table, dropAfter: age) {
-        try skip("retention policy already exists for \"\(table)\"", "42710", arguments.isTrue(2), arguments)
-      }
-      guard let id = try store.snapshot().table(named: table)?.id else { return [[.null]] }
-      return [[.int(JobNumber.policy(id, .retention).rawValue)]]
-    case .removeRetentionPolicy:
-      if try !removeRetentionPolicy(table) {
-        try skip("retention policy not found for \"\(table)\"", "42704", arguments.isTrue(1), arguments)
-      }
-      return [[.text("")]]
-    default: preconditionFailure("\(procedure.rawValue) is not about the age of rows")
-    }
-  }
-
-  private func skip(_ message: String, _ sqlState: String, _ isAllowed: Bool, _ arguments: ProcedureArguments) throws {
-    guard isAllowed else { throw arguments.error(sqlState, message, at: 0) }
-    state.add(.notice(severity: "NOTICE", sqlState: sqlState, message: message + ", skipping"))
   }
 }

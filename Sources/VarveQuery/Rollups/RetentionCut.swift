@@ -21,6 +21,14 @@ enum RetentionCut {
     return try rollup.statement.grid.start(of: min(cut, isSource ? state.frozen : state.watermark))
   }
 
+  /// The first time not before this one where a partition begins.
+  static func start(_ table: TableSchema, notBefore time: Int64) -> Int64 {
+    let start = start(of: time, table.partitionNanoseconds)
+    guard start < time else { return time }
+    let next = start.addingReportingOverflow(table.partitionNanoseconds)
+    return next.overflow ? .max : next.partialValue
+  }
+
   /// The first time of all where the partition would begin before it.
   private static func start(of time: Int64, _ width: Int64) -> Int64 {
     let rest = time % width

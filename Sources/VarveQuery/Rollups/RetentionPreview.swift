@@ -1,5 +1,5 @@
-// What of a table is wholly older than some time, before any of it goes: its chunks, its rows in memory, and how far its
-// rollups have it.
+// What of a table is wholly older than some time, or newer than another, before any of it goes: its chunks, its rows in
+// memory, and how far its rollups have it.
 
 import VarveCore
 import VarveFormat
@@ -13,8 +13,12 @@ package struct RetentionPreview: Sendable {
     /// Ranges that are to be made anew before.
     package let invalidRanges: Int
   }
+  /// Rows from here on would go, where a partition begins; `Int64.min`: all.
+  package let from: Int64
   /// Rows below would go: never more than was asked; `Int64.min` if none would.
   package let before: Int64
+  /// Whether there are rows before those.
+  package let leavesOlder: Bool
   /// Those that go whole, oldest first.
   package let chunks: [ChunkStatistics]
   package let rowsInMemory: Int
@@ -23,15 +27,21 @@ package struct RetentionPreview: Sendable {
   package var rows: Int { chunks.reduce(rowsInMemory) { $0 + $1.rows } }
   package var bytes: Int { chunks.reduce(0) { $0 + $1.bytes } }
 
-  init(_ table: TableSchema, before time: Int64, _ catalog: CatalogView) throws {
-    let before = try RetentionCut.time(table, before: time, catalog)
-    self.before = before
-    let old = TimeRange(lower: .min, upper: before > .min ? before - 1 : .min)
-    chunks =
-      before == .min
-      ? [] : catalog.snapshot.chunks(of: table.id).filter { $0.partition.upper < before && !$0.isEmptied }
-    rowsInMemory =
-      before == .min ? 0 : try catalog.snapshot.estimate(ScanRequest(table: table.id, time: old)).headRows
+  init(_ table: TableSchema, before time: Int64, from start: Int64 = .min, _ catalog: CatalogView) throws {
+    before = try RetentionCut.time(table, before: time, catalog)
+    from = RetentionCut.start(table, notBefore: start)
+    leavesOlder = catalog.snapshot.statistics(of: table.id).time.map { [from] in $0.lower < from } ?? false
+    if from < before {
+      let times = TimeRange(lower: from, upper: before - 1)
+      chunks = catalog.snapshot.chunks(of: table.id).filter {
+        times.lower <= $0.partition.lower && $0.partition.upper <= times.upper && !$0.isEmptied
+      }
+      rowsInMemory = try catalog.snapshot.estimate(ScanRequest(table: table.id, time: times)).headRows
+    } else {
+      chunks = []
+      rowsInMemory = 0
+    }
+    let before = before
     kept = catalog.snapshot.rollups(of: table.id).map { rollup in
       Kept(
         rollup: rollup.schema.name, materialisedBefore: rollup.state.watermark,

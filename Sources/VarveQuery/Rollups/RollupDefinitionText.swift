@@ -1,6 +1,8 @@
 // The SELECT within CREATE MATERIALIZED VIEW, as the catalog keeps it: behind AS, without WITH [NO] DATA; and what ALTER
 // adds to it. Texts are cut, not written anew, so that they stay as somebody wrote them.
 
+import VarveCompute
+
 enum RollupDefinitionText {
   /// nil if there is no AS.
   static func select(in statement: String) -> String? {
@@ -42,19 +44,10 @@ enum RollupDefinitionText {
     let before = type == nil ? ", " : ", CAST("
     // A comment that begins in the expression ends with its line.
     let behind = (expression.contains("--") ? "\n" : "") + (type.map { " AS \($0))" } ?? "")
-    let added = Array("\(before)\(expression)\(behind) AS \(label(name)) ".utf8)
+    let added = Array("\(before)\(expression)\(behind) AS \(TextKernels.quoteIdentifier(name)) ".utf8)
     return (
       String(decoding: bytes[..<from] + added + bytes[from...], as: UTF8.self), from + before.utf8.count
     )
-  }
-
-  /// Behind AS any word may stand; others in quotes.
-  private static func label(_ name: String) -> String {
-    let isPlain =
-      name.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x5F || (0x30...0x39).contains($0) }
-      && !(name.utf8.first.map { (0x30...0x39).contains($0) } ?? true)
-    if isPlain { return name }
-    return "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
   }
 
   private struct Word {

@@ -21,11 +21,19 @@ enum Procedure: String, CaseIterable {
   case pauseJob = "pause_job"
   case resumeJob = "resume_job"
 
-  /// Chunks that are wholly older than a time go, or only would.
+  /// Chunks that are wholly older than a time, or newer than another, go, or only would.
   case dropChunks = "drop_chunks"
   case showChunks = "show_chunks"
+  /// What would go, with rows and bytes: a row a chunk.
+  case retentionPreview = "retention_preview"
+  /// What is old goes at once, or only would: by policy or by time, a row a table.
+  case runRetention = "run_retention"
   case addRetentionPolicy = "add_retention_policy"
   case removeRetentionPolicy = "remove_retention_policy"
+  /// Rollups of rollups, each kept longer than what it is made from, in one call.
+  case addDownsampling = "add_downsampling_policy"
+  /// Rows of a table and of the rollups that such a call made do not go by themselves any more.
+  case removeDownsampling = "remove_downsampling_policy"
   /// The time of day is what it should be, however far it has jumped.
   case trustClock = "trust_clock"
 
@@ -41,7 +49,8 @@ enum Procedure: String, CaseIterable {
     case .flush, .verify, .refresh: false
     case .compactChunks: true
     case .addRefreshPolicy, .removeRefreshPolicy, .pauseJob, .resumeJob: true
-    case .dropChunks, .showChunks, .addRetentionPolicy, .removeRetentionPolicy, .trustClock: true
+    case .dropChunks, .showChunks, .retentionPreview, .runRetention: true
+    case .addRetentionPolicy, .removeRetentionPolicy, .trustClock, .addDownsampling, .removeDownsampling: true
     }
   }
 
@@ -51,7 +60,7 @@ enum Procedure: String, CaseIterable {
     /// What may be left out is then NULL.
     let isOptional: Bool
     /// A time may be given as how long it is ago.
-    var takesAge: Bool { name == "older_than" }
+    var takesAge: Bool { name == "older_than" || name == "newer_than" }
     init(_ name: String, _ type: SQLType, isOptional: Bool = false) {
       self.name = name
       self.type = type
@@ -73,7 +82,22 @@ enum Procedure: String, CaseIterable {
       ]
     case .removeRefreshPolicy: [rollup, Parameter("if_exists", .bool, isOptional: true)]
     case .pauseJob, .resumeJob: [Parameter("job_id", .int8)]
-    case .dropChunks, .showChunks: [Parameter("relation", .text), Parameter("older_than", .timestamptz)]
+    case .dropChunks, .showChunks, .retentionPreview:
+      [
+        Parameter("relation", .text), Parameter("older_than", .timestamptz, isOptional: true),
+        Parameter("newer_than", .timestamptz, isOptional: true),
+      ]
+    case .runRetention:
+      [
+        Parameter("relation", .text, isOptional: true), Parameter("older_than", .timestamptz, isOptional: true),
+        Parameter("newer_than", .timestamptz, isOptional: true), Parameter("dry_run", .bool, isOptional: true),
+      ]
+    case .addDownsampling:
+      [
+        Parameter("relation", .text), Parameter("levels", .jsonb), Parameter("if_not_exists", .bool, isOptional: true),
+        Parameter("dry_run", .bool, isOptional: true),
+      ]
+    case .removeDownsampling: [Parameter("relation", .text), Parameter("if_exists", .bool, isOptional: true)]
     case .addRetentionPolicy:
       [
         Parameter("relation", .text), Parameter("drop_after", .interval),
@@ -103,8 +127,20 @@ enum Procedure: String, CaseIterable {
       case .verify: [("kind", .text), ("file", .text), ("bytes", .int8), ("message", .text)]
       case .addRefreshPolicy, .pauseJob, .resumeJob: [(rawValue, .int8)]
       case .dropChunks, .showChunks: [(rawValue, .text)]
+      case .retentionPreview:
+        [
+          ("chunk", .text), ("range_start", .timestamptz), ("range_end", .timestamptz), ("rows", .int8),
+          ("bytes", .int8),
+        ]
+      case .runRetention:
+        [("table_name", .text), ("older_than", .timestamptz), ("chunks", .int8), ("rows", .int8), ("bytes", .int8)]
+      case .addDownsampling:
+        [
+          ("relation", .text), ("source", .text), ("bucket", .text), ("drop_after", .text), ("change", .text),
+          ("statement", .text),
+        ]
       case .addRetentionPolicy: [(rawValue, .int8)]
-      case .removeRefreshPolicy, .removeRetentionPolicy, .trustClock: [(rawValue, .void)]
+      case .removeRefreshPolicy, .removeRetentionPolicy, .trustClock, .removeDownsampling: [(rawValue, .void)]
       case .refresh: []
       }
     return columns.isEmpty ? nil : columns.map { ResultColumn(name: $0.0, type: $0.1) }

@@ -40,8 +40,12 @@ extension QuerySession {
     case .trustClock:
       try trustClock()
       rows = [[.text("")]]
-    case .dropChunks, .showChunks, .addRetentionPolicy, .removeRetentionPolicy:
+    case .dropChunks, .showChunks, .retentionPreview, .runRetention, .addRetentionPolicy, .removeRetentionPolicy:
       rows = try callRetention(procedure, arguments, context)
+    case .addDownsampling: rows = try addDownsampling(arguments, binder)
+    case .removeDownsampling:
+      try removeDownsampling(arguments)
+      rows = [[.text("")]]
     case .pauseJob: rows = [[.int(try setPaused(true, arguments, catalog))]]
     case .resumeJob: rows = [[.int(try setPaused(false, arguments, catalog))]]
     }

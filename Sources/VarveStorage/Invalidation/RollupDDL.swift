@@ -12,6 +12,8 @@ package enum RollupChange: Sendable {
   case extend(TableID, from: RollupDefinition, to: RollupDefinition, fields: [(name: String, type: FieldType)])
   /// nil: no policy any more.
   case policy(TableID, PolicyKind, [UInt8]?)
+  /// Several at once.
+  case policies([(table: TableID, kind: PolicyKind, policy: [UInt8]?)])
   /// The time of day is what it should be.
   case trustClock(Int64)
   case pauseJob(DatabaseJob, Bool)
@@ -67,10 +69,10 @@ enum RollupDDL {
       return !fields.isEmpty && state.frozen < state.watermark
         ? [RollupStep(id, .invalidated(lower: state.frozen, upper: state.watermark))] : []
     case .policy(let table, let kind, let text):
-      guard resolver.catalog.tables[table] != nil else {
-        throw VarveError(.notFound, "the table does not exist any more", sqlState: "42P01")
-      }
-      try resolver.apply(.setPolicy(table, kind, text ?? []))
+      try set(text, kind, of: table, &resolver)
+      return []
+    case .policies(let changes):
+      for change in changes { try set(change.policy, change.kind, of: change.table, &resolver) }
       return []
     case .trustClock(let time):
       try resolver.apply(.trustClock(time))
@@ -80,6 +82,15 @@ enum RollupDDL {
       try resolver.apply(.pauseJob(job, isPaused))
       return []
     }
+  }
+
+  private static func set(_ policy: [UInt8]?, _ kind: PolicyKind, of table: TableID, _ resolver: inout BatchResolver)
+    throws
+  {
+    guard resolver.catalog.tables[table] != nil else {
+      throw VarveError(.notFound, "the table does not exist any more", sqlState: "42P01")
+    }
+    try resolver.apply(.setPolicy(table, kind, policy ?? []))
   }
 
   private static func check(_ definition: RollupDefinition, _ catalog: Catalog) throws {
