@@ -70,6 +70,15 @@ package final class BlockingWorkers: Sendable {
     }
   }
 
+  /// Runs `body` on one of the threads, sometime; after the end not at all.
+  func begin(_ body: @escaping @Sendable () -> Void) {
+    gate.update { state in
+      guard !state.stopped else { return }
+      state.next += 1
+      state.jobs.append(Job(number: state.next, run: body, drop: {}))
+    }
+  }
+
   /// Lets the threads end once the queue is empty.
   package func stop() { gate.update { $0.stopped = true } }
 

@@ -56,6 +56,9 @@ public final class Database: Sendable {
     public var sealByteCount = 256 << 20
     /// Whether chunks are merged, and deleted rows removed from them, without being asked for.
     public var compaction = true
+    /// Bytes of the log that are kept though all in them is in chunk files, so that subscriptions can go on where they
+    /// were; 0: none.
+    public var keptLogByteCount = 128 << 20
     /// Whether rollups are refreshed without being asked for.
     public var refresh = true
     /// Bytes a second that compaction writes at most, unless it was asked for.
@@ -81,6 +84,10 @@ public final class Database: Sendable {
   package let workers: BlockingWorkers
   /// A query runs on the thread that asks, and on these.
   let helpers: HelperThreads
+  /// What is told to subscriptions is made on these, so that it does not stand behind a long query.
+  package let liveWorkers: BlockingWorkers
+  package let liveMeter = LiveMeter()
+  private let tableNotifications: TableNotifications
   /// Who writes dimension tables.
   package let dimensionLocks = DimensionLocks()
   let subscriptions: CommitSubscriptions
@@ -93,13 +100,18 @@ public final class Database: Sendable {
   private let log: @Sendable (LogLevel, String) -> Void
 
   private init(
-    store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, helpers: HelperThreads,
-    subscriptions: CommitSubscriptions, monitor: SessionMonitor, jobs: JobScheduler, memoryBudgetByteCount: Int,
+    store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, liveWorkers: BlockingWorkers,
+    helpers: HelperThreads, subscriptions: CommitSubscriptions, monitor: SessionMonitor, jobs: JobScheduler,
+    memoryBudgetByteCount: Int,
     log: @escaping @Sendable (LogLevel, String) -> Void
   ) {
     self.store = store
     self.pipeline = pipeline
     self.workers = workers
+    self.liveWorkers = liveWorkers
+    let notifications = TableNotifications(store, monitor.notifications, liveWorkers) { log(.warning, $0) }
+    tableNotifications = notifications
+    monitor.notifications.onTableListeners { [weak notifications] in notifications?.follow($0) }
     self.helpers = helpers
     self.subscriptions = subscriptions
     self.monitor = monitor
@@ -143,6 +155,7 @@ public final class Database: Sendable {
     let database = Database(
       store: store, pipeline: options.readOnly ? nil : CommitPipeline(store),
       workers: workers ?? BlockingWorkers(count: 2, priority: options.queryThreads),
+      liveWorkers: BlockingWorkers(count: 2, priority: options.queryThreads),
       helpers: HelperThreads(
         threadCount: min(8, ProcessLimits.processorCount) - 1, priority: options.queryThreads),
       subscriptions: subscriptions,
@@ -163,6 +176,7 @@ public final class Database: Sendable {
     pipeline?.beginClosing()
     try await workers.run(evenIfCancelled: true) { try self.closeBlocking() }
     workers.stop()
+    liveWorkers.stop()
     helpers.stop()
   }
 
@@ -181,6 +195,7 @@ public final class Database: Sendable {
     defer { closing.update { $0 = .done } }
     jobs.stop()
     stopReaders()
+    store.feed.close()
     pipeline?.beginClosing()
     _ = readers.wait { $0.stops.isEmpty ? true : nil }
     pipeline?.close()
@@ -198,6 +213,7 @@ public final class Database: Sendable {
   deinit {
     do { try closeBlocking() } catch { log(.error, "closing: \(error)") }
     workers.stop()
+    liveWorkers.stop()
     helpers.stop()
   }
 
@@ -250,7 +266,7 @@ public final class Database: Sendable {
 
 extension Duration {
   /// From nothing to what a word holds, 292 years.
-  fileprivate var clampedNanoseconds: Int64 {
+  var clampedNanoseconds: Int64 {
     let (seconds, attoseconds) = components
     let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
     let (sum, overflows) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
@@ -278,6 +294,8 @@ extension StoreOptions {
     pageCacheByteCount = max(0, min(options.pageCacheByteCount ?? budget / 8, budget / 4))
     chunkIndexByteCount = budget / 32
     tailByteCount = budget / 64
+    keptLogByteCount = max(0, options.keptLogByteCount)
+    feedByteCount = min(feedByteCount, budget / 64)
     compactionByteCount = budget / 32
     maxSeriesPerTable = options.maxSeriesPerTable
     compactsByItself = options.compaction

@@ -59,4 +59,10 @@ extension SQLValue {
       )
     }
   }
+
+  /// As PostgreSQL's text format has it; nil: NULL.
+  func parameterText() throws -> String? {
+    let (datum, type) = try parameter()
+    return try type.map { try TypeText.string(datum, type: $0, context: EvaluationContext(now: 0)) }
+  }
 }

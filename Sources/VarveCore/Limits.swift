@@ -13,6 +13,16 @@ package enum Limits {
   /// A tag set's canonical bytes.
   package static let seriesKeyByteCount = 256 * 1024
 
+  // Subscriptions
+  package static let subscriptions = 1_000
+  /// Channels that one session listens to.
+  package static let channelsPerSession = 1_000
+  /// Notifications of one transaction.
+  package static let waitingNotifications = 10_000
+  /// Those that wait for one session.
+  package static let waitingNotificationByteCount = 4 << 20
+  package static let notificationByteCount = 7_999
+
   // Rollups
   package static let rollupStatementByteCount = 64 * 1024
   package static let policyByteCount = 4096

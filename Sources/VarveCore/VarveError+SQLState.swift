@@ -43,6 +43,7 @@ extension VarveError.Code {
     case .corruption: "XX001"  // data_corrupted
     case .unsupportedVersion: "0A000"  // feature_not_supported
     case .unsupported: "0A000"  // feature_not_supported
+    case .gone: "55000"  // object_not_in_prerequisite_state
     case .cancelled: "57014"  // query_canceled
     case .query: "XX000"  // internal_error
     }

@@ -32,6 +32,8 @@ public struct VarveError: Error, Sendable, CustomStringConvertible {
     case corruption = "corruption"
     case unsupportedVersion = "unsupported_version"
     case unsupported = "unsupported"
+    /// It was there, and has been let go of.
+    case gone = "gone"
     // queries
     case cancelled = "cancelled"
     case query = "query"

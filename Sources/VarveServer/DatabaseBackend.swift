@@ -102,6 +102,12 @@ private final class DatabaseSession: QuerySession {
   func cancel() { session.cancel() }
   func resetCancellation() { session.resetCancellation() }
   func close() { session.close() }
+  func isNotified(_ wake: @escaping @Sendable (_ isFull: Bool) -> Void) { session.isNotified(wake) }
+  func takeNotifications() -> [SessionNotification] {
+    session.takeNotifications().map {
+      SessionNotification(processID: $0.processID, channel: $0.channel, payload: $0.payload)
+    }
+  }
 }
 
 private final class DatabaseStatement: QueryStatement {
@@ -213,7 +219,7 @@ private final class DatabasePortal: QueryPortal {
 }
 
 extension VarveWire.ResultColumn {
-  fileprivate init(_ column: VarveQuery.ResultColumn) {
+  init(_ column: VarveQuery.ResultColumn) {
     self.init(
       name: column.name, tableOID: column.tableOID, attributeNumber: column.attributeNumber, typeOID: column.type.oid,
       typeSize: column.type.typlen, typeModifier: column.type.typmod)

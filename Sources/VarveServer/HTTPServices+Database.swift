@@ -21,6 +21,9 @@ extension HTTPServices {
     }
     metrics = { ServerMetrics.text(database, listeners) }
     query = { DatabaseQueryRun($0, database, backend) }
+    let runs = SubscriptionRuns()
+    subscribe = { runs.begin($0, database) }
+    endSubscriptions = { runs.end() }
   }
 }
 

@@ -43,6 +43,8 @@ package final class Store: @unchecked Sendable {
   let caches: ChunkCaches
   let published: Mutex<Published>
   let reserve: ReserveFile
+  /// For those who follow commits.
+  package let feed: CommitFeed
   /// What compaction counts and knows; of no consequence for what is stored.
   struct Maintenance {
     var statistics = MaintenanceStatistics()
@@ -93,6 +95,8 @@ package final class Store: @unchecked Sendable {
     var published = published
     published.logByteCount = log?.byteCount ?? 0
     self.published = Mutex(published)
+    feed = CommitFeed(published.sequence, byteLimit: options.feedByteCount)
+    if let log { feed.logHolds(log) }
     self.log = log
     self.manifest = manifest
     self.seriesFile = seriesFile
@@ -150,6 +154,7 @@ package final class Store: @unchecked Sendable {
       lock?.release()
     }
     published.withLock { $0.failure = $0.failure ?? VarveError(.closed, "the database is closed") }
+    feed.close()
     guard let log, let manifest, !options.readOnly else { return }
     reserve.rest(forManifest: manifest.nextByteCount)
     try log.sync()

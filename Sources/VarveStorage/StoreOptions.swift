@@ -61,6 +61,11 @@ package struct StoreOptions: Sendable {
   package var chunkIndexByteCount = 128 << 20
   /// Bytes that the newest rows of series may take that are kept of chunks (`TailCache`); 0 keeps none.
   package var tailByteCount = 64 << 20
+  /// Bytes of log segments that are kept, though nothing in them is needed any more, for those who follow commits and were
+  /// away (`CommitFeed`).
+  package var keptLogByteCount = 0
+  /// Bytes of rows of the latest commits that are kept in memory while somebody follows commits.
+  package var feedByteCount = 16 << 20
   /// Emptied log segments kept for reuse.
   package var spareSegments = 2
   /// Room kept for cleaning up on a full disk; 0 keeps none.

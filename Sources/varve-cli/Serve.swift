@@ -52,6 +52,7 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.sealAge), help: help(.sealAge)) var sealAge: String?
   @Option(name: name(.sealIdle), help: help(.sealIdle)) var sealIdle: String?
   @Option(name: name(.sealSize), help: help(.sealSize)) var sealSize: String?
+  @Option(name: name(.keptLog), help: help(.keptLog)) var keptLog: String?
   @Option(name: name(.compaction), help: help(.compaction)) var compaction: String?
   @Option(name: name(.compactionRate), help: help(.compactionRate)) var compactionRate: String?
   @Option(name: name(.maxSeries), help: help(.maxSeries)) var maxSeries: String?
@@ -72,7 +73,7 @@ struct SettingFlags: ParsableArguments {
       (.data, data), (.lineProtocol, lineProtocol), (.http, http), (.postgres, postgres), (.sync, sync),
       (.memory, memory), (.pageCache, pageCache),
       (.maxFuture, maxFuture), (.sealAge, sealAge), (.sealIdle, sealIdle), (.sealSize, sealSize),
-      (.compaction, compaction), (.compactionRate, compactionRate), (.maxSeries, maxSeries),
+      (.keptLog, keptLog), (.compaction, compaction), (.compactionRate, compactionRate), (.maxSeries, maxSeries),
       (.connections, connections), (.sessions, sessions),
       (.queriesFirst, queriesFirst), (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat),
       (.logMinDurationStatement, logMinDurationStatement), (.insecure, insecure ? "true" : nil),

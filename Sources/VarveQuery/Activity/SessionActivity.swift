@@ -19,6 +19,8 @@ package enum SessionWait: String, Sendable {
   case worker
   /// Its client, which reads more slowly than rows come, or sends the rows of a COPY.
   case client
+  /// What others will commit: it is a subscription.
+  case commits
 }
 
 package final class SessionActivity: Sendable {

@@ -14,6 +14,8 @@ package final class SessionMonitor: Sendable {
 
   /// What the database's rollups mean.
   let rollups = RollupCatalog()
+  /// Who listens to which channel.
+  package let notifications = NotificationHub()
   package let refreshes = RefreshRecords()
   /// What retention has come to, likewise.
   package let retentions = RefreshRecords()

@@ -21,7 +21,7 @@ package enum StatementKind: String, Sendable, CaseIterable {
     case .prepare(_, _, let inner): self.init(inner)
     // The rows of a cursor are those of its SELECT.
     case .fetch: self = .select
-    case .empty, .deallocate, .execute, .declare, .closeCursor, .nothing, .unsupported: self = .other
+    case .empty, .deallocate, .execute, .declare, .closeCursor, .listen, .unlisten, .notify, .unsupported: self = .other
     }
   }
 }

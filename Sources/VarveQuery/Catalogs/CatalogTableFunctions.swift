@@ -5,8 +5,8 @@ import VarveCore
 
 enum CatalogTableFunctions {
   static let names: Set<String> = [
-    "_pg_expandarray", "aclexplode", "generate_subscripts", "pg_get_keywords", "pg_options_to_table",
-    "pg_partition_tree",
+    "_pg_expandarray", "aclexplode", "generate_subscripts", "pg_get_keywords", "pg_listening_channels",
+    "pg_options_to_table", "pg_partition_tree",
   ]
 
   static func find(_ name: String, _ arguments: [SQLType]) throws -> TableFunction? {
@@ -15,6 +15,7 @@ enum CatalogTableFunctions {
     case ("aclexplode", 1): privileges
     case ("generate_subscripts", 2): arguments[0].element == nil ? nil : subscripts(arguments[0])
     case ("pg_get_keywords", 0): keywords
+    case ("pg_listening_channels", 0): channels
     case ("pg_options_to_table", 1): options
     case ("pg_partition_tree", 1): partitions
     default: nil
@@ -26,6 +27,11 @@ enum CatalogTableFunctions {
     name: "aclexplode", argumentTypes: [.array(.text)], types: [.oid, .oid, .text, .bool],
     columnNames: ["grantor", "grantee", "privilege_type", "is_grantable"]
   ) { _, _ in [] }
+
+  /// What the session listens to.
+  private static let channels = TableFunction(
+    name: "pg_listening_channels", argumentTypes: [], types: [.text], columnNames: ["pg_listening_channels"]
+  ) { _, context in context.catalog.session.listening.map { [.text($0.text)] } }
 
   private static let options = TableFunction(
     name: "pg_options_to_table", argumentTypes: [.array(.text)], types: [.text, .text],

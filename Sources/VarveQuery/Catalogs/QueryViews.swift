@@ -53,6 +53,7 @@ enum QueryViews {
     switch session.wait {
     case .worker: ("Extension", "Worker")
     case .client: ("Client", "ClientWrite")
+    case .commits: ("Extension", "Commits")
     case nil: session.state == .active ? (nil, nil) : ("Client", "ClientRead")
     }
   }

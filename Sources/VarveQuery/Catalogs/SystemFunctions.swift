@@ -95,6 +95,11 @@ enum SystemFunctions {
     make("pg_cancel_backend", [.int4], .bool, volatility: .volatile) { arguments, session, _ in
       .bool(interrupt(int(arguments[0]), session) { session.monitor.cancel($0) })
     },
+    make("pg_notify", [.text, .text], .void, isStrict: false, volatility: .volatile) { arguments, session, _ in
+      try session.notify(text(arguments[0]), text(arguments[1]))
+      return .text("")
+    },
+    make("pg_notification_queue_usage", [], .float8, volatility: .volatile) { _, _, _ in .float(0) },
     make("pg_terminate_backend", [.int4], .bool, volatility: .volatile) { arguments, session, _ in
       .bool(interrupt(int(arguments[0]), session) { session.monitor.terminate($0) })
     },

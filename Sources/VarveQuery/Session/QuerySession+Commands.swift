@@ -36,6 +36,7 @@ extension QuerySession {
       if transactionStatus != .idle { throw inBlock("DISCARD ALL") }
       try state.resetAll()
       namedStatements = [:]
+      leaveChannels()
       state.add(.deallocateAll)
       return done("DISCARD ALL")
     case .deallocate(let name):
@@ -52,7 +53,15 @@ extension QuerySession {
     case .alterTable(let alter): return try alterTable(alter, statement.parsed.source)
     case .dropTable(let drop): return try dropTables(drop, statement.parsed.source)
     case .createRollup(let create): return try createRollup(create, statement.parsed)
-    case .nothing(let verb): return done(verb)
+    case .listen(let channel):
+      try listen(to: channel, statement.parsed.source, at: statement.parsed.firstWord)
+      return done("LISTEN")
+    case .unlisten(let channel):
+      unlisten(channel)
+      return done("UNLISTEN")
+    case .notify(let channel, let payload):
+      try notify(channel, payload)
+      return done("NOTIFY")
     case .fetch(let fetch): return try self.fetch(fetch, statement)
     case .closeCursor(let name): return try closeCursor(name)
     case .call(let call, let location):

@@ -46,6 +46,8 @@ package final class QuerySession {
   var cursors: [Name: SQLCursor] = [:]
   /// Of the transaction, too: those of the protocol that have names.
   var portals: [Name: KnownPortal] = [:]
+  /// Where notifications come to; nil: there is no connection that could tell them.
+  var mailbox: NotificationMailbox?
   /// In the order they were set.
   var savepoints: [Savepoint] = []
 
@@ -66,6 +68,7 @@ package final class QuerySession {
   }
 
   deinit {
+    leaveChannels()
     unlockTables()
     state.monitor.close(state.activity)
   }
@@ -100,6 +103,7 @@ package final class QuerySession {
     portals = [:]
     savepoints = []
     idleSince = nil
+    leaveChannels()
     state.setSnapshot(nil)
     endWatch()
     state.monitor.close(state.activity)
@@ -111,11 +115,13 @@ package final class QuerySession {
       switch transactionStatus {
       case .idle:
         if failed { discardPending() } else { try writePending() }
+        settleNotifications(committed: !failed)
       case .inBlock, .failed:
         if failed { fail() }
       }
       endWatch()
     } catch {
+      settleNotifications(committed: false)
       endWatch(error)
       throw error
     }
@@ -274,6 +280,7 @@ package final class QuerySession {
       return
     }
     try writePending()
+    settleNotifications(committed: true)
     transactionStart = clock.wallNanoseconds()
     state.beginTransaction()
     isRepeatableRead = state.setting("default_transaction_isolation") == "repeatable read"
@@ -314,6 +321,7 @@ package final class QuerySession {
     closeCursors()
     savepoints = []
     state.endTransaction(committed: committed)
+    settleNotifications(committed: committed)
   }
 
   func commit() throws -> String {
@@ -321,6 +329,7 @@ package final class QuerySession {
     case .idle:
       state.add(.notice(severity: "WARNING", sqlState: "25P01", message: "there is no transaction in progress"))
       try writePending()
+      settleNotifications(committed: true)
       return "COMMIT"
     case .failed:
       discardPending()

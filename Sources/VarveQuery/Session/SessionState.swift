@@ -25,6 +25,9 @@ package final class SessionState: Sendable {
     var effects: [SessionEffect] = []
     var snapshot: (any ReadSnapshot)?
     var cursors: [Name: CursorEntry] = [:]
+    /// In the order they came.
+    var listening: [Name] = []
+    var pending = PendingNotifications()
   }
   private let values = Mutex(Values())
 
@@ -146,17 +149,19 @@ package final class SessionState: Sendable {
     Int(setting("varve.query_memory_limit") ?? "") ?? SettingDefinition.defaultQueryMemory
   }
 
-  /// The settings of a moment within a transaction.
+  /// The settings of a moment within a transaction, and what it has said about channels.
   struct SettingsMark {
     fileprivate let settings: [String: String]
     fileprivate let beforeLocal: [String: String?]
+    fileprivate let pending: PendingNotifications
   }
   func mark() -> SettingsMark {
-    values.withLock { SettingsMark(settings: $0.settings, beforeLocal: $0.beforeLocal) }
+    values.withLock { SettingsMark(settings: $0.settings, beforeLocal: $0.beforeLocal, pending: $0.pending) }
   }
   func rollback(to mark: SettingsMark) {
     let changed: [(String, String?)] = values.withLock { values in
       values.beforeLocal = mark.beforeLocal
+      values.pending = mark.pending
       return Self.change(&values.settings, to: mark.settings)
     }
     report(changed)
@@ -204,6 +209,24 @@ package final class SessionState: Sendable {
       return values.effects
     }
   }
+
+  // MARK: Channels
+
+  /// What the session listens to.
+  var listening: [Name] { values.withLock { $0.listening } }
+  func listens(to channels: [Name]) { values.withLock { $0.listening = channels } }
+  var pendingNotifications: PendingNotifications { values.withLock { $0.pending } }
+  func changePending(_ body: (inout PendingNotifications) throws -> Void) rethrows {
+    try values.withLock { try body(&$0.pending) }
+  }
+  func takePendingNotifications() -> PendingNotifications {
+    values.withLock { values in
+      defer { values.pending = PendingNotifications() }
+      return values.pending
+    }
+  }
+
+  // MARK: What functions see
 
   /// nil: there is no such cursor any more.
   func setCursor(_ name: String, _ entry: CursorEntry?) { values.withLock { $0.cursors[Name(name)] = entry } }

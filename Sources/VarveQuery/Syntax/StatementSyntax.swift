@@ -278,8 +278,10 @@ indirect enum StatementSyntax {
   case fetch(FetchSyntax)
   /// nil: all.
   case closeCursor(String?)
-  /// What has nothing to do here, and is done: its tag.
-  case nothing(String)
+  case listen(String)
+  /// nil: all.
+  case unlisten(String?)
+  case notify(String, payload: String)
   /// What PostgreSQL parses and this does not do: its name as users write it, and a hint.
   case unsupported(String, hint: String?)
 }

@@ -63,10 +63,11 @@ extension TreeReader {
     case "ExecuteStmt": return try execute()
     case "CallStmt": return try callStatement()
     case "CreateTableAsStmt": return try createRollup()
+    case "ListenStmt": return .listen(try stringValue("conditionname"))
     case "UnlistenStmt":
-      // Pools send it when a connection goes back; nothing can be listened to.
-      try json.skip()
-      return .nothing("UNLISTEN")
+      let channel = try stringValue("conditionname")
+      return .unlisten(channel.isEmpty ? nil : channel)
+    case "NotifyStmt": return try notify()
     case "DeclareCursorStmt": return .declare(try declareCursor())
     case "FetchStmt": return .fetch(try fetch())
     case "ClosePortalStmt":
@@ -93,7 +94,6 @@ extension TreeReader {
     case "VacuumStmt": .unsupported("VACUUM and ANALYZE", hint: "The store maintains itself.")
     case "CreatedbStmt", "DropdbStmt":
       .unsupported("CREATE and DROP DATABASE", hint: "Each data directory is one database.")
-    case "ListenStmt", "NotifyStmt": .unsupported("LISTEN and NOTIFY", hint: nil)
     case "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt", "GrantStmt", "GrantRoleStmt":
       .unsupported("managing roles and privileges", hint: nil)
     case "LockStmt": .unsupported("LOCK", hint: "Readers see a snapshot; no lock is needed.")
@@ -230,6 +230,18 @@ extension TreeReader {
     }
     guard let procedure, case .call(let call) = procedure.kind else { return .unsupported("this CALL", hint: nil) }
     return .call(call, location: procedure.location)
+  }
+
+  private func notify() throws -> StatementSyntax {
+    var (channel, payload) = ("", "")
+    try object { key in
+      switch key {
+      case "conditionname": channel = try json.string()
+      case "payload": payload = try json.string()
+      default: try json.skip()
+      }
+    }
+    return .notify(channel, payload: payload)
   }
 
   private func prepare() throws -> StatementSyntax {

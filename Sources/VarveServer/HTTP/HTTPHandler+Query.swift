@@ -11,6 +11,7 @@ extension HTTPHandler {
     let services = services
     switch target.path {
     case "/query": query(target, head, body)
+    case "/subscribe": subscribe(target, head, body)
     case "/health":
       let version = options.version
       later { HTTPHandler.healthAnswer(await services.health(), version: version) }
@@ -38,7 +39,7 @@ extension HTTPHandler {
   private func query(_ target: RequestTarget, _ head: HTTPRequestHead, _ body: ByteBuffer) {
     let request: HTTPQueryRequest
     do throws(HTTPQueryRefusal) {
-      request = try queryRequest(target, head, body)
+      request = try queryRequest(target, head, body).query
     } catch {
       return answer(.error(.badRequest, "invalid", error.message))
     }
@@ -53,9 +54,29 @@ extension HTTPHandler {
     pull(running, context.eventLoop)
   }
 
+  /// Where to go on stands in the header that browsers send when they come again, or in the address.
+  private func subscribe(_ target: RequestTarget, _ head: HTTPRequestHead, _ body: ByteBuffer) {
+    let subscription: HTTPSubscription
+    do throws(HTTPQueryRefusal) {
+      let (query, parameter) = try queryRequest(target, head, body)
+      guard query.format == .json else { throw HTTPQueryRefusal("a subscription is told as JSON: leave format out") }
+      let offset = head.headers.first(name: "Last-Event-ID").flatMap { $0.isEmpty ? nil : $0 } ?? parameter("offset")
+      subscription = HTTPSubscription(
+        query: query, offset: offset, grace: parameter("grace"), heartbeatSeconds: options.heartbeatSeconds)
+    } catch {
+      return answer(.error(.badRequest, "invalid", error.message))
+    }
+    guard let subscribe = services.subscribe, let context else {
+      return answer(.error(.notImplemented, "unsupported", "this server has no subscriptions"))
+    }
+    let running = QueryAnswer.subscription(subscribe(subscription))
+    stream(running)
+    pull(running, context.eventLoop)
+  }
+
   /// Parameters stand in the address or in a form; without a form the body is the SQL text.
   private func queryRequest(_ target: RequestTarget, _ head: HTTPRequestHead, _ body: ByteBuffer)
-    throws(HTTPQueryRefusal) -> HTTPQueryRequest
+    throws(HTTPQueryRefusal) -> (query: HTTPQueryRequest, parameter: (String) -> String?)
   {
     var form = RequestTarget.Parameters()
     var raw: String?
@@ -94,7 +115,7 @@ extension HTTPHandler {
       ListenAddress(host: $0.ipAddress ?? "?", port: $0.port ?? 0).description
     }
     request.clientName = head.headers.first(name: "User-Agent").map { String($0.prefix(64)) }
-    return request
+    return (request, { target[$0] ?? form[$0] })
   }
 
   /// InfluxDB's clients do this before they write. Names are quoted or plain; what may follow is retention.

@@ -154,22 +154,23 @@ final class HTTPHandler: ChannelDuplexHandler {
     self.target = target
     switch (target.path, head.method) {
     case ("/write", .POST), ("/api/v2/write", .POST): beginWrite(head, target)
-    case ("/query", .POST):
+    case ("/query", .POST), ("/subscribe", .POST):
       expectBody(head)
       state = .form(ByteBuffer())
     case ("/ping", .GET), ("/ping", .HEAD):
       state = .ignoringBody(
         .noContent([("X-Influxdb-Version", options.influxVersion), ("X-Influxdb-Build", "OSS")]))
-    case ("/query", .GET), ("/health", .GET), ("/health", .HEAD), ("/metrics", .GET), ("/metrics", .HEAD):
+    case ("/query", .GET), ("/subscribe", .GET), ("/health", .GET), ("/health", .HEAD), ("/metrics", .GET),
+      ("/metrics", .HEAD):
       state = .form(ByteBuffer())
     case ("/write", _), ("/api/v2/write", _): refuse(methodNotAllowed("POST"))
-    case ("/query", _): refuse(methodNotAllowed("GET, POST"))
+    case ("/query", _), ("/subscribe", _): refuse(methodNotAllowed("GET, POST"))
     case ("/ping", _), ("/health", _), ("/metrics", _): refuse(methodNotAllowed("GET, HEAD"))
     default:
       refuse(
         .error(
           .notFound, "not found",
-          "there is no '\(target.path)' here; /write, /api/v2/write, /query, /ping, "
+          "there is no '\(target.path)' here; /write, /api/v2/write, /query, /subscribe, /ping, "
             + "/health and /metrics are"))
     }
   }

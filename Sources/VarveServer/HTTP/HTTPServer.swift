@@ -83,6 +83,7 @@ package final class HTTPServer: Sendable {
   package func stop(gracefully: Bool = true) async throws {
     if let channel = listener.withLockedValue({ $0.take() }) { try await channel.close().get() }
     let open = connections.beginStopping()
+    services.endSubscriptions()
     for channel in open {
       if gracefully {
         // The pipelining handler lets the request at hand end, then closes.

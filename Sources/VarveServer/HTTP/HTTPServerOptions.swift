@@ -22,6 +22,8 @@ package struct HTTPServerOptions: Sendable {
   package var retryAfterSeconds = 1
   /// A connection on which nothing happens for so long is closed.
   package var idleSeconds: Int64 = 300
+  /// A subscription that has nothing to tell says so this often, so that proxies keep its connection.
+  package var heartbeatSeconds: Int64 = 15
   /// How long the rest of a refused request is read and dropped behind the answer.
   package var lingerMilliseconds: Int64 = 2_000
   package var stopGraceMilliseconds: Int64 = 30_000
@@ -62,6 +64,16 @@ package struct HTTPQueryRequest: Sendable {
   package var isPacked = false
 }
 
+/// A query to be followed.
+package struct HTTPSubscription: Sendable {
+  package var query: HTTPQueryRequest
+  /// Where to go on; nil: from now on.
+  package var offset: String?
+  /// As an interval; nil: as usual.
+  package var grace: String?
+  package var heartbeatSeconds: Int64
+}
+
 /// A statement on its way.
 package protocol HTTPQueryRun: AnyObject, Sendable {
   /// The next part of the rows, and whether it is the last. Not called again before it has returned, nor after the last.
@@ -81,5 +93,9 @@ package struct HTTPServices: Sendable {
   package var metrics: (@Sendable () async -> String)?
   /// nil: queries are refused.
   package var query: (@Sendable (HTTPQueryRequest) -> any HTTPQueryRun)?
+  /// Runs that go on until they are ended; nil: subscriptions are refused.
+  package var subscribe: (@Sendable (HTTPSubscription) -> any HTTPQueryRun)?
+  /// Ends them all: the listener stops.
+  package var endSubscriptions: @Sendable () -> Void = {}
   package init(now: @escaping @Sendable () -> Int64) { self.now = now }
 }

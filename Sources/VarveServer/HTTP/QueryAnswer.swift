@@ -14,10 +14,25 @@ final class QueryAnswer {
   /// The client has not taken yet what was sent last.
   var isPieceOnItsWay = false
 
-  init(_ run: any HTTPQueryRun, to request: HTTPQueryRequest) {
+  init(_ run: any HTTPQueryRun, contentType: String, headers: [(String, String)]) {
     self.run = run
-    contentType = request.format.contentType
-    headers = [("Vary", "Accept-Encoding")] + (request.isPacked ? [("Content-Encoding", "gzip")] : [])
+    self.contentType = contentType
+    self.headers = headers
+  }
+
+  convenience init(_ run: any HTTPQueryRun, to request: HTTPQueryRequest) {
+    self.init(
+      run, contentType: request.format.contentType,
+      headers: [("Vary", "Accept-Encoding")] + (request.isPacked ? [("Content-Encoding", "gzip")] : []))
+  }
+}
+
+extension QueryAnswer {
+  /// Of events without an end: no cache keeps them, and no proxy gathers them before it sends them on.
+  static func subscription(_ run: any HTTPQueryRun) -> QueryAnswer {
+    QueryAnswer(
+      run, contentType: "text/event-stream; charset=utf-8",
+      headers: [("Cache-Control", "no-cache, no-transform"), ("X-Accel-Buffering", "no")])
   }
 }
 
@@ -41,7 +56,8 @@ extension HTTPAnswer {
     if let hint = failure.hint { text += ",\"hint\":\(JSONText.string(hint))" }
     if let position = failure.position { text += ",\"position\":\(position)" }
     return HTTPAnswer(
-      status: status(of: failure.sqlState), contentType: "application/json", body: Array((text + "}\n").utf8))
+      status: (error as? VarveError)?.code == .gone ? .gone : status(of: failure.sqlState),
+      contentType: "application/json", body: Array((text + "}\n").utf8))
   }
 
   /// What is wrong with the statement is the client's; the rest is the server's state, its limits, or ours.

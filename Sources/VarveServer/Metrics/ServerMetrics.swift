@@ -78,6 +78,7 @@ enum ServerMetrics {
     ingest(report, &text)
     connections(report.connections, listeners, &text)
     StatementMetrics.add(database.monitor, to: &text)
+    SubscriptionMetrics.add(database, to: &text)
     return text.text
   }
 

@@ -49,10 +49,11 @@ enum StatementMetrics {
     }
     text.samples(
       "varve_sessions_open", "Sessions, by the way they came and what they do; varve.queries has each.", "gauge", open)
-    let waits = [SessionWait.worker, .client].map { wait in
+    let waits = [SessionWait.worker, .client, .commits].map { wait in
       (wait.rawValue, reports.filter { $0.wait == wait }.count)
     }
-    text.gauges("varve_sessions_waiting", "Sessions that wait for a thread, or for their client.", "wait", waits)
+    text.gauges(
+      "varve_sessions_waiting", "Sessions that wait for a thread, for their client, or for commits.", "wait", waits)
     text.gauge(
       "varve_statements_memory_bytes", "Bytes that running statements hold.",
       reports.reduce(0) { $0 + $1.memoryByteCount })

@@ -22,6 +22,7 @@ extension PostgresConnection {
       session.isInterrupted(
         by: SessionActivity.Interruption(
           cancel: { [weak self] in self?.cancel() }, terminate: { [weak self] in self?.terminate() }))
+      session.isNotified { [weak self] isFull in self?.notified(isFull: isFull) }
       let key = server.register(self, session.processID)
       self.key = key
       shared.withLock { $0.isStarted = true }
@@ -169,6 +170,7 @@ extension PostgresConnection {
     work = nil
     if query.isTransactionEnded {
       endStatement()
+      tellNotifications()
       machine.finished(openSession.transactionStatus)
       isMidPipeline = false
       noteAnswer()
@@ -193,6 +195,7 @@ extension PostgresConnection {
       fail(error)
     }
     endStatement()
+    tellNotifications()
     machine.finished(openSession.transactionStatus)
     isMidPipeline = false
     noteAnswer()

@@ -48,6 +48,8 @@ final class PostgresConnection: @unchecked Sendable {
     var isCopying = false
     /// It was cancelled, or its time is over, since the job last looked.
     var mustCheckCopy = false
+    /// Notifications wait to be told, at the next moment that is outside of a transaction.
+    var hasNotifications = false
     /// Somebody ends the connection, and tells its client why.
     var ending: PostgresError?
     var idleTimer = IdleTimer()
@@ -232,6 +234,7 @@ final class PostgresConnection: @unchecked Sendable {
       case .wait:
         // A cancel between the messages that make up one statement is meant for it, as long as they come together.
         if work == nil, copy == nil { endStatement() }
+        if !isMidPipeline, copy == nil { tellNotifications() }
         flush()
         guard takeInbox() else { return }
       case .flush: flush()
@@ -292,6 +295,7 @@ final class PostgresConnection: @unchecked Sendable {
   func takeInbox() -> Bool {
     let limit = isMidPipeline || copy != nil ? nil : session?.idleLimit
     if copy != nil { session?.waits(for: .client) }
+    let mayTell = !isMidPipeline && copy == nil && session?.transactionStatus == .idle
     let (bytes, wasHeldBack, goesOn, isOver) = shared.withLock { shared -> ([ByteBuffer], Bool, Bool, Bool) in
       let bytes = shared.inbox
       shared.inbox = []
@@ -301,7 +305,7 @@ final class PostgresConnection: @unchecked Sendable {
       // What came since the job last looked is seen here, under the lock that makes the next event wake a new one.
       // A COPY is a running statement, though its client may be slow: when the server stops, it may come to its end.
       let isOver = shared.isGone || shared.ending != nil || (shared.isStopping && !shared.isCopying)
-      let goesOn = !bytes.isEmpty || isOver || shared.mustCheckCopy
+      let goesOn = !bytes.isEmpty || isOver || shared.mustCheckCopy || (mayTell && shared.hasNotifications)
       shared.mustCheckCopy = false
       if !goesOn {
         shared.job = .idle

@@ -70,6 +70,29 @@ package protocol QuerySession: AnyObject {
 
   /// The client is gone: roll back and let go.
   func close()
+
+  /// Notifications may come from now on: `wake` is called on any thread when there are some, or so many wait that the
+  /// session has to end.
+  func isNotified(_ wake: @escaping @Sendable (_ isFull: Bool) -> Void)
+  /// Those that wait, in order.
+  func takeNotifications() -> [SessionNotification]
+}
+
+extension QuerySession {
+  package func isNotified(_ wake: @escaping @Sendable (_ isFull: Bool) -> Void) {}
+  package func takeNotifications() -> [SessionNotification] { [] }
+}
+
+/// What another session, or this one, has said by NOTIFY.
+package struct SessionNotification: Sendable {
+  package let processID: Int32
+  package let channel: String
+  package let payload: String
+  package init(processID: Int32, channel: String, payload: String) {
+    self.processID = processID
+    self.channel = channel
+    self.payload = payload
+  }
 }
 
 /// How long a connection may be idle.

@@ -16,6 +16,7 @@ package struct ServerSettings: Sendable {
   package var maxFutureMilliseconds: Int
   package var sealAgeMilliseconds: Int
   package var sealIdleMilliseconds: Int
+  package var keptLogByteCount: Int
   package var sealByteCount: Int
   package var isCompacting: Bool
   package var compactionBytesPerSecond: Int
@@ -56,6 +57,7 @@ package struct ServerSettings: Sendable {
     maxFutureMilliseconds = number(.maxFuture)
     sealAgeMilliseconds = number(.sealAge)
     sealIdleMilliseconds = number(.sealIdle)
+    keptLogByteCount = number(.keptLog)
     sealByteCount = number(.sealSize)
     isCompacting = effective[.compaction].value == .choice("on")
     compactionBytesPerSecond = number(.compactionRate)
@@ -99,6 +101,7 @@ package struct ServerSettings: Sendable {
     options.maxFuture = .milliseconds(maxFutureMilliseconds)
     options.sealAge = .milliseconds(sealAgeMilliseconds)
     options.sealIdle = .milliseconds(sealIdleMilliseconds)
+    options.keptLogByteCount = keptLogByteCount
     options.sealByteCount = sealByteCount
     options.compaction = isCompacting
     options.compactionBytesPerSecond = compactionBytesPerSecond

@@ -64,6 +64,10 @@ package struct Setting: Sendable {
   package static let sealSize = Setting(
     "seal-size", .byteCount(minimum: 4 << 20), "BYTES", default: "256MB",
     "Rows are written to chunk files when they take this much memory; at most a quarter of --memory.")
+  package static let keptLog = Setting(
+    "kept-log", .byteCount(minimum: 0), "BYTES", default: "128MB",
+    "Log that is kept, though all in it is in chunk files, so that subscriptions can go on where they were; 0 keeps none."
+  )
   package static let pageCache = Setting(
     "page-cache", .byteCount(minimum: 0), "BYTES", default: String(MemoryInformation.usableByteCount() / 16),
     "Memory for pages of chunk files that were read; at most a quarter of --memory; by default an eighth of it; 0 keeps none."
@@ -106,7 +110,7 @@ package struct Setting: Sendable {
 
   package static let all = [
     data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealIdle, sealSize,
-    compaction, compactionRate, maxSeries, connections, sessions, queriesFirst, maxBody, logLevel, logFormat,
+    keptLog, compaction, compactionRate, maxSeries, connections, sessions, queriesFirst, maxBody, logLevel, logFormat,
     logMinDurationStatement, insecure,
   ]
 

@@ -303,7 +303,8 @@ package final class CommitPipeline: BatchSink {
     switch gate.read({ $0.seal }) {
     case .written(let chunks, let time):
       if store.options.clock.monotonicNanoseconds() >= time { install(chunks) }
-    case .writing, .waiting: break
+    case .writing: break
+    case .waiting: store.releaseKeptLog()
     case .idle: freezeIfDue()
     }
   }

@@ -109,6 +109,7 @@ extension Store {
       fail(asVarveError(error))
       throw error
     }
+    feed.madeDurable()
   }
 
   /// Rows of a time beyond this are rejected.
@@ -219,6 +220,7 @@ extension Store {
     // Snapshots may still read what goes now; what no snapshot has needs no descriptor.
     for i in removed.indices where !isKnownUniquelyReferenced(&removed[i]) { removed[i].pin() }
     announce(group, sequence)
+    follow(group, sequence)
     for table in dropped {
       series.remove(table)
       loggedSeries[table] = nil
@@ -262,6 +264,18 @@ extension Store {
       CommitNotice(
         sequence: sequence,
         rows: counts.keys.sorted().compactMap { id in workingCatalog.tables[id].map { ($0.name, counts[id] ?? 0) } }))
+  }
+
+  private func follow(_ group: ResolvedGroup, _ sequence: Sequence) {
+    if let log, !feed.knows(log) { feed.logHolds(log) }
+    // In the weakest mode nobody was promised more.
+    let isDurable = if case .interval = options.sync { false } else { true }
+    feed.publish(sequence, isDurable: isDurable) {
+      CommitContents(
+        sequence: sequence,
+        rows: group.rows.filter { workingCatalog.tables[$0.partition.table] != nil }.map { ($0.partition, $0.block) },
+        deletions: group.deletions)
+    }
   }
 
   private func refuse(_ error: any Error, _ requests: [CommitRequest]) -> [CommitOutcome] {

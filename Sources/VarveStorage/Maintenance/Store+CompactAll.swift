@@ -78,6 +78,7 @@ extension Store {
       try log.release(before: log.end, keepingSpares: 0)
       try log.removeSpares()
       publishLogSize()
+      feed.logHolds(log)
     } catch {
       let error = asVarveError(error)
       if !error.isWant { fail(error) }

@@ -141,12 +141,14 @@ extension Store {
   /// Lets go of what the manifest no longer needs. Whatever stays behind is named by nothing and swept at the next open.
   private func cleanUp(_ log: WriteAheadLog, before start: LogPosition, _ unneeded: [String]) {
     do {
-      try log.release(before: start, keepingSpares: options.spareSegments)
+      try log.release(
+        before: start, keepingSpares: options.spareSegments, keeping: options.keptLogByteCount)
       for path in unneeded { try options.fileSystem.remove(path) }
     } catch {
       options.log(.warning, "cannot remove files that are no longer needed; the next start does: \(error)")
     }
     publishLogSize()
+    feed.logHolds(log)
     reserve.restore()
   }
 

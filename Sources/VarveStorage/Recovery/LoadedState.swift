@@ -19,6 +19,8 @@ struct LoadedState {
   private var rollups = RollupStates()
   private let caches: ChunkCaches
   private(set) var segments: [WriteAheadLog.Used] = []
+  /// Log segments that only those read who follow commits.
+  private(set) var keptSegments: [WriteAheadLog.Used] = []
   private(set) var logEnd: LogPosition
 
   init(empty options: StoreOptions, _ paths: StorePaths, _ manifest: ManifestState) {
@@ -62,6 +64,7 @@ struct LoadedState {
     try reader.read { number, record in try replay(number, record) }
     if let loss = manifest.lossOfLog(endingAt: sequence, paths) { throw loss }
     segments = reader.segments
+    keptSegments = options.keptLogByteCount > 0 ? reader.kept : []
     logEnd = reader.end
   }
 

@@ -30,7 +30,10 @@ package struct LogReader {
   package private(set) var end: LogPosition
   /// The segments of the chain.
   package private(set) var segments: [WriteAheadLog.Used] = []
-  /// Segment files that are not in the chain: spares, emptied ones, and what a torn tail left.
+  /// Segments before the chain that lead to it without a gap, oldest first: nothing in them is needed any more, but who
+  /// follows commits may read them.
+  package private(set) var kept: [WriteAheadLog.Used] = []
+  /// Segment files that are neither: spares, emptied ones, and what a torn tail left.
   package private(set) var unused: [FileID] = []
 
   /// Segments whose header or length is damaged; filled only when salvaging.
@@ -62,6 +65,10 @@ package struct LogReader {
       let successor = candidates[(index + 1)...].last { $0.predecessorEnd?.file == candidate.id }
       try readSegment(
         candidate, from: isStart ? start.offset : LogHeader.byteCount, limit: successor?.predecessorEnd?.offset, replay)
+    }
+    if !isSalvaging {
+      kept = try leading(candidates)
+      unused.removeAll { id in kept.contains { $0.id == id } }
     }
     guard claimedDurable <= end else {
       if let orphaned {
@@ -131,6 +138,13 @@ package struct LogReader {
   ) throws {
     let path = paths.segment(segment.id)
     let bytes = try files.readAll(path)
+    // Also of what stands before the part that is read.
+    let first = bytes.withUnsafeBytes { raw -> Sequence? in
+      guard let frame = RecordFrame.decode(raw, at: WriteAheadLog.firstRecordOffset, file: segment.id),
+        frame.kind == WriteAheadLog.Kind.commit.rawValue
+      else { return nil }
+      return frame.sequence
+    }
     try bytes.withUnsafeBytes { raw in
       let scan = LogScan(raw, file: segment.id, from: max(offset, LogHeader.byteCount), limit: limit)
       claimedDurable = max(claimedDurable, scan.claimedDurable)
@@ -153,7 +167,30 @@ package struct LogReader {
         claimedDurable = max(claimedDurable, LogPosition(file: segment.id, offset: limit))
       }
     }
-    segments.append(.init(id: segment.id, byteCount: segment.byteCount, end: end))
+    segments.append(.init(id: segment.id, byteCount: segment.byteCount, end: end, first: first))
+  }
+
+  // MARK: What leads to the chain
+
+  private func leading(_ candidates: [Candidate]) throws -> [WriteAheadLog.Used] {
+    guard let first = segments.first, var next = candidates.first(where: { $0.id == first.id }) else { return [] }
+    var found: [WriteAheadLog.Used] = []
+    while let end = next.predecessorEnd, end.file < next.id,
+      let candidate = candidates.first(where: { $0.id == end.file }), end.offset <= candidate.byteCount,
+      let commit = try firstCommit(of: candidate.id)
+    {
+      found.append(.init(id: candidate.id, byteCount: candidate.byteCount, end: end, first: commit))
+      next = candidate
+    }
+    return found.reversed()
+  }
+
+  /// The commit that a segment begins with; nil: it holds none.
+  private func firstCommit(of id: FileID) throws -> Sequence? {
+    let file = try files.open(paths.segment(id), .read)
+    defer { file.close() }
+    guard let (frame, _) = try RecordFrame.read(file, at: WriteAheadLog.firstRecordOffset, id: id) else { return nil }
+    return frame.kind == WriteAheadLog.Kind.commit.rawValue ? frame.sequence : nil
   }
 
   private mutating func collectClaims(_ segment: Candidate) throws {

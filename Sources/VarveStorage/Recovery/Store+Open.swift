@@ -49,7 +49,7 @@ extension Store {
       paths: paths, files: files, id: manifest.state.seriesFile, byteCount: manifest.state.seriesByteCount)
     let wal = WriteAheadLog(
       paths: paths, files: files, clock: options.clock, ids: ids, segmentByteCount: options.segmentByteCount,
-      end: loaded.logEnd, segments: loaded.segments)
+      end: loaded.logEnd, segments: loaded.segments, kept: loaded.keptSegments)
     let store = loaded.makeStore(ids: ids, lock: lock, log: wal, manifest: log, seriesFile: seriesFile)
     store.reserve.restore()
     return store
@@ -137,12 +137,12 @@ extension Store {
     try file.sync()
   }
 
-  /// Removes what no manifest edit and no live log segment names. Only now that both were read whole.
+  /// Removes what no manifest edit and no live or kept log segment names. Only now that both were read whole.
   private static func sweep(
     _ loaded: LoadedState, keepingManifest state: ManifestState, _ options: StoreOptions, _ paths: StorePaths
   ) throws {
     let files = options.fileSystem
-    let live = Set(loaded.segments.map(\.id))
+    let live = Set((loaded.keptSegments + loaded.segments).map(\.id))
     try sweep(paths.log, files) { name in StorePaths.id(of: name, suffix: "wal").map { live.contains($0) } ?? false }
     try sweep(paths.chunks, files) { name in
       StorePaths.id(of: name, suffix: "chunk").map { state.chunks[$0] != nil } ?? false

@@ -123,8 +123,27 @@ package final class StoreVerifier {
       if let loss = state.lossOfLog(endingAt: previous, paths) { throw loss }
     }
     report.commitsInLog = commits
+    for segment in reader.kept { verifyKept(segment) }
+    // What stands before the log's start in its segment is kept as well.
+    if let first = reader.segments.first, first.id == state.logStart.file {
+      verifyKept(.init(id: first.id, byteCount: first.byteCount, end: state.logStart))
+    }
+    for segment in reader.kept { note(paths.segment(segment.id), "log segment kept for subscriptions") }
     for segment in reader.segments { note(paths.segment(segment.id), "log segment") }
     for id in reader.unused { note(paths.segment(id), "log segment without records") }
+  }
+
+  /// A segment that only those need who follow commits.
+  private func verifyKept(_ segment: WriteAheadLog.Used) {
+    let path = paths.segment(segment.id)
+    check(path) {
+      try files.readAll(path).withUnsafeBytes { raw in
+        let scan = LogScan(raw, file: segment.id, limit: segment.end.offset)
+        guard scan.end == segment.end.offset else {
+          throw VarveError(.corruption, "a log segment that is kept for subscriptions is damaged at byte \(scan.end)")
+        }
+      }
+    }
   }
 
   private func listOrphans(_ state: ManifestState) {

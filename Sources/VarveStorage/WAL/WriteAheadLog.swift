@@ -9,7 +9,8 @@
 // 4. After the sync of a group that nothing follows, an empty mark is written behind it (not synced). It carries the
 //    group's end as durable, so that damage to the last records can be told from a torn tail.
 //
-// One thread appends. Segments that the manifest no longer needs are emptied and used again.
+// One thread appends. Segments that the manifest no longer needs are kept for a while for those who follow commits, then
+// emptied and used again.
 
 import VarveCore
 import VarveFormat
@@ -42,10 +43,13 @@ package final class WriteAheadLog {
     package let byteCount: Int
     /// Where its records end.
     package var end: LogPosition
-    package init(id: FileID, byteCount: Int, end: LogPosition) {
+    /// Its first commit; nil: there is none, or none that was looked for.
+    package var first: Sequence?
+    package init(id: FileID, byteCount: Int, end: LogPosition, first: Sequence? = nil) {
       self.id = id
       self.byteCount = byteCount
       self.end = end
+      self.first = first
     }
   }
 
@@ -56,16 +60,18 @@ package final class WriteAheadLog {
   package private(set) var durable: LogPosition
   /// Segments that hold records, oldest first, the current one included.
   package private(set) var segments: [Used]
+  /// Segments before those that nobody needs but who follows commits (`CommitFeed`), oldest first.
+  package private(set) var kept: [Used]
   private var spares: [Segment] = []
   private var failure: VarveError?
 
   /// Behind the header and the begin frame.
   package static let firstRecordOffset = LogHeader.byteCount + RecordFrame.frameByteCount(payload: 8)
 
-  /// A log that goes on behind `end`; `segments` are the files that recovery read.
+  /// A log that goes on behind `end`; `segments` are the files that recovery read, `kept` those that lead to them.
   package init(
     paths: StorePaths, files: any FileSystem, clock: any Clock, ids: FileIDs, segmentByteCount: Int, end: LogPosition,
-    segments: [Used]
+    segments: [Used], kept: [Used] = []
   ) {
     self.paths = paths
     self.files = files
@@ -75,11 +81,12 @@ package final class WriteAheadLog {
     self.end = end
     self.durable = end
     self.segments = segments
+    self.kept = kept
   }
 
-  /// Bytes of all segment files, spares included.
+  /// Bytes of all segment files, spares and kept ones included.
   package var byteCount: Int {
-    segments.reduce(0) { $0 + $1.byteCount } + spares.reduce(0) { $0 + $1.byteCount }
+    (kept + segments).reduce(0) { $0 + $1.byteCount } + spares.reduce(0) { $0 + $1.byteCount }
   }
 
   /// Appends one frame, whose payload follows `RecordFrame.headerByteCount` bytes of room in `frame`. Not durable
@@ -98,6 +105,7 @@ package final class WriteAheadLog {
       throw fail("writing the log", error)
     }
     advance(segment, by: needed)
+    if kind == .commit, segments[segments.count - 1].first == nil { segments[segments.count - 1].first = sequence }
   }
 
   /// Makes everything appended durable.
@@ -136,12 +144,20 @@ package final class WriteAheadLog {
     segments[segments.count - 1].end = end
   }
 
-  /// Lets go of segments that end at or before `start`: some become spares, the rest are removed.
-  package func release(before start: LogPosition, keepingSpares spareCount: Int) throws {
-    var released: [Used] = []
+  /// Lets go of segments that end at or before `start`, but for the newest of them, which are kept as far as they take no
+  /// more than `keptByteCount`: some become spares, the rest are removed.
+  package func release(before start: LogPosition, keepingSpares spareCount: Int, keeping keptByteCount: Int = 0) throws
+  {
     while let first = segments.first, first.end <= start, first.id != current?.id {
-      released.append(first)
+      kept.append(first)
       segments.removeFirst()
+    }
+    var excess = kept.reduce(0) { $0 + $1.byteCount } - keptByteCount
+    var released: [Used] = []
+    while excess > 0, let first = kept.first {
+      released.append(first)
+      kept.removeFirst()
+      excess -= first.byteCount
     }
     guard !released.isEmpty else { return }
     for segment in released {
@@ -152,6 +168,17 @@ package final class WriteAheadLog {
       }
     }
     try files.syncDirectory(paths.log)
+  }
+
+  /// Removes what is kept: whoever needs room comes before those who were away. False: there was nothing.
+  package func releaseKept() throws -> Bool {
+    guard !kept.isEmpty else { return false }
+    while let first = kept.first {
+      kept.removeFirst()
+      try files.remove(paths.segment(first.id))
+    }
+    try files.syncDirectory(paths.log)
+    return true
   }
 
   /// Removes the spares: a directory at rest keeps none.
@@ -198,7 +225,14 @@ package final class WriteAheadLog {
     } else {
       // A spare has a lower id than what is made now: used later, it would make the log go back.
       do { try removeSpares() } catch { throw fail("removing spare log segments", error) }
-      next = try createSegment(byteCount: wanted)
+      do {
+        next = try createSegment(byteCount: wanted)
+      } catch let error as VarveError where error.code == .diskFull {
+        let hasRoom: Bool
+        do { hasRoom = try releaseKept() } catch { throw fail("removing log segments that were kept", error) }
+        guard hasRoom else { throw error }
+        next = try createSegment(byteCount: wanted)
+      }
     }
     precondition(segments.last.map { $0.id < next.id } ?? true, "segments are used in order of their ids")
     // What is in the segment left behind must be durable before anything in the new one can be.

@@ -126,6 +126,14 @@ package struct ResultColumn: Equatable, Sendable {
     end(start)
   }
 
+  package func notification(processID: Int32, channel: String, payload: String) {
+    let start = begin("A")
+    int32(processID)
+    string(channel)
+    string(payload)
+    end(start)
+  }
+
   // MARK: Errors and notices
 
   package func error(_ error: PostgresError) { fields("E", error) }

@@ -258,6 +258,9 @@ package struct PostgresStateMachine<Statement, Portal> {
   }
 
   package func notice(_ notice: PostgresError) { writer.notice(notice) }
+  package func notification(processID: Int32, channel: String, payload: String) {
+    writer.notification(processID: processID, channel: channel, payload: payload)
+  }
   package func parameterStatus(_ name: String, _ value: String) { writer.parameterStatus(name, value) }
 
   /// SQL's DEALLOCATE, which shares its names with Parse. False: there is no such statement.

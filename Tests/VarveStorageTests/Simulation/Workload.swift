@@ -108,6 +108,7 @@ struct Workload {
     options.compactedChunkByteCount = compactedChunkByteCount
     options.reserveByteCount = 512
     if seed.isMultiple(of: 3) { options.tailByteCount = 0 }
+    if seed.isMultiple(of: 2) { options.keptLogByteCount = 3 * segmentByteCount }
     return options
   }
 
