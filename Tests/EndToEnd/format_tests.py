@@ -51,14 +51,14 @@ def test_a_file_of_a_newer_version_is_refused_by_name(context):
     data = write_example(context.path("example"))
     for path, content in examples().items():
         header = bytearray(content[:80 if path.startswith("chunks") else 64])
-        header[8:12] = struct.pack("<I", 5)
+        header[8:12] = struct.pack("<I", formatreader.LOG_VERSION + 1)
         file_id = int(os.path.basename(path).split(".")[0])
         front = header[0:12] if path.startswith("chunks") else header[8:12]
         header[12:16] = struct.pack("<I", formatreader.salted_crc(file_id, 0, front, header[16:]))
         patch(os.path.join(data, path), 0, header)
         expect_refusal(data, NewerVersion)
         _, error = context.run("sql", "--data", data, "--read-only", ALL_OF_EXAMPLE, code=1)
-        assert path in error and "version 5" in error, error
+        assert path in error and f"version {formatreader.LOG_VERSION + 1}" in error, error
         patch(os.path.join(data, path), 0, content[:80])
 
 

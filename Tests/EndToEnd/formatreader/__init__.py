@@ -4,6 +4,7 @@ the page is enough. It reads everything, checks every rule of the page on the wa
 from .codecs import CODECS
 from .directory import Directory, Row
 from .logfile import LogFile
-from .primitives import Damaged, NewerVersion, bits, salted_crc, signed
+from .primitives import LOG_VERSION, Damaged, NewerVersion, bits, salted_crc, signed
 
-__all__ = ["CODECS", "Damaged", "Directory", "LogFile", "NewerVersion", "Row", "bits", "salted_crc", "signed"]
+__all__ = [
+    "CODECS", "LOG_VERSION", "Damaged", "Directory", "LogFile", "NewerVersion", "Row", "bits", "salted_crc", "signed"]
