@@ -116,6 +116,13 @@ import VarveStorage
     // Weeks begin on Mondays: of the first some days are not known.
     try add("top bigint GENERATED ALWAYS AS (max(top))", to: "weeks")
     #expect(try session.run("SELECT n::bigint, top FROM weeks ORDER BY week") == ["168|null", "48|23"])
+    // What the coarser one answers for the finer one is what that says itself: of the days that are known.
+    let question = "SELECT time_bucket('7 days', day) AS w, max(top), sum(n)::bigint FROM r GROUP BY 1 ORDER BY 1"
+    #expect(try explained(question).contains("Rollup: weeks (7 days)"))
+    let answer = try session.run(question)
+    try session.run("SET varve.use_rollups = off")
+    #expect(try session.run(question) == answer && answer.count == 2)
+    try session.run("RESET varve.use_rollups")
     try session.run(
       """
       CREATE MATERIALIZED VIEW fortnights WITH (continuous) AS
@@ -157,6 +164,46 @@ import VarveStorage
     try session.run("\(add)IF NOT EXISTS n bigint GENERATED ALWAYS AS (max(v)) STORED")
     try session.run("ALTER MATERIALIZED VIEW IF EXISTS nobody ADD COLUMN x bigint")
     #expect(try session.run("SELECT count(*) FROM information_schema.columns WHERE table_name = 'r'") == ["4"])
+  }
+
+  @Test func columnsAreAddedWhileRowsComeAndRefreshesRun() async throws {
+    let database = database
+    func session() -> QuerySession { database.makeSession(user: "u", database: "d") }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        let session = session()
+        for number in 0..<60 {
+          try session.run("INSERT INTO t VALUES ('2024-01-0\(1 + number % 9) 10:\(10 + number % 50)Z', 'h', \(number))")
+        }
+      }
+      group.addTask {
+        let session = session()
+        for _ in 0..<30 { try RollupRefresh(session, "r").run() }
+      }
+      group.addTask {
+        let session = session()
+        for day in 2...5 { try session.dropChunks(of: "t", olderThan: Self.start - Int64(10 - day) * Self.day) }
+      }
+      group.addTask {
+        let session = session()
+        for number in 0..<5 {
+          try session.run(
+            "ALTER MATERIALIZED VIEW r ADD COLUMN c\(number) bigint GENERATED ALWAYS AS (max(v + \(number))) STORED")
+        }
+      }
+      try await group.waitForAll()
+    }
+    for _ in 0..<2 {
+      #expect(try self.session.run("SELECT sum(n)::bigint FROM r") == ["\(9 * 24 + 60)"])
+      let direct = try self.session.run(
+        """
+        SELECT time_bucket('1 day', time), max(v), max(v) + 1, max(v) + 2, max(v) + 3, max(v) + 4 FROM t
+          WHERE time >= '2024-01-06Z' GROUP BY 1 ORDER BY 1
+        """)
+      #expect(
+        try self.session.run("SELECT day, c0, c1, c2, c3, c4 FROM r WHERE day >= '2024-01-06Z' ORDER BY day") == direct)
+      try RollupRefresh(self.session, "r").run()
+    }
   }
 
   /// Before each I/O call of the statement the machine stops: the rollup is what its statement says, old or new.
