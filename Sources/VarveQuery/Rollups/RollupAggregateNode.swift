@@ -55,8 +55,8 @@ final class RollupAggregateNode: PlanNode {
     var rows: LogicalPlan?
     for (match, ranges) in choice.answers {
       let stored = StoredRollup(match.rollup)
-      // A counter's stretches are merged only with all that lies between them.
-      let isWhole = ranges.count == 1 || !query.kept.parts.contains(where: \.parts.needsDisjointTimes)
+      // What one scan reads of many ranges is not one stretch of time: other rows lie between.
+      let isWhole = !query.kept.needsDisjointTimes || !TimeRanges.isHull(ranges)
       let parts =
         isWhole
         ? stored.scan(ranges, match.conditions) { RollupReader.restored(query, merged(query, $0, match)) }
