@@ -47,20 +47,24 @@ final class RollupAggregateNode: PlanNode {
     return node
   }
 
-  /// Stored rows are merged by group before anything joins them, and need no other merge if nothing does.
+  /// Where many stored rows of a series are neighbours in a group, they are merged as they come, before anything joins
+  /// them; else all are looked up by group at once.
   private static func merged(_ query: PartsQuery, _ choice: RollupChoice) -> LogicalPlan {
-    if choice.raw.isEmpty, choice.answers.count == 1, let (match, ranges) = choice.answers.first, ranges.count == 1 {
-      return StoredRollup(match.rollup).scan(ranges, match.conditions) { merged(query, $0, match) }
+    if choice.raw.isEmpty, choice.answers.count == 1, let only = choice.answers.first, only.ranges.count == 1,
+      only.hasLongRuns
+    {
+      return StoredRollup(only.match.rollup).scan(only.ranges, only.match.conditions) { merged(query, $0, only.match) }
     }
     var rows: LogicalPlan?
-    for (match, ranges) in choice.answers {
+    for answer in choice.answers {
+      let match = answer.match
       let stored = StoredRollup(match.rollup)
-      // A counter's stretches are merged only with all that lies between them.
-      let isWhole = ranges.count == 1 || !query.kept.parts.contains(where: \.parts.needsDisjointTimes)
+      // What one scan reads of many ranges is not one stretch of time: other rows lie between.
+      let isApart = query.kept.needsDisjointTimes && TimeRanges.isHull(answer.ranges)
       let parts =
-        isWhole
-        ? stored.scan(ranges, match.conditions) { RollupReader.restored(query, merged(query, $0, match)) }
-        : .project(stored.scan(ranges, match.conditions), match.keys + match.fields)
+        answer.hasLongRuns && !isApart
+        ? stored.scan(answer.ranges, match.conditions) { RollupReader.restored(query, merged(query, $0, match)) }
+        : .project(stored.scan(answer.ranges, match.conditions), match.keys + match.fields)
       rows = RollupReader.union(rows, parts)
     }
     let raw = choice.raw.isEmpty ? nil : RollupReader.rawParts(query, choice.raw, hidesDropped: true)
@@ -112,16 +116,28 @@ final class RollupAggregateNode: PlanNode {
         choice.reasons.append((name, "it has no whole bucket of these times"))
         continue
       }
-      choice.answers.append((match, stored))
+      choice.answers.append(
+        RollupChoice.Answer(match: match, ranges: stored, hasLongRuns: try Self.hasLongRuns(match, context)))
       choice.raw = raw
     }
     return choice
   }
 
-  private static func width(_ match: RollupMatch) throws -> Int64 {
-    let grid = match.rollup.statement.grid
-    return try grid.fixed?.width ?? grid.end(of: 0) &- grid.start(of: 0)
+  private static func width(_ match: RollupMatch) throws -> Int64 { try width(match.rollup.statement.grid) }
+
+  /// Of a bucket, about.
+  private static func width(_ grid: BucketGrid) throws -> Int64 {
+    try grid.fixed?.width ?? grid.end(of: 0) &- grid.start(of: 0)
   }
+
+  /// Whether a bucket of the query's holds many of the rollup's.
+  private static func hasLongRuns(_ match: RollupMatch, _ context: ExecutionContext) throws -> Bool {
+    guard let bucketKey = match.bucketKey else { return true }
+    let grid = try RollupBuckets.grid(match.query.keys[bucketKey], context.evaluation)
+    return try width(grid) / max(1, width(match)) >= longRunRowCount
+  }
+
+  private static let longRunRowCount: Int64 = 8
 
   private func fits(_ match: RollupMatch, _ range: TimeRange, _ context: ExecutionContext) throws -> Bool {
     guard let bucketKey = match.bucketKey else { return true }
@@ -135,11 +151,10 @@ final class RollupAggregateNode: PlanNode {
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)] {
     guard context.catalog.session.usesRollups else { return [("Rollups", "off (varve.use_rollups)")] }
     let choice = try compared(context)
-    let used = (choice?.answers ?? []).map { match, ranges in
-      (
-        "Rollup",
-        "\(match.rollup.schema.name) (\(match.rollup.statement.bucketText)), \(ranges.count) range"
-          + (ranges.count == 1 ? "" : "s")
+    let used = (choice?.answers ?? []).map { answer in
+      let (rollup, count) = (answer.match.rollup, answer.ranges.count)
+      return (
+        "Rollup", "\(rollup.schema.name) (\(rollup.statement.bucketText)), \(count) range" + (count == 1 ? "" : "s")
       )
     }
     return used + (reasons + (choice?.reasons ?? [])).map { ("Not \($0.name)", $0.text) }
@@ -148,8 +163,14 @@ final class RollupAggregateNode: PlanNode {
 
 /// Which rollups answer in one snapshot.
 struct RollupChoice {
-  /// What each rollup answers for.
-  var answers: [(match: RollupMatch, ranges: [TimeRange])] = []
+  struct Answer {
+    let match: RollupMatch
+    /// What it answers for.
+    let ranges: [TimeRange]
+    /// Whether many of its rows make one group of a series.
+    let hasLongRuns: Bool
+  }
+  var answers: [Answer] = []
   /// What is left.
   var raw: [TimeRange]
   var reasons: [(name: String, text: String)] = []

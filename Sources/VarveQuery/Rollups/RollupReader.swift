@@ -28,19 +28,9 @@ enum RollupReader {
     return found.sorted { $0.lower < $1.lower }
   }
 
-  /// Keys and finished aggregates by group of the statement. Where nothing is `frozen` a group is on one side alone, and
-  /// each stored row is one.
-  static func plan(_ rollup: BoundRollup, _ regions: RollupRegions, hasFrozen: Bool) -> LogicalPlan {
+  /// Keys and finished aggregates by group of the statement.
+  static func plan(_ rollup: BoundRollup, _ regions: RollupRegions) -> LogicalPlan {
     let statement = rollup.statement
-    if !hasFrozen, !regions.stored.isEmpty {
-      let (keys, fields) = storedColumns(rollup)
-      let rows = StoredRollup(rollup).scan(regions.stored) {
-        finished(statement.query, mergedStored(statement.query, $0, keys: keys, fields: fields))
-      }
-      if regions.raw.isEmpty { return rows }
-      let fresh = finished(statement.query, merged(statement.query, rawParts(statement.query, regions.raw)))
-      return .setOperation(.union, isAll: true, rows, fresh)
-    }
     let stored = regions.stored.isEmpty ? nil : storedParts(rollup, regions.stored)
     let raw = regions.raw.isEmpty ? nil : rawParts(statement.query, regions.raw)
     return finished(statement.query, merged(statement.query, union(stored, raw) ?? nothing(statement.query)))
@@ -50,19 +40,13 @@ enum RollupReader {
 
   /// Keys and the stored fields of the rows of these times.
   static func storedParts(_ rollup: BoundRollup, _ ranges: [TimeRange]) -> LogicalPlan {
-    let (keys, fields) = storedColumns(rollup)
-    return .project(StoredRollup(rollup).scan(ranges), keys + fields)
-  }
-
-  /// The statement's keys and fields over the columns of the stored rows.
-  private static func storedColumns(_ rollup: BoundRollup) -> (keys: [BoundExpression], fields: [BoundExpression]) {
     let statement = rollup.statement
     let stored = StoredRollup(rollup)
     let keys = statement.keys.indices.map { key -> BoundExpression in
       key == statement.bucketKey
         ? statement.keys[key].replacingColumns { _ in .place(0, .timestamptz) } : stored.key(key)
     }
-    return (keys, statement.fields.indices.map(stored.field))
+    return .project(stored.scan(ranges), keys + statement.fields.indices.map(stored.field))
   }
 
   /// The same made of the source's rows of these times; `keys` in place of the query's own, where they are others. With

@@ -67,8 +67,7 @@ final class RollupScanNode: PlanNode {
     guard !rows.isEmpty else { return nil }
     let regions = try RollupReader.regions(
       scan.rollup, within: rows, includesFrozen: true, hidesDropped: scan.hidesDropped, context.catalog)
-    let state = context.snapshot.rollup(scan.rollup.schema.id)?.state
-    var plan = RollupReader.plan(scan.rollup, regions, hasFrozen: (state?.frozen ?? .min) > .min)
+    var plan = RollupReader.plan(scan.rollup, regions)
     plan = .project(plan, scan.columns.map { statement.outputs[$0] })
     if !scan.conditions.isEmpty { plan = .filter(plan, scan.conditions) }
     if scan.width < scan.columns.count {

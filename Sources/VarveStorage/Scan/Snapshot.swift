@@ -63,7 +63,7 @@ package final class Snapshot: ReadSnapshot {
 
   package func statistics(of table: TableID) -> TableStatistics {
     let chunks = state.chunks[table]
-    // Rows that a delete covers in part of a chunk count until they are compacted away.
+    // Rows that a delete covers in part of a chunk, or of a block on its way to one, count until they are compacted away.
     let emptied = emptiedChunks(of: table)
     var statistics = TableStatistics()
     statistics.series = seriesCount(of: table)
@@ -73,10 +73,10 @@ package final class Snapshot: ReadSnapshot {
     statistics.chunkValues = chunks.valueCount
     var partitionsOfHeads = Set<Int64>()
     var time = chunks.time(without: emptied)
-    for head in [state.sealing, state.active].compactMap({ $0 }) {
+    for (head, exclusions) in state.heads(of: table) {
       for (key, blocks) in head.partitions where key.table == table {
         if !chunks.hasPartition(key.index) { partitionsOfHeads.insert(key.index) }
-        for block in blocks {
+        for block in blocks where !exclusions.cover(block.timeRange, series: 0...UInt32.max) {
           statistics.rows += block.rowCount
           statistics.headRows += block.rowCount
           time = time?.hull(block.timeRange) ?? block.timeRange

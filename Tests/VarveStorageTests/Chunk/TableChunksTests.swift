@@ -104,4 +104,23 @@ import VarveSimulator
     }
     try store.close()
   }
+
+  /// Rows on their way to chunks are deleted by a tombstone, as those in chunks are.
+  @Test func whatIsDeletedWhileItIsSealedDoesNotCount() throws {
+    let store = try Store.open(Run.options(SimulatedFileSystem(), ManualClock()))
+    let rows = (0..<3).map {
+      ModelRow(table: "t", identity: Identity(tags: ["host": "h"], time: Int64($0)), fields: ["v": .integer(1)])
+    }
+    _ = try store.commit([.write(batches(rows))])[0].get()
+    let table = try #require(store.snapshot().table(named: "t")).id
+    #expect(try store.freeze())
+    #expect(store.snapshot().statistics(of: table).time == TimeRange(lower: 0, upper: 2))
+    let delete = DeleteRequest(table: table, time: TimeRange(lower: .min, upper: 5))
+    _ = try store.commit([.delete([delete], then: [])])[0].get()
+    #expect(store.snapshot().statistics(of: table).rows == 0 && store.snapshot().statistics(of: table).time == nil)
+    try store.install(store.writeChunks())
+    let statistics = store.snapshot().statistics(of: table)
+    #expect(statistics.rows == 0 && statistics.time == nil && statistics.chunks == 1)
+    try store.close()
+  }
 }
