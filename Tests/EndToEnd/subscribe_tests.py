@@ -2,6 +2,9 @@
 
 import http.client
 import json
+import random
+import socket
+import threading
 import time
 import urllib.parse
 
@@ -220,10 +223,6 @@ def test_parameters_stand_for_values_and_a_form_may_hold_the_query(context):
     expect((status, body["code"]), (400, "08P01"))
 
 
-def bucket_events(server, sql, **parameters):
-    return Events(server, sql, **parameters)
-
-
 def test_buckets_are_told_when_they_are_finished_and_again_when_rows_come_late(context):
     server = context.server()
     write(server, f"cpu,host=a usage=1 {HOUR}\n")
@@ -355,6 +354,9 @@ def test_subscriptions_are_seen_cancelled_and_ended_with_the_server(context):
         rows = client.execute(
             "SELECT pid, protocol, wait FROM varve.queries WHERE query LIKE 'SELECT v FROM t%' ORDER BY pid").fetchall()
         expect([row[1:] for row in rows], [("http", "commits")] * 3)
+        expect(
+            client.execute("SELECT pid, kind, table_name, resume_offset FROM varve.subscriptions ORDER BY pid").fetchall(),
+            [(row[0], "rows", "t", "1") for row in rows])
         expect(metrics(server)["varve_subscriptions"], 3)
         client.execute("SELECT pg_cancel_backend(%s)", (rows[0][0],))
         name, data = one.next()
@@ -372,3 +374,104 @@ def test_subscriptions_are_seen_cancelled_and_ended_with_the_server(context):
     expect((name, data["code"]), ("end", "57P01"))
     name, data = three.next()
     expect(name, "end")
+
+
+def test_no_acknowledged_row_is_missed_over_many_kills(context):
+    server = context.server("--seal-idle", "100ms")
+    write(server, f"t,h=a v=0i {HOUR}\n")
+    told, last, acknowledged = set(), None, 0
+    for life in range(6):
+        events = Events(server, "SELECT v FROM t WHERE v > 0", last=last)
+        last = events.last
+        stop = threading.Event()
+
+        def work():
+            nonlocal acknowledged
+            while not stop.is_set():
+                # A row that was not acknowledged is written again, as it was.
+                number = acknowledged + 1
+                try:
+                    write(server, f"t,h=a v={number}i {HOUR + number}\n")
+                except OSError:
+                    return
+                acknowledged = number
+
+        writer = threading.Thread(target=work)
+        writer.start()
+        # Some lives break off in the middle of what there is to read.
+        while len(told) < (life + 1) * 40:
+            name, data = events.next()
+            expect(name, "rows")
+            told.update(row["v"] for row in data)
+            last = events.last
+        server.kill()
+        stop.set()
+        writer.join()
+        events.close()
+        server.start()
+    events = Events(server, "SELECT v FROM t WHERE v > 0", last=last)
+    while not told.issuperset(range(1, acknowledged + 1)):
+        told.update(row["v"] for row in events.next()[1])
+    # At most the row whose answer was lost is there beside them, and that has been written again.
+    assert max(told) <= acknowledged + 1, (max(told), acknowledged)
+    events.close()
+
+
+def raw(server, text, seconds=3):
+    """What comes back to these bytes, until the server closes or says nothing more."""
+    connection = socket.create_connection(("127.0.0.1", server.ports["http"]), 10)
+    connection.sendall(text)
+    connection.settimeout(seconds)
+    received = b""
+    try:
+        while piece := connection.recv(65536):
+            received += piece
+    except TimeoutError:
+        pass
+    connection.close()
+    return received
+
+
+def test_strange_clients_hurt_nobody(context):
+    server = context.server()
+    write(server, f"t,h=a v=0i {HOUR}\n")
+    target = "/subscribe?q=" + urllib.parse.quote("SELECT v FROM t")
+    # Version 1.0 gets events until the connection ends.
+    answer = raw(server, f"GET {target} HTTP/1.0\r\n\r\n".encode(), 1)
+    assert b"event: ready" in answer and b"Transfer-Encoding" not in answer, answer
+    # A second request on the same connection waits for the end of the first, which does not come.
+    answer = raw(server, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\nGET /ping HTTP/1.1\r\nHost: x\r\n\r\n".encode(), 1)
+    assert answer.count(b"HTTP/1.1 ") == 1 and b"event: ready" in answer, answer
+    # A body, a form, and no query at all.
+    form = urllib.parse.urlencode({"q": "SELECT v FROM t", "grace": "2 s"}).encode()
+    answer = raw(
+        server, b"POST /subscribe HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        + f"Content-Length: {len(form)}\r\n\r\n".encode() + form, 1)
+    assert b"event: ready" in answer, answer
+    for grace in ["x", "-1 s", "1 month", "2 days", "999999999999999999999 s"]:
+        status, body = failure(server, "SELECT v FROM t", grace=grace)
+        expect((grace, status), (grace, 400))
+    for params in ["x", "[", '["a"', "{}"]:
+        status, body = failure(server, "SELECT v FROM t", params=params)
+        expect((params, status), (params, 400))
+    random.seed(7)
+    for _ in range(200):
+        offset = "".join(random.choice("0123456789@-+ x%\u00fc") for _ in range(random.randrange(1, 24)))
+        status, _ = failure(server, "SELECT time_bucket('1 h', time) AS b, count(*) FROM t GROUP BY 1", offset=offset)
+        assert status in (400, 410), (offset, status)
+    # Those that came and went leave nothing behind.
+    until(lambda: metrics(server)["varve_subscriptions"] == 0)
+    expect(server.stop(), 0)
+
+
+def test_there_is_a_limit_of_subscriptions(context):
+    server = context.server()
+    write(server, f"t,h=a v=0i {HOUR}\n")
+    held = [Events(server, "SELECT v FROM t") for _ in range(1000)]
+    status, body = failure(server, "SELECT v FROM t")
+    expect((status, body["code"]), (503, "53300"))
+    write(server, f"t,h=a v=1i {HOUR}\n")
+    for events in held:
+        expect(events.rows(1), [{"v": 1}])
+        events.close()
+    until(lambda: metrics(server)["varve_subscriptions"] == 0)

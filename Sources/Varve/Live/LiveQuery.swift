@@ -50,6 +50,8 @@ package final class LiveQuery: @unchecked Sendable {
   /// As far as others may know.
   private let place: Mutex<String>
   private let follower: Int
+  private let table: String
+  private let hasBuckets: Bool
   private let ending = Mutex<VarveError?>(nil)
   /// As the schema was when it began.
   package let columns: [ResultColumn]
@@ -81,6 +83,7 @@ package final class LiveQuery: @unchecked Sendable {
           ? LiveBuckets(query, database.store, session, follower: follower, options)
           : LiveRows(query, database.store, session, follower: follower, options)
         columns = query.columns
+        (table, hasBuckets) = (query.tableName, query.hasBuckets)
         first = source.offset
         place = Mutex(source.offset)
       } catch {
@@ -102,6 +105,7 @@ package final class LiveQuery: @unchecked Sendable {
               .cancelled, "terminating connection due to administrator command", sqlState: "57P01"))
         }))
     session.state.activity.waits(for: .commits)
+    note(first)
     database.liveMeter.update { counts in
       counts.opened += 1
       counts.open += 1
@@ -134,6 +138,12 @@ package final class LiveQuery: @unchecked Sendable {
     }
   }
 
+  private func note(_ offset: String) {
+    place.withLock { $0 = offset }
+    session.state.activity.follows(
+      SessionActivity.Following(table: table, hasBuckets: hasBuckets, offset: offset))
+  }
+
   /// Where it has come to: commits of others have come and gone meanwhile.
   package var offset: String { place.withLock { $0 } }
 
@@ -154,7 +164,7 @@ package final class LiveQuery: @unchecked Sendable {
         let value = try piece.map { try body($0, session, source.columns) }
         if let piece { database.liveMeter.update { $0.told(piece) } }
         let wait = piece == nil ? source.waitNanoseconds.map { Duration.nanoseconds($0) } : nil
-        place.withLock { $0 = source.offset }
+        note(source.offset)
         return (value, wait)
       }
     } catch {

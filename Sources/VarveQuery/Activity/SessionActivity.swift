@@ -34,6 +34,18 @@ package final class SessionActivity: Sendable {
     }
   }
 
+  /// The query that a session follows, and how far it has come.
+  package struct Following: Sendable {
+    package let table: String
+    package let hasBuckets: Bool
+    package let offset: String
+    package init(table: String, hasBuckets: Bool, offset: String) {
+      self.table = table
+      self.hasBuckets = hasBuckets
+      self.offset = offset
+    }
+  }
+
   private struct Values {
     var applicationName = ""
     var transaction = QueryTransactionStatus.idle
@@ -44,6 +56,7 @@ package final class SessionActivity: Sendable {
     var stateChange: Int64
     var wait: SessionWait?
     var interruption: Interruption?
+    var following: Following?
   }
 
   package let processID: Int32
@@ -124,6 +137,8 @@ package final class SessionActivity: Sendable {
   package func isInterrupted(by interruption: Interruption) { values.withLock { $0.interruption = interruption } }
   package func waits(for wait: SessionWait?) { values.withLock { $0.wait = wait } }
 
+  package func follows(_ following: Following) { values.withLock { $0.following = following } }
+
   /// A statement that has no thread yet.
   package func isQueued(_ statement: String) {
     began(statement, at: since)
@@ -158,7 +173,7 @@ package final class SessionActivity: Sendable {
       statementStart: values.statementStart, stateChange: values.stateChange, statement: values.statement,
       rows: rows.load(ordering: .relaxed), memoryByteCount: memoryByteCount.load(ordering: .relaxed),
       rowBlocksRead: rowBlocksRead.load(ordering: .relaxed), pagesRead: pagesRead.load(ordering: .relaxed),
-      bytesRead: bytesRead.load(ordering: .relaxed))
+      bytesRead: bytesRead.load(ordering: .relaxed), following: values.following)
   }
 }
 
@@ -189,6 +204,8 @@ package struct SessionReport: Sendable {
   package let rowBlocksRead: Int
   package let pagesRead: Int
   package let bytesRead: Int
+  /// nil: it is no subscription.
+  package let following: SessionActivity.Following?
 }
 
 /// What one scan has told of its reading, so that it tells only what is new.

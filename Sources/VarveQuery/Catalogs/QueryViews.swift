@@ -25,6 +25,22 @@ enum QueryViews {
       }
     },
     VirtualTable(
+      "varve", "subscriptions",
+      """
+      pid int4 client text protocol text since timestamptz table_name text kind text query text resume_offset text
+      """
+    ) { view in
+      view.session.monitor.reports.compactMap { session in
+        session.following.map { following in
+          [
+            .int(Int64(session.processID)), text(session.clientAddress), .text(session.protocol.rawValue),
+            .timestamp(session.since), .text(following.table), .text(following.hasBuckets ? "buckets" : "rows"),
+            .text(session.statement), .text(following.offset),
+          ]
+        }
+      }
+    },
+    VirtualTable(
       "pg_catalog", "pg_stat_activity",
       """
       datid oid datname name pid int4 leader_pid int4 usesysid oid usename name application_name text \

@@ -6,15 +6,19 @@ import VarveIO
 
 extension Store {
   /// Commits behind `offset` that may be told of, oldest first; none: there are none yet. Those that the log has come in
-  /// parts of about `byteLimit`. Throws `.gone` where they are not kept any more.
+  /// parts of about `byteLimit`, and holds a file only while it is read. Throws `.gone` where they are not kept any more.
   package func commits(
     after offset: Sequence, _ follower: inout LogFollower, byteLimit: Int = 4 << 20
   ) throws -> [CommitContents] {
     // The log may let go of a segment, or go on in another, while it is read.
     while true {
       switch try feed.source(after: offset) {
-      case .nothing: return []
-      case .memory(let contents): return contents
+      case .nothing:
+        follower.close()
+        return []
+      case .memory(let contents):
+        follower.close()
+        return contents
       case .log(let segments, let last):
         let catalog = published.withLock { $0.catalog }
         if let found = try follower.read(
