@@ -3,6 +3,7 @@
 
 import VarveCompute
 import VarveCore
+import VarveFormat
 import VarveStorage
 
 package final class PreparedStatement: Sendable {
@@ -30,8 +31,8 @@ package final class PreparedStatement: Sendable {
   package let columns: [ResultColumn]?
   /// The series tables it was planned for.
   let dependencies: [TableSchema]
-  /// Of each of them, the rollups that there were.
-  let rollups: [[TableID]]
+  /// Of each of them, what made it a rollup, and the rollups that there were.
+  let rollups: [[RollupDefinition]]
   let dimensions: [DimensionSchema]
   /// Those of them that are read.
   let reads: Set<TableID>
@@ -43,7 +44,7 @@ package final class PreparedStatement: Sendable {
 
   init(
     parsed: ParsedStatement, kind: Kind, declaredTypes: [SQLType?], parameterTypes: [SQLType],
-    columns: [ResultColumn]?, dependencies: [TableSchema], rollups: [[TableID]] = [],
+    columns: [ResultColumn]?, dependencies: [TableSchema], rollups: [[RollupDefinition]] = [],
     dimensions: [DimensionSchema] = [], reads: Set<TableID>,
     timeZone: String, isOnceOnly: Bool
   ) {
@@ -92,7 +93,7 @@ package final class PreparedStatement: Sendable {
   func isCurrent(_ snapshot: any ReadSnapshot, timeZone: String) -> Bool {
     guard self.timeZone == timeZone else { return false }
     for table in dependencies where snapshot.table(named: table.name) != table { return false }
-    for (table, known) in zip(dependencies, rollups) where snapshot.rollups(of: table.id).map(\.schema.id) != known {
+    for (table, known) in zip(dependencies, rollups) where snapshot.rollupDefinitions(around: table.id) != known {
       return false
     }
     for table in dimensions where snapshot.dimension(named: table.name) != table { return false }
@@ -108,5 +109,14 @@ package final class PreparedStatement: Sendable {
       }
     }
     return false
+  }
+}
+
+extension ReadSnapshot {
+  /// What says how a table's rows are made, if it is a rollup, and those of its own rollups. A statement may get other
+  /// columns though nothing else is stored.
+  func rollupDefinitions(around table: TableID) -> [RollupDefinition] {
+    let own = rollup(table).map { [$0.definition] } ?? []
+    return own + rollups(of: table).map(\.definition)
   }
 }

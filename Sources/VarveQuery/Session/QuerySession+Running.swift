@@ -69,7 +69,7 @@ extension QuerySession {
     return PreparedStatement(
       parsed: parsed, kind: kind, declaredTypes: types, parameterTypes: parameters, columns: columns,
       dependencies: binder.dependencies,
-      rollups: binder.dependencies.map { catalog.snapshot.rollups(of: $0.id).map(\.schema.id) },
+      rollups: binder.dependencies.map { catalog.snapshot.rollupDefinitions(around: $0.id) },
       dimensions: binder.dimensions, reads: binder.reads, timeZone: state.timeZone,
       isOnceOnly: binder.isOnceOnly)
   }
