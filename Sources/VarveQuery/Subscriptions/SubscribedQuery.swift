@@ -171,7 +171,7 @@ extension QuerySession {
     let statement = PreparedStatement(
       parsed: parsed, kind: .utility, declaredTypes: [], parameterTypes: types, columns: bound.columns,
       dependencies: binder.dependencies,
-      rollups: binder.dependencies.map { snapshot.rollups(of: $0.id).map(\.schema.id) },
+      rollups: binder.dependencies.map { snapshot.rollupDefinitions(around: $0.id) },
       dimensions: binder.dimensions, reads: binder.reads, timeZone: state.timeZone, isOnceOnly: true)
     return SubscribedQuery(kind, table, statement, try values(types))
   }
