@@ -6,8 +6,8 @@ import VarveSimulator
 
 @testable import VarveStorage
 
-/// Random histories of writes, late rows, deletes, refreshes in parts, retention, seals and crashes: what a reader makes of
-/// rollup and source is what was accepted, always.
+/// Random histories of writes, late rows, deletes, refreshes in parts, retention, fields added, seals and crashes: what a
+/// reader makes of rollup and source is what was accepted, always.
 @Suite struct RollupHistoryTests {
   /// What was accepted, kept apart from the store.
   private struct Truth {
@@ -37,7 +37,7 @@ import VarveSimulator
     var random: SeededRandom
     /// Of a refresh or a freeze under way.
     var begun: (snapshot: Snapshot, freezesBefore: Int64?)?
-    var (refreshes, freezes, conflicts, crashes) = (0, 0, 0, 0)
+    var (refreshes, freezes, conflicts, crashes, extensions) = (0, 0, 0, 0, 0)
 
     init(seed: Int) throws {
       random = SeededRandom(seed: UInt64(seed))
@@ -50,7 +50,7 @@ import VarveSimulator
 
     mutating func step() throws {
       clock.advance(nanoseconds: 1_000_000)
-      switch random.next() % 20 {
+      switch random.next() % 21 {
       case 0...6: try write()
       case 7: try delete()
       case 8, 9: begin(threshold: CountingRollup.width * Int64(random.next() % 12), freezing: nil)
@@ -59,6 +59,7 @@ import VarveSimulator
       case 15: try store.sealAll()
       case 16: try store.compactAll()
       case 17, 18: try crash()
+      case 19: try extend()
       default:
         try store.close()
         store = try Store.open(Run.options(disk, clock))
@@ -84,6 +85,24 @@ import VarveSimulator
       guard let table = store.snapshot().table(named: "t")?.id else { return }
       _ = try store.commit([.delete([DeleteRequest(table: table, series: .all, time: time)], then: [])])[0].get()
       truth.rows = truth.rows.filter { !time.contains($0.time) }
+      note()
+    }
+
+    /// One more field, known from where rows are; a refresh under way is refused.
+    private mutating func extend() throws {
+      let snapshot = store.snapshot()
+      guard let table = snapshot.table(named: "r"), let rollup = snapshot.rollup(table.id) else { return }
+      let (old, frozen, number) = (rollup.definition, rollup.state.frozen, table.fields.count)
+      let new = RollupDefinition(
+        source: old.source, stepNanoseconds: old.stepNanoseconds, origin: old.origin, columns: old.columns,
+        statement: "count and \(number) more", additions: old.additions)
+      let change = RollupChange.extend(table.id, from: old, to: new, fields: [("more \(number)", .int64)])
+      _ = try store.commit([.rollupDefinition(change)])[0].get()
+      let added = frozen > .min ? [RollupDefinition.Addition(firstField: number, knownFrom: frozen)] : []
+      #expect(store.snapshot().rollup(table.id)?.definition.additions == old.additions + added)
+      let again = store.commit([.rollupDefinition(change)])[0]
+      #expect(throws: VarveError.self, "it was changed meanwhile") { try again.get() }
+      extensions += 1
       note()
     }
 
@@ -143,7 +162,7 @@ import VarveSimulator
         return
       }
     }
-    #expect(history.refreshes > 0 && history.crashes > 0, "seed \(seed)")
+    #expect(history.refreshes > 0 && history.crashes > 0 && history.extensions > 0, "seed \(seed)")
   }
 
   /// Before each I/O call of a history the machine stops: what is then opened is what some commit left, none older than
