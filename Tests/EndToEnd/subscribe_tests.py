@@ -3,6 +3,7 @@
 import http.client
 import json
 import random
+import resource
 import socket
 import threading
 import time
@@ -465,6 +466,8 @@ def test_strange_clients_hurt_nobody(context):
 
 
 def test_there_is_a_limit_of_subscriptions(context):
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     server = context.server()
     write(server, f"t,h=a v=0i {HOUR}\n")
     held = [Events(server, "SELECT v FROM t") for _ in range(1000)]
