@@ -72,6 +72,8 @@ let package = Package(
     .executableTarget(
       name: "codec-benchmark", dependencies: ["VarveCore", "VarveFormat"], path: "Benchmarks/codecs"),
     .executableTarget(
+      name: "parquet-benchmark", dependencies: ["VarveCore", "VarveArchive"], path: "Benchmarks/parquet"),
+    .executableTarget(
       name: "cardinality-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"],
       path: "Benchmarks/cardinality"),
     .executableTarget(
