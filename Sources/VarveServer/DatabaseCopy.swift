@@ -130,7 +130,8 @@ final class ParquetCopyOut: CopySender {
   init(_ source: CopySource) throws {
     self.source = source
     encoder = try ParquetEncoder(
-      source.columns.map { ($0.name, $0.type) }, context: source.evaluationContext)
+      source.columns.map { ($0.name, $0.type) }, context: source.evaluationContext,
+      memoryByteLimit: source.memoryByteLimit)
   }
 
   let format = FormatCode.binary
@@ -142,6 +143,7 @@ final class ParquetCopyOut: CopySender {
       if hasEnded { return false }
       if let batch = try source.nextBatch() {
         try encoder.append(batch)
+        try source.holds(encoder.heldByteCount)
       } else {
         encoder.finish()
         hasEnded = true

@@ -15,8 +15,9 @@ struct ColumnCursor {
   private var decoder: PageDecoder
   private let rowCount: Int
   private var pages: ArraySlice<ParquetPageLocation>?
-  /// Where the next page begins.
+  /// Where the next page begins, and what lies beyond all that may be read for it.
   private var position: Int
+  private var end: Int
   /// Bytes of the file that were read ahead, and where they begin.
   private var window: (start: Int, bytes: [UInt8])
   /// The row behind those that were given.
@@ -29,13 +30,14 @@ struct ColumnCursor {
     decoder = PageDecoder(file.metadata.columns[column])
     rowCount = file.metadata.rowGroups[group].rowCount
     position = chunk.byteRange.lowerBound
+    end = chunk.byteRange.upperBound
     window = (position, [])
     guard chunk.valueCount == rowCount else {
       throw VarveError(.corruption, "a column chunk of \(chunk.valueCount) values for \(rowCount) rows")
     }
     if first > 0, let pages = try file.pageLocations(group: group, column: column), let start = pages.first {
       // What stands before the first data page is the dictionary.
-      if start.offset > position { try readDictionary(upTo: start.offset) }
+      if start.offset > position { try readDictionary(upTo: min(start.offset, end)) }
       let at = (pages.firstIndex { $0.firstRow > first } ?? pages.count) - 1
       self.pages = pages[at...]
       row = pages[at].firstRow
@@ -43,8 +45,9 @@ struct ColumnCursor {
   }
 
   private mutating func readDictionary(upTo end: Int) throws {
+    self.end = end
     let (header, body) = try readPage()
-    guard header.type == .dictionary, position <= end else {
+    guard header.type == .dictionary else {
       throw VarveError(.corruption, "what stands before the first page is no dictionary")
     }
     try decoder.takeDictionary(header, try unpack(header, body))
@@ -55,13 +58,11 @@ struct ColumnCursor {
     if let pages {
       guard let page = pages.first else { return nil }
       self.pages = pages.dropFirst()
-      position = page.offset
-      // All of it is asked for at once.
-      if !(window.start...(window.start + window.bytes.count)).contains(page.offset + page.byteCount)
-        || page.offset < window.start
-      {
-        window = (page.offset, try file.readPiece(page.offset..<(page.offset + page.byteCount)))
+      guard chunk.byteRange.contains(page.offset), page.offset + page.byteCount <= chunk.byteRange.upperBound else {
+        throw VarveError(.corruption, "an offset index names a page outside its column chunk")
       }
+      position = page.offset
+      end = page.offset + page.byteCount
     }
     while row < rowCount {
       let (header, body) = try readPage()
@@ -105,13 +106,12 @@ struct ColumnCursor {
     }
   }
 
-  /// At least `count` bytes at a place, or as many as the chunk has.
+  /// `count` bytes at a place, or as many as there are before the end.
   private mutating func bytes(at start: Int, _ count: Int) throws -> ArraySlice<UInt8> {
-    let end = chunk.byteRange.upperBound
     guard start <= end else { return [] }
     let wanted = min(count, end - start)
     if start < window.start || start + wanted > window.start + window.bytes.count {
-      let length = pages == nil ? min(end - start, max(wanted, Self.windowByteCount)) : wanted
+      let length = min(end - start, max(wanted, Self.windowByteCount))
       window = (start, try file.readPiece(start..<(start + length)))
     }
     return window.bytes[(start - window.start)...].prefix(max(wanted, 0))

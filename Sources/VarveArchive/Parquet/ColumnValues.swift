@@ -14,12 +14,17 @@ final class ColumnValues {
   /// nil: not texts, or there are too many to be told apart. Then equal texts may have different words.
   private var texts: TextTable?
   private(set) var areTextsInterned: Bool
+  /// Words that texts of the vector at hand had lately, and those that they have here.
+  private let lately: (sources: Buffer<UInt64>, words: Buffer<UInt64>)
+  private static let latelyCount = 1024
 
   init(_ column: ParquetColumn) {
     self.column = column
     bytes = column.type.isBytes ? Buffer() : nil
     areTextsInterned = true
     texts = column.type.isBytes ? TextTable() : nil
+    let count = column.type.isBytes ? Self.latelyCount : 0
+    lately = (Buffer(repeating: .max, count: count), Buffer(repeating: 0, count: count))
   }
 
   var byteCount: Int { words.count * 8 + (bytes?.count ?? 0) }
@@ -51,12 +56,13 @@ final class ColumnValues {
   }
 
   private func appendTexts(_ vector: ParquetVector, _ rows: Range<Int>, to bytes: Buffer<UInt8>) {
-    // Rows of a series say the same again.
-    var last: (source: UInt64, word: UInt64)?
+    // Rows of a series say the same again, and series take turns. No word has all bits: it would end beyond all bytes.
+    lately.sources.base.update(repeating: .max, count: Self.latelyCount)
     for row in rows where vector.presence.map({ $0.base[row] != 0 }) ?? true {
       let source = vector.words.base[row]
-      if let last, last.source == source {
-        words.append(last.word)
+      let slot = Int(truncatingIfNeeded: (source &* 0x9E37_79B9_7F4A_7C15) >> 54)
+      if lately.sources.base[slot] == source {
+        words.append(lately.words.base[slot])
         continue
       }
       let text = vector.bytes(row)
@@ -71,7 +77,8 @@ final class ColumnValues {
         bytes.append(text)
       }
       words.append(word)
-      last = (source, word)
+      lately.sources.base[slot] = source
+      lately.words.base[slot] = word
     }
   }
 }

@@ -11,9 +11,9 @@ enum PageCompression {
   static let byteLimit = 1 << 30
 
   static func decompress(_ page: UnsafeRawBufferPointer, _ codec: ParquetCodec, byteCount: Int) throws -> [UInt8] {
-    guard byteCount <= byteLimit else {
+    guard byteCount <= byteLimit, page.count <= byteLimit else {
       throw VarveError(
-        .limitExceeded, "a page of \(byteCount) bytes: pages of more than 1 GiB are not read",
+        .limitExceeded, "a page of \(max(byteCount, page.count)) bytes: pages of more than 1 GiB are not read",
         hint: "Write the file with smaller pages.")
     }
     switch codec {

@@ -14,7 +14,8 @@ package protocol ParquetSource: AnyObject {
 package final class ParquetFile {
   /// The footer is read with what stands before it, which mostly is all of it.
   private static let tailByteCount = 64 * 1024
-  private static let footerByteLimit = 256 << 20
+  private static let footerByteLimit = 64 << 20
+  private static let indexByteLimit = 16 << 20
   private static let magic = Array("PAR1".utf8)
 
   package let metadata: ParquetMetadata
@@ -40,6 +41,7 @@ package final class ParquetFile {
       length + 8 <= tail.count
       ? Array(tail[(tail.count - length - 8)..<(tail.count - 8)]) : try source.read((size - length - 8)..<(size - 8))
     metadata = try footer.withUnsafeBytes { try ParquetMetadata(footer: $0) }
+    guard !metadata.columns.isEmpty else { throw VarveError(.corruption, "a Parquet file without columns") }
     for group in metadata.rowGroups {
       for chunk in group.columns where chunk.byteRange.upperBound > size {
         throw VarveError(.corruption, "a column chunk stands beyond the end of the file")
@@ -50,13 +52,20 @@ package final class ParquetFile {
   /// Where the data pages of a column chunk stand; nil: the file does not say.
   package func pageLocations(group: Int, column: Int) throws -> [ParquetPageLocation]? {
     guard let range = metadata.rowGroups[group].columns[column].offsetIndex else { return nil }
-    return try readPiece(range).withUnsafeBytes { try [ParquetPageLocation](offsetIndex: $0) }
+    return try readIndex(range).withUnsafeBytes { try [ParquetPageLocation](offsetIndex: $0) }
   }
 
   /// What the data pages of a column chunk hold; nil: the file does not say.
   package func columnIndex(group: Int, column: Int) throws -> ParquetColumnIndex? {
     guard let range = metadata.rowGroups[group].columns[column].columnIndex else { return nil }
-    return try readPiece(range).withUnsafeBytes { try ParquetColumnIndex($0) }
+    return try readIndex(range).withUnsafeBytes { try ParquetColumnIndex($0) }
+  }
+
+  private func readIndex(_ range: Range<Int>) throws -> [UInt8] {
+    guard range.count <= Self.indexByteLimit else {
+      throw VarveError(.corruption, "an index of \(range.count) bytes for one column chunk")
+    }
+    return try readPiece(range)
   }
 
   /// Checked against the file's size.

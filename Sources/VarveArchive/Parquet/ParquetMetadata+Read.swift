@@ -18,13 +18,23 @@ private struct SchemaEntry {
 }
 
 extension ParquetMetadata {
+  /// Bytes that a column chunk takes in a footer at the least: what it becomes in memory is some times that.
+  fileprivate static let chunkByteCount = 16
+  private static let columnLimit = 1 << 16
+
   package init(footer bytes: UnsafeRawBufferPointer) throws {
     var reader = CompactReader(bytes)
     var metadata = ParquetMetadata(columns: [])
     var entries: [SchemaEntry] = []
     try reader.structure { reader, id, type in
       switch id {
-      case 2: try reader.list(type) { reader, _ in entries.append(try SchemaEntry(&reader)) }
+      case 2:
+        try reader.list(type) { reader, _ in
+          guard entries.count <= Self.columnLimit else {
+            throw VarveError(.limitExceeded, "files of more than \(Self.columnLimit) columns are not read")
+          }
+          entries.append(try SchemaEntry(&reader))
+        }
       case 3: metadata.rowCount = try reader.integer(type)
       case 4: try reader.list(type) { reader, _ in metadata.rowGroups.append(try ParquetRowGroup(&reader)) }
       case 5: try reader.list(type) { reader, _ in metadata.keyValues.append(try Self.keyValue(&reader)) }
@@ -238,6 +248,7 @@ extension ParquetRowGroup {
 
 extension ParquetColumnChunk {
   init(_ reader: inout CompactReader) throws {
+    let start = reader.position
     var chunk = ParquetColumnChunk()
     var offsetIndex = (offset: 0, count: 0)
     var columnIndex = (offset: 0, count: 0)
@@ -257,6 +268,9 @@ extension ParquetColumnChunk {
       default: return false
       }
       return true
+    }
+    guard reader.position - start >= ParquetMetadata.chunkByteCount else {
+      throw VarveError(.corruption, "a column chunk of which nothing is said")
     }
     chunk.offsetIndex = Self.range(offsetIndex)
     chunk.columnIndex = Self.range(columnIndex)

@@ -64,6 +64,9 @@ package final class ParquetWriter {
     rowCount += count
   }
 
+  /// Memory of the rows that wait, and of what was not taken.
+  package var heldByteCount: Int { waiting.reduce(out.count) { $0 + $1.byteCount } }
+
   /// Rows that come next stand in another row group.
   package func endRowGroup() {
     guard waiting[0].rowCount > 0 else { return }

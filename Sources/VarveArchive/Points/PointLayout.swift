@@ -32,14 +32,14 @@ struct PointColumn {
   var place: Int
   var type: FieldType
   var conversion: PointConversion
+  /// Of a time: the place of the nanoseconds that its microseconds leave.
+  var remainder: Int?
 }
 
 struct PointLayout {
   static let remainderSuffix = "_nanos"
 
   var time: PointColumn
-  /// Place of the nanoseconds that the time's microseconds leave.
-  var remainder: Int?
   /// In order of their names' bytes.
   var tags: [PointColumn] = []
   var fields: [PointColumn] = []
@@ -52,14 +52,11 @@ struct PointLayout {
     time = PointColumn(
       name: column.name, place: place, type: .timestamp,
       conversion: try Self.timeConversion(column, whole: options.wholeTimeNanoseconds))
-    if column.meaning == .timestamp(.microseconds, isUTC: true)
-      || column.meaning == .timestamp(.microseconds, isUTC: false)
-    {
-      let name = column.name + Self.remainderSuffix
-      remainder = columns.firstIndex { $0.name == name && $0.type == .int32 }
-    }
+    let remainders = Self.remainders(columns)
+    time.remainder = remainders[place]
+    let taken = Set(remainders.values).union([place])
     for wanted in options.tagColumns {
-      guard let index = columns.firstIndex(where: { $0.name == wanted }), index != place, index != remainder,
+      guard let index = columns.firstIndex(where: { $0.name == wanted }), !taken.contains(index),
         !tags.contains(where: { $0.place == index })
       else {
         throw VarveError(.notFound, "the file has no column '\(wanted)' that can be a tag", hint: "--tags")
@@ -77,12 +74,25 @@ struct PointLayout {
     }
     tags.sort { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }
     for (index, column) in columns.enumerated()
-    where index != place && index != remainder && !tags.contains(where: { $0.place == index }) {
-      fields.append(try Self.column(column, index))
+    where !taken.contains(index) && !tags.contains(where: { $0.place == index }) {
+      var field = try Self.column(column, index)
+      field.remainder = remainders[index]
+      fields.append(field)
     }
     guard !fields.isEmpty else {
       throw VarveError(.invalidArgument, "the file has no column beside the time and tags", hint: "--tags names fewer")
     }
+  }
+
+  /// Of times in microseconds: the places of what these leave, where the file has it.
+  private static func remainders(_ columns: [ParquetColumn]) -> [Int: Int] {
+    var places: [Int: Int] = [:]
+    for (index, column) in columns.enumerated() {
+      guard case .timestamp(.microseconds, _) = column.meaning else { continue }
+      let name = column.name + remainderSuffix
+      if let place = columns.firstIndex(where: { $0.name == name && $0.type == .int32 }) { places[index] = place }
+    }
+    return places
   }
 
   private static func check(_ columns: [ParquetColumn]) throws {

@@ -65,20 +65,12 @@ struct PointMaker {
   private mutating func readTimes() -> Buffer<Int64> {
     let out = Buffer<Int64>(repeating: 0, count: isGood.count)
     let vector = vectors[layout.time.place]
-    let remainder = layout.remainder.map { vectors[$0] }
     for row in 0..<out.count {
       guard vector.isPresent(row) else {
         reject(row, layout.time.place, .invalidTimestamp, "the row has no time: \(layout.time.name) is NULL")
         continue
       }
-      var time = scaled(vector.words.base[row], layout.time.conversion)
-      if let remainder, remainder.isPresent(row) {
-        time = time.flatMap {
-          let (sum, isBeyond) = $0.addingReportingOverflow(Int64(bitPattern: remainder.words.base[row]))
-          return isBeyond ? nil : sum
-        }
-      }
-      guard let time else {
+      guard let time = time(layout.time, row) else {
         reject(row, layout.time.place, .invalidTimestamp, "the time lies beyond the years 1677 to 2262")
         continue
       }
@@ -87,10 +79,16 @@ struct PointMaker {
     return out
   }
 
-  private func scaled(_ word: UInt64, _ conversion: PointConversion) -> Int64? {
-    guard case .scaled(let unit) = conversion else { return Int64(bitPattern: word) }
-    let (time, isBeyond) = Int64(bitPattern: word).multipliedReportingOverflow(by: unit)
-    return isBeyond ? nil : time
+  /// Nanoseconds of a time that is there; nil: they do not fit 64 bits.
+  private func time(_ column: PointColumn, _ row: Int) -> Int64? {
+    let word = Int64(bitPattern: vectors[column.place].words.base[row])
+    guard case .scaled(let unit) = column.conversion else { return word }
+    let (time, isBeyond) = word.multipliedReportingOverflow(by: unit)
+    guard let remainder = column.remainder.map({ vectors[$0] }), remainder.isPresent(row) else {
+      return isBeyond ? nil : time
+    }
+    let (sum, isBeyondToo) = time.addingReportingOverflow(Int64(bitPattern: remainder.words.base[row]))
+    return isBeyond || isBeyondToo ? nil : sum
   }
 
   // MARK: Fields
@@ -111,7 +109,7 @@ struct PointMaker {
     case .scaled:
       let out = Buffer<UInt64>(repeating: 0, count: vector.count)
       for row in 0..<vector.count where vector.isPresent(row) {
-        guard let time = scaled(vector.words.base[row], column.conversion) else {
+        guard let time = time(column, row) else {
           reject(row, column.place, .invalidTimestamp, "a time of \(column.name) lies beyond the years 1677 to 2262")
           continue
         }

@@ -23,6 +23,8 @@ package final class CopySource {
   /// Whether the column's texts can go out as they are.
   private var isPlain: [Bool] = []
   private var text: CopyText
+  /// Of whoever takes batches, in the query's account.
+  private var heldByteCount = 0
 
   init(_ plan: CopyOutPlan, _ result: QueryResult, _ context: ExecutionContext) {
     self.plan = plan
@@ -45,6 +47,18 @@ package final class CopySource {
     rowCount += batch?.count ?? 0
     return batch
   }
+
+  /// What whoever takes the batches may keep of them.
+  package var memoryByteLimit: Int { context.memory.limit }
+
+  /// Whoever takes the batches keeps so much. Throws 53200 where that is too much.
+  package func holds(_ byteCount: Int) throws {
+    context.memory.release(heldByteCount)
+    heldByteCount = byteCount
+    try context.memory.charge(byteCount)
+  }
+
+  deinit { context.memory.release(heldByteCount) }
 
   /// Appends what the client gets as one message: the header, a row, or what stands behind the last one. False: all
   /// has been given.

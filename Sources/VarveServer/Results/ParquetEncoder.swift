@@ -11,13 +11,15 @@ final class ParquetEncoder {
   private let context: EvaluationContext
   private let writer: ParquetWriter
 
-  /// Throws where the columns cannot stand in one file.
-  init(_ columns: [(name: String, type: SQLType)], context: EvaluationContext) throws {
+  /// Throws where the columns cannot stand in one file. Rows that wait for their row group take a quarter of the memory
+  /// that there is at most: as much again is for writing it.
+  init(_ columns: [(name: String, type: SQLType)], context: EvaluationContext, memoryByteLimit: Int) throws {
     plan = try ParquetPlan(columns)
     names = columns.map(\.name)
     self.context = context
     var options = ParquetWriter.Options()
     options.omittedWhenZero = plan.omittedWhenZero
+    options.rowGroupByteCount = min(options.rowGroupByteCount, max(1, memoryByteLimit / 4))
     let types = columns.map { "\(JSONText.string($0.name)):\(JSONText.string($0.type.name))" }
     options.keyValues = [("varve.format", "1"), ("varve.types", "{\(types.joined(separator: ","))}")]
     writer = ParquetWriter(plan.columns, options)
@@ -30,6 +32,8 @@ final class ParquetEncoder {
     }
     writer.append(try plan.parts.map { try makers[$0.source].vector($0.part) })
   }
+
+  var heldByteCount: Int { writer.heldByteCount }
 
   func finish() { writer.finish() }
 
