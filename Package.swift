@@ -32,6 +32,7 @@ let package = Package(
     .target(name: "VarveFormat", dependencies: ["VarveCore", "CVarve", "CZstd", "CLZ4"]),
     .target(name: "VarveCompute", dependencies: ["VarveCore", "CVarve", "CPCRE2"]),
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
+    .target(name: "VarveArchive", dependencies: ["VarveCore", "VarveFormat", "CZstd", "CZlib"]),
     .target(name: "VarveRollup", dependencies: ["VarveCore", "VarveFormat"]),
     .target(
       name: "VarveQuery",
@@ -47,8 +48,8 @@ let package = Package(
     .target(
       name: "VarveServer",
       dependencies: [
-        "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "CVarve",
-        "CZlib",
+        "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveArchive", "VarveQuery", "Varve", "VarveWire",
+        "CVarve", "CZlib",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -61,8 +62,8 @@ let package = Package(
     .executableTarget(
       name: "varve-cli",
       dependencies: [
-        "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "VarveServer",
-        "VarveBench",
+        "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveArchive", "VarveQuery", "Varve", "VarveWire",
+        "VarveServer", "VarveBench",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -70,6 +71,8 @@ let package = Package(
       name: "scan-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"], path: "Benchmarks/scan"),
     .executableTarget(
       name: "codec-benchmark", dependencies: ["VarveCore", "VarveFormat"], path: "Benchmarks/codecs"),
+    .executableTarget(
+      name: "parquet-benchmark", dependencies: ["VarveCore", "VarveArchive"], path: "Benchmarks/parquet"),
     .executableTarget(
       name: "cardinality-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"],
       path: "Benchmarks/cardinality"),
@@ -98,6 +101,7 @@ let package = Package(
     .testTarget(
       name: "VarveStorageTests",
       dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "VarveSimulator"], exclude: ["Golden"]),
+    .testTarget(name: "VarveArchiveTests", dependencies: ["VarveCore", "VarveFormat", "VarveArchive"]),
     .testTarget(name: "VarveRollupTests", dependencies: ["VarveCore", "VarveFormat", "VarveRollup", "VarveSimulator"]),
     .testTarget(
       name: "VarveQueryTests",

@@ -212,7 +212,9 @@ private final class DatabasePortal: QueryPortal {
   }
 
   func beginCopyOut() throws -> (any CopySender)? {
-    prepared.isCopyOut ? DatabaseCopyOut(try owner.session.beginCopyOut(prepared)) : nil
+    guard prepared.isCopyOut else { return nil }
+    let source = try owner.session.beginCopyOut(prepared)
+    return source.isParquet ? try ParquetCopyOut(source) : DatabaseCopyOut(source)
   }
 
   func commandTag(rowCount: Int) -> String { result?.commandTag(rowCount: rowCount) ?? "" }

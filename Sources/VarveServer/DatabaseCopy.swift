@@ -73,6 +73,7 @@ final class DatabaseCopy: CopyReceiver {
       case .text: .text
       case .csv: .csv
       case .binary: .binary
+      case .parquet: preconditionFailure("Parquet is not taken from the client")
       }
     var options = CopyOptions(
       table: plan.table, columns: columns, format: format,
@@ -113,4 +114,45 @@ final class DatabaseCopyOut: CopySender {
   var columnCount: Int { source.columnCount }
   var rowCount: Int { source.rowCount }
   func appendNext(to out: Buffer<UInt8>) throws -> Bool { try source.appendNext(to: out) }
+}
+
+/// The same as a Parquet file: a message is a piece of it, cut anywhere.
+final class ParquetCopyOut: CopySender {
+  /// Bytes of a message.
+  private static let pieceByteCount = 256 * 1024
+
+  private let source: CopySource
+  private let encoder: ParquetEncoder
+  private var ready: ArraySlice<UInt8> = []
+  private var hasEnded = false
+
+  /// Throws where a column cannot stand in a Parquet file.
+  init(_ source: CopySource) throws {
+    self.source = source
+    encoder = try ParquetEncoder(
+      source.columns.map { ($0.name, $0.type) }, context: source.evaluationContext,
+      memoryByteLimit: source.memoryByteLimit)
+  }
+
+  let format = FormatCode.binary
+  var columnCount: Int { source.columnCount }
+  var rowCount: Int { source.rowCount }
+
+  func appendNext(to out: Buffer<UInt8>) throws -> Bool {
+    while ready.isEmpty {
+      if hasEnded { return false }
+      if let batch = try source.nextBatch() {
+        try encoder.append(batch)
+        try source.holds(encoder.heldByteCount)
+      } else {
+        encoder.finish()
+        hasEnded = true
+      }
+      ready = encoder.takeBytes()[...]
+    }
+    let piece = ready.prefix(Self.pieceByteCount)
+    piece.withUnsafeBufferPointer { out.append($0) }
+    ready = ready.dropFirst(piece.count)
+    return true
+  }
 }

@@ -1,7 +1,8 @@
-// `varve import`: files of line protocol or CSV into a database.
+// `varve import`: files of line protocol, CSV or Parquet into a database.
 
 import ArgumentParser
 import Varve
+import VarveArchive
 import VarveCore
 import VarveIO
 import VarveServer
@@ -9,7 +10,7 @@ import VarveWire
 
 struct Import: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Load files of line protocol or CSV.",
+    abstract: "Load files of line protocol, CSV or Parquet.",
     discussion: """
       Bad lines are reported and left out; the rest is stored, and importing a file again changes nothing. Exits with 1 \
       if any line was rejected.
@@ -20,6 +21,7 @@ struct Import: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case lineProtocol = "line-protocol"
     case csv
+    case parquet
   }
 
   @OptionGroup var location: DataOption
@@ -27,16 +29,19 @@ struct Import: ParsableCommand {
   @Option(help: ArgumentHelp("Server to write to, such as tcp://127.0.0.1:9009.", valueName: "url"))
   var connect: String?
 
-  @Option(help: "line-protocol or csv. (default: csv for files named .csv, line-protocol for others)")
+  @Option(
+    help: "line-protocol, csv or parquet. (default: that of the file's name, .csv or .parquet, else line-protocol)")
   var format: Format?
 
-  @Option(help: ArgumentHelp("Table for the rows of CSV.", valueName: "name"))
+  @Option(help: ArgumentHelp("Table for the rows of CSV or Parquet.", valueName: "name"))
   var table: String?
 
-  @Option(help: ArgumentHelp("CSV column with the time. (default: time, timestamp or ts)", valueName: "column"))
+  @Option(
+    help: ArgumentHelp("Column with the time, of CSV or Parquet. (default: time, timestamp or ts)", valueName: "column")
+  )
   var timeColumn: String?
 
-  @Option(help: ArgumentHelp("CSV columns that are tags, separated by commas.", valueName: "columns"))
+  @Option(help: ArgumentHelp("Columns that are tags, of CSV or Parquet, separated by commas.", valueName: "columns"))
   var tags: String?
 
   @Option(help: ArgumentHelp("Unit of time stamps that are whole numbers: ns, us, ms, s, m or h.", valueName: "unit"))
@@ -57,10 +62,10 @@ struct Import: ParsableCommand {
     if TimestampPrecision(name: precision) == nil {
       throw ValidationError("--precision is one of \(TimestampPrecision.names), not '\(precision)'.")
     }
-    if files.contains(where: { self.format(of: $0) == .csv }) {
-      if table == nil { throw ValidationError("CSV needs --table.") }
+    if files.contains(where: { self.format(of: $0) != .lineProtocol }) {
+      if table == nil { throw ValidationError("CSV and Parquet need --table.") }
     } else if table != nil || timeColumn != nil || tags != nil {
-      throw ValidationError("--table, --time-column and --tags are for CSV; line protocol names its own.")
+      throw ValidationError("--table, --time-column and --tags are for CSV and Parquet; line protocol names its own.")
     }
   }
 
@@ -86,7 +91,8 @@ struct Import: ParsableCommand {
   }
 
   private func format(of path: String) -> Format {
-    format ?? (path.lowercased().hasSuffix(".csv") ? .csv : .lineProtocol)
+    let name = path.lowercased()
+    return format ?? (name.hasSuffix(".csv") ? .csv : name.hasSuffix(".parquet") ? .parquet : .lineProtocol)
   }
 
   private func load(_ inputs: [InputFile], into target: some ImportTarget, _ report: ImportReport) throws {
@@ -96,6 +102,11 @@ struct Import: ParsableCommand {
     defer { buffer.deallocate() }
     for (path, input) in zip(files, inputs) {
       report.begin(input.name)
+      if format(of: path) == .parquet {
+        var parquet = try ParquetImport(path, parquetOptions)
+        try parquet.load(into: target, report, &progress)
+        continue
+      }
       let source = try makeSource(path)
       while true {
         let count = try input.read(into: buffer)
@@ -113,6 +124,14 @@ struct Import: ParsableCommand {
     progress.end()
   }
 
+  private var parquetOptions: ParquetPointOptions {
+    var options = ParquetPointOptions(table: table ?? "")
+    options.timeColumn = timeColumn
+    options.tagColumns = tags?.split(separator: ",").map(String.init) ?? []
+    options.wholeTimeNanoseconds = (TimestampPrecision(name: precision) ?? .nanoseconds).nanoseconds
+    return options
+  }
+
   private func makeSource(_ path: String) throws -> any ImportSource {
     let precision = TimestampPrecision(name: precision) ?? .nanoseconds
     switch format(of: path) {
@@ -123,6 +142,7 @@ struct Import: ParsableCommand {
       // The store knows its own limit.
       options.maxFutureNanoseconds = nil
       return LineProtocolSource(options)
+    case .parquet: preconditionFailure("Parquet is not read from front to end")
     case .csv:
       var options = CSVOptions(table: table ?? "")
       options.timeColumn = timeColumn

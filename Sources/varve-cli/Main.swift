@@ -38,8 +38,8 @@ struct VarveCommand: ParsableCommand {
       Start a server with `varve serve`, write line protocol to port 9009, and ask with `varve sql` or `psql -p 5433`.
       """,
     subcommands: [
-      Serve.self, SQL.self, Import.self, Status.self, Inspect.self, Verify.self, Repair.self, Flush.self,
-      Compact.self, Rollup.self, Retention.self, Bench.self,
+      Serve.self, SQL.self, Import.self, Export.self, Status.self, Inspect.self, Verify.self, Repair.self,
+      Flush.self, Compact.self, Rollup.self, Retention.self, Bench.self,
     ])
 }
 

@@ -16,7 +16,8 @@ struct Progress {
     lastShown = start
   }
 
-  mutating func advance(by bytes: Int, rows: Int) {
+  /// `rows`: so far; nil if nobody counts them.
+  mutating func advance(by bytes: Int, rows: Int?) {
     consumed += bytes
     let now = ProcessEnvironment.monotonicSeconds()
     guard now - lastShown >= (isTerminal ? 0.2 : 5) else { return }
@@ -25,7 +26,7 @@ struct Progress {
     let elapsed = now - start
     var text = "\(Self.size(consumed))"
     if let byteCount, byteCount > 0 { text += " of \(Self.size(byteCount)) (\(consumed * 100 / byteCount) %)" }
-    text += ", \(Int(Double(rows) / elapsed)) rows/s"
+    text += rows.map { ", \(Int(Double($0) / elapsed)) rows/s" } ?? ", \(Self.size(Int(Double(consumed) / elapsed)))/s"
     if let byteCount, consumed > 0 {
       text += ", \(Int(elapsed * Double(byteCount - consumed) / Double(consumed)) + 1) s left"
     }

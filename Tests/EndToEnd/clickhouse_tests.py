@@ -56,3 +56,19 @@ def test_clickhouse_writes(context):
     with connect(clicked.server) as connection:
         expect(connection.execute("SELECT site, price::text FROM devices WHERE id = 'h3'").fetchone(), ("süd\t\\", "2.25"))
         expect(connection.execute("SELECT count(*), sum(n)::bigint, max(note) FROM cpu WHERE host = 'w'").fetchone(), (10_000, 49_995_000, "9999"))
+
+
+def test_clickhouse_reads_parquet(context):
+    clicked = Clicked(context)
+    path = context.path("cpu.parquet")
+    context.run("export", "--connect", clicked.server.url, "--table", "cpu", "-o", path)
+    cpu = f"file('{path}', Parquet)"
+    expect([row[:2] for row in clicked.query(f"DESCRIBE {cpu}")], [
+        ["time", "Nullable(DateTime64(6, 'UTC'))"], ["host", "Nullable(String)"], ["usage", "Nullable(Float64)"], ["n", "Nullable(Int64)"],
+        ["big", "Nullable(Decimal(20, 0))"], ["ok", "Nullable(Bool)"], ["note", "Nullable(String)"]])
+    for query in [
+        "SELECT toInt32(count()), toInt32(count(note)), toInt32(sum(n)), min(time), max(usage), toInt32(sum(big)), toInt32(countIf(ok)) FROM {}",
+        "SELECT host, toInt32(count()), avg(usage) FROM {} WHERE time >= '2024-01-10 00:00:00' AND time < '2024-01-11 00:00:00' GROUP BY host ORDER BY host",
+        "SELECT toInt32(n), note FROM {} WHERE note = 'note 40000'",
+    ]:
+        expect(clicked.query(query.format(cpu)), clicked.query(query.format(clicked.table("cpu"))))

@@ -10,6 +10,7 @@ private let ladder: [String: Set<String>] = [
   "VarveFormat": ["VarveCore", "CVarve", "CZstd", "CLZ4"],
   "VarveCompute": ["VarveCore", "CVarve", "CPCRE2"],
   "VarveStorage": ["VarveCore", "VarveIO", "VarveFormat", "CVarve"],
+  "VarveArchive": ["VarveCore", "VarveFormat", "CZstd", "CZlib"],
   "VarveRollup": ["VarveCore", "VarveFormat"],
   "VarveQuery": [
     "VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "CVarve", "CPgQuery",
@@ -17,13 +18,14 @@ private let ladder: [String: Set<String>] = [
   "Varve": ["VarveCore", "VarveIO", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "VarveQuery"],
   "VarveWire": ["VarveCore", "CVarve"],
   "VarveServer": [
-    "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "CVarve", "CZlib",
-    "Logging", "NIOCore", "NIOConcurrencyHelpers", "NIOPosix", "NIOHTTP1", "NIOHTTPCompression", "TOMLKit",
+    "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveArchive", "VarveQuery", "Varve", "VarveWire",
+    "CVarve",
+    "CZlib", "Logging", "NIOCore", "NIOConcurrencyHelpers", "NIOPosix", "NIOHTTP1", "NIOHTTPCompression", "TOMLKit",
   ],
   "VarveBench": ["VarveCore", "VarveIO", "VarveServer"],
   "varve-cli": [
-    "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveQuery", "Varve", "VarveWire", "VarveServer",
-    "VarveBench", "ArgumentParser",
+    "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveArchive", "VarveQuery", "Varve", "VarveWire",
+    "VarveServer", "VarveBench", "ArgumentParser",
   ],
 ]
 

@@ -188,6 +188,11 @@ private struct CopyOptionReader {
       guard let named = CopyShape.Format(rawValue: try text(option)) else {
         throw source.error("22023", "COPY format \"\(option.value ?? "")\" not recognized", at: option.location)
       }
+      if isFrom, named == .parquet {
+        throw source.unsupported(
+          "COPY … FROM STDIN of a Parquet file", at: option.location,
+          hint: "It is read from its end: load it with varve import --format parquet --connect URL FILE.")
+      }
       format = named
     // Rows are never written twice here, frozen or not.
     case "freeze": _ = try boolean(option, orMatch: false)
@@ -243,9 +248,11 @@ private struct CopyOptionReader {
     func refuse(_ sqlState: String, _ message: String) throws -> Never {
       throw source.error(sqlState, message, at: location)
     }
-    if format == .binary {
-      if delimiter != nil { try refuse("42601", "cannot specify DELIMITER in BINARY mode") }
-      if null != nil { try refuse("42601", "cannot specify NULL in BINARY mode") }
+    // The words are those of the binary format.
+    if format == .binary || format == .parquet {
+      let mode = format.rawValue.uppercased()
+      if delimiter != nil { try refuse("42601", "cannot specify DELIMITER in \(mode) mode") }
+      if null != nil { try refuse("42601", "cannot specify NULL in \(mode) mode") }
     }
     let isCSV = format == .csv
     let delimiter = self.delimiter ?? (isCSV ? "," : "\t")
@@ -262,7 +269,9 @@ private struct CopyOptionReader {
     if !isCSV, "\\.abcdefghijklmnopqrstuvwxyz0123456789".contains(delimiter) {
       try refuse("22023", "COPY delimiter cannot be \"\(delimiter)\"")
     }
-    if format == .binary, header != .none { try refuse("0A000", "cannot specify HEADER in BINARY mode") }
+    if format == .binary || format == .parquet, header != .none {
+      try refuse("0A000", "cannot specify HEADER in \(format.rawValue.uppercased()) mode")
+    }
     if !isCSV, self.quote != nil { try refuse("0A000", "COPY quote available only in CSV mode") }
     if isCSV, quote.utf8.count != 1 { try refuse("0A000", "COPY quote must be a single one-byte character") }
     if isCSV, delimiter == quote { try refuse("22023", "COPY delimiter and quote must be different") }

@@ -6,7 +6,7 @@ import VarveStorage
 
 /// How rows are written down.
 package struct CopyShape: Sendable {
-  package enum Format: String, Sendable { case text, csv, binary }
+  package enum Format: String, Sendable { case text, csv, binary, parquet }
   package enum Header: Sendable { case none, present, matched }
 
   package var format = Format.text

@@ -1,5 +1,6 @@
 // COPY … TO STDOUT: the rows of a query as PostgreSQL writes them (copyto.c), a piece at a time, so that no more of them
-// is in memory than the batch they stand in.
+// is in memory than the batch they stand in. Of a Parquet file, whose columns stand together, whoever writes it takes the
+// batches instead.
 
 import VarveCompute
 import VarveCore
@@ -22,19 +23,47 @@ package final class CopySource {
   /// Whether the column's texts can go out as they are.
   private var isPlain: [Bool] = []
   private var text: CopyText
+  /// Of whoever takes batches, in the query's account.
+  private var heldByteCount = 0
 
   init(_ plan: CopyOutPlan, _ result: QueryResult, _ context: ExecutionContext) {
     self.plan = plan
     self.result = result
     self.context = context
     columnCount = plan.columns.count
-    isBinary = plan.shape.format == .binary
+    isBinary = plan.shape.format == .binary || plan.shape.format == .parquet
     text = CopyText(plan.shape, isSingleColumn: plan.columns.count == 1)
   }
+
+  /// `nextBatch` gives the rows, and not `appendNext`.
+  package var isParquet: Bool { plan.shape.format == .parquet }
+  package var columns: [ResultColumn] { plan.columns }
+  package var evaluationContext: EvaluationContext { context.evaluation }
+
+  /// The next rows; nil: all has been given.
+  package func nextBatch() throws -> ColumnBatch? {
+    try context.check()
+    let batch = try result.next()
+    rowCount += batch?.count ?? 0
+    return batch
+  }
+
+  /// What whoever takes the batches may keep of them.
+  package var memoryByteLimit: Int { context.memory.limit }
+
+  /// Whoever takes the batches keeps so much. Throws 53200 where that is too much.
+  package func holds(_ byteCount: Int) throws {
+    context.memory.release(heldByteCount)
+    heldByteCount = byteCount
+    try context.memory.charge(byteCount)
+  }
+
+  deinit { context.memory.release(heldByteCount) }
 
   /// Appends what the client gets as one message: the header, a row, or what stands behind the last one. False: all
   /// has been given.
   package func appendNext(to out: Buffer<UInt8>) throws -> Bool {
+    precondition(!isParquet, "the rows of a Parquet file are taken in batches")
     if place == .end { return false }
     if place == .start {
       place = .rows

@@ -9,6 +9,7 @@ package final class EmbeddedSQLConnection: SQLConnection {
   /// Looked at between batches; throws to stop.
   package var checkBetweenBatches: () throws -> Void = {}
   package var copyInput: InputFile?
+  package var copyOutput: ((UnsafeRawBufferPointer) throws -> Void)?
 
   package init(_ backend: any QueryBackend, parameters: StartupParameters = StartupParameters()) throws {
     session = try backend.openSession(parameters, from: SessionClient(.embedded))
@@ -49,8 +50,9 @@ package final class EmbeddedSQLConnection: SQLConnection {
     }
   }
 
-  /// The tag of a COPY … FROM STDIN; nil: it is another statement.
+  /// The tag of a COPY; nil: it is another statement.
   private func copy(_ portal: any QueryPortal) throws -> String? {
+    if let sender = try portal.beginCopyOut() { return try copyOut(sender) }
     guard let receiver = try portal.beginCopy() else { return nil }
     do {
       guard let copyInput else { throw CopyInput.missing }
@@ -61,6 +63,18 @@ package final class EmbeddedSQLConnection: SQLConnection {
       return try receiver.finish()
     } catch let error as VarveError {
       throw receiver.abandon(PostgresError(error))
+    }
+  }
+
+  private func copyOut(_ sender: any CopySender) throws -> String {
+    guard let copyOutput else { throw CopyInput.isOutput }
+    let piece = Buffer<UInt8>()
+    while true {
+      piece.count = 0
+      while piece.count < 256 * 1024, try sender.appendNext(to: piece) {}
+      if piece.count == 0 { return "COPY \(sender.rowCount)" }
+      try checkBetweenBatches()
+      try copyOutput(UnsafeRawBufferPointer(piece.span))
     }
   }
 

@@ -6,6 +6,7 @@ import VarveWire
 package final class PostgresClient: SQLConnection {
   private let stream: PostgresStream
   package var copyInput: InputFile?
+  package var copyOutput: ((UnsafeRawBufferPointer) throws -> Void)?
 
   package convenience init(_ url: ConnectionURL) throws {
     try self.init(host: url.host, port: url.port, user: url.user ?? "varve", database: url.name ?? "varve")
@@ -52,8 +53,9 @@ package final class PostgresClient: SQLConnection {
           try stream.send(0x66, Array("\(error)".utf8) + [0])
         }
       // What a COPY … TO STDOUT sends is no rows that a sink could show.
-      case "H": failureOfSink = failureOfSink ?? CopyInput.isOutput
-      case "d", "c": break
+      case "H": if copyOutput == nil { failureOfSink = failureOfSink ?? CopyInput.isOutput }
+      case "d": toSink { try copyOutput?(UnsafeRawBufferPointer(message.body)) }
+      case "c": break
       default: throw PostgresStream.violation("message '\(message.type)'")
       }
     }

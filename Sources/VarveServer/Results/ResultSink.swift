@@ -43,6 +43,8 @@ package protocol SQLConnection: AnyObject {
   var canceller: @Sendable () -> Void { get }
   /// Where COPY … FROM STDIN finds its data; nil: there is none, and it fails.
   var copyInput: InputFile? { get set }
+  /// Takes what COPY … TO STDOUT gives, cut anywhere; nil: nobody does, and it fails.
+  var copyOutput: ((UnsafeRawBufferPointer) throws -> Void)? { get set }
 }
 
 enum CopyInput {
@@ -52,7 +54,7 @@ enum CopyInput {
 
   static let isOutput = VarveError(
     .unsupported, "COPY … TO STDOUT is not supported here",
-    hint: "varve sql --format csv 'SELECT …' writes rows as CSV; psql's \\copy saves a COPY.")
+    hint: "varve export writes rows to a file; varve sql --format csv 'SELECT …' shows them as CSV.")
 
   /// Hands the file over piece by piece.
   static func forEachPiece(_ file: InputFile, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {

@@ -2,6 +2,7 @@
 // apart, and texts and messages as clients send them.
 
 import Foundation
+import VarveArchive
 import VarveCore
 import VarveFormat
 import VarveIO
@@ -206,6 +207,28 @@ private func smallestChunk() throws -> [UInt8] {
   return try builder.appendRowBlock(block) + builder.finish()
 }
 
+/// A small file with a column of each kind.
+private func parquet(rows: Int) -> [UInt8] {
+  let text = Buffer(Array("some text".utf8))
+  func words(_ word: (Int) -> UInt64) -> Buffer<UInt64> { Buffer((0..<rows).map(word)) }
+  func texts(_ length: Int) -> ParquetVector {
+    ParquetVector(words: words { TextRef(offset: $0 % 2, length: length).word }, bytes: text)
+  }
+  let presence = Buffer((0..<rows).map { UInt8($0 % 3 == 0 ? 0 : 1) })
+  let writer = ParquetWriter([
+    ParquetColumn("time", .int64, .timestamp(.microseconds, isUTC: true), isRequired: true),
+    ParquetColumn("n", .int32), ParquetColumn("v", .double), ParquetColumn("ok", .boolean),
+    ParquetColumn("s", .bytes, .text), .decimal("d", precision: 15, scale: 2),
+  ])
+  writer.append([
+    ParquetVector(words: words { UInt64($0) * 1_000_000 }), ParquetVector(words: words { UInt64($0 % 5) }),
+    ParquetVector(words: words { (Double($0) / 3).bitPattern }, presence: presence),
+    ParquetVector(words: words { UInt64($0 % 2) }), texts(6), texts(7),
+  ])
+  writer.finish()
+  return writer.takeBytes()
+}
+
 let disk = try makeStore()
 func contents(_ suffix: String) -> [[UInt8]] { disk.paths.filter { $0.hasSuffix(suffix) }.compactMap(disk.contents) }
 
@@ -219,3 +242,4 @@ try write("series-record", try contents(".series").flatMap { try bodies($0, [1])
 try write("log-file", contents(".wal").map { Array($0.prefix(2048)) } + contents(".manifest") + contents(".series"))
 try write("dimension-file", contents(".dimension") + (try contents(".dimension").flatMap { try bodies($0, [1, 2]) }))
 try write("chunk", contents(".chunk") + [smallestChunk()])
+try write("parquet", [parquet(rows: 40), parquet(rows: 3)])

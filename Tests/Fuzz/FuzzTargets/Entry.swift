@@ -6,7 +6,7 @@ private let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "line-protocol": fuzzLineProtocol, "csv": fuzzCSV, "copy": fuzzCopy, "postgres": fuzzPostgres,
   "commit-record": fuzzCommitRecord,
   "manifest-edit": fuzzManifestEdit, "series-record": fuzzSeriesRecord, "log-file": fuzzLogFile,
-  "dimension-file": fuzzDimensionFile, "chunk": fuzzChunk,
+  "dimension-file": fuzzDimensionFile, "chunk": fuzzChunk, "parquet": fuzzParquet,
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {
