@@ -32,8 +32,9 @@ let package = Package(
     .target(name: "VarveFormat", dependencies: ["VarveCore", "CVarve", "CZstd", "CLZ4"]),
     .target(name: "VarveCompute", dependencies: ["VarveCore", "CVarve", "CPCRE2"]),
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
-    .target(name: "VarveArchive", dependencies: ["VarveCore", "VarveFormat", "CZstd", "CZlib"]),
     .target(name: "VarveRollup", dependencies: ["VarveCore", "VarveFormat"]),
+    .target(
+      name: "VarveArchive", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "CZstd", "CZlib"]),
     .target(
       name: "VarveQuery",
       dependencies: [
@@ -42,7 +43,8 @@ let package = Package(
     .target(
       name: "Varve",
       dependencies: [
-        "VarveCore", "VarveIO", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "VarveQuery",
+        "VarveCore", "VarveIO", "VarveCompute", "VarveFormat", "VarveStorage", "VarveArchive", "VarveRollup",
+        "VarveQuery",
       ]),
     .target(name: "VarveWire", dependencies: ["VarveCore", "CVarve"]),
     .target(
@@ -100,8 +102,11 @@ let package = Package(
       name: "VarveComputeTests", dependencies: ["VarveCore", "VarveCompute"], exclude: ["postgres-15-expected.txt"]),
     .testTarget(
       name: "VarveStorageTests",
-      dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "VarveSimulator"], exclude: ["Golden"]),
-    .testTarget(name: "VarveArchiveTests", dependencies: ["VarveCore", "VarveFormat", "VarveArchive"]),
+      dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "VarveArchive", "VarveSimulator"],
+      exclude: ["Golden"]),
+    .testTarget(
+      name: "VarveArchiveTests",
+      dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "VarveArchive", "VarveSimulator"]),
     .testTarget(name: "VarveRollupTests", dependencies: ["VarveCore", "VarveFormat", "VarveRollup", "VarveSimulator"]),
     .testTarget(
       name: "VarveQueryTests",

@@ -31,9 +31,12 @@ package protocol FileSystem: Sendable {
   func createDirectory(_ path: String) throws
   /// The names in a directory, without `.` and `..`, in order of their bytes.
   func list(_ path: String) throws -> [String]
-  /// Atomically gives `source` the name `target`, replacing what was there.
+  /// Atomically gives `source` the name `target`, replacing what was there: a file, or in place of a directory an empty
+  /// one.
   func rename(_ source: String, to target: String) throws
   func remove(_ path: String) throws
+  /// Removes an empty directory.
+  func removeDirectory(_ path: String) throws
   /// Makes creations, renames and removals in this directory durable.
   func syncDirectory(_ path: String) throws
   /// Takes the lock file at `path` (creating it) for this process and this open; throws `.directoryLocked` if

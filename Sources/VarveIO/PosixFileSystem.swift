@@ -77,6 +77,8 @@ package struct PosixFileSystem: FileSystem {
 
   package func remove(_ path: String) throws { _ = try retrying("unlink", path) { unlink(path) } }
 
+  package func removeDirectory(_ path: String) throws { _ = try retrying("rmdir", path) { rmdir(path) } }
+
   package func syncDirectory(_ path: String) throws {
     try Descriptors.withDirectory(path) { descriptor in
       // Not retried: after a failed sync nothing is known (EINTR cannot come from fsync on local file systems).

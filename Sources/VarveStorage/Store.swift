@@ -43,6 +43,7 @@ package final class Store: @unchecked Sendable {
   let caches: ChunkCaches
   let published: Mutex<Published>
   let reserve: ReserveFile
+  let backupHold = BackupHold()
   /// For those who follow commits.
   package let feed: CommitFeed
   /// What compaction counts and knows; of no consequence for what is stored.

@@ -70,6 +70,8 @@ package struct StoreOptions: Sendable {
   package var spareSegments = 2
   /// Room kept for cleaning up on a full disk; 0 keeps none.
   package var reserveByteCount = 1 << 20
+  /// A backup is given up when the disk that holds the directory has less room than this.
+  package var backupFreeByteCount = 256 << 20
   /// Seed of the in-memory hash tables.
   package var hashSeed: UInt64 = 0x5EED
   /// Called with a line for the log: what happened, never per row.

@@ -24,8 +24,12 @@ package struct StorePaths: Sendable {
 
   /// Twelve digits, so that names sort as ids do.
   package static func name(_ id: FileID, _ suffix: String) -> String {
+    digits(id) + "." + suffix
+  }
+
+  package static func digits(_ id: FileID) -> String {
     let digits = String(id.rawValue)
-    return String(repeating: "0", count: max(0, 12 - digits.count)) + digits + "." + suffix
+    return String(repeating: "0", count: max(0, 12 - digits.count)) + digits
   }
 
   /// The id in a name that `name` made; nil for any other.

@@ -106,6 +106,35 @@ package struct CompactionReport: Sendable, Equatable {
   }
 }
 
+/// What a backup came to.
+package struct BackupReport: Sendable, Equatable {
+  /// Which store, and which of its backups.
+  package var store: String
+  package var number: Int
+  /// The last commit that it holds.
+  package var sequence: Sequence
+  package var files: Int
+  package var byteCount: Int
+  /// What was not in the place already.
+  package var sentByteCount: Int
+  package var nanoseconds: Int64
+  /// What the backup went on in spite of.
+  package var warnings: [String]
+  package init(
+    store: String, number: Int, sequence: Sequence, files: Int, byteCount: Int, sentByteCount: Int, nanoseconds: Int64,
+    warnings: [String]
+  ) {
+    self.store = store
+    self.number = number
+    self.sequence = sequence
+    self.files = files
+    self.byteCount = byteCount
+    self.sentByteCount = sentByteCount
+    self.nanoseconds = nanoseconds
+    self.warnings = warnings
+  }
+}
+
 /// Everything SQL needs of a database. Calls block until durable; they throw `VarveError`.
 package protocol StoreAccess: AnyObject, Sendable {
   func snapshot() throws -> any ReadSnapshot
@@ -145,6 +174,8 @@ package protocol StoreAccess: AnyObject, Sendable {
   func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport]
   /// Reads and checks every byte of the files as they stand now. `check` is called between files, and throws to end it.
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport
+  /// Takes a backup to the place at `url` while writes go on. `check` is called between pieces, and throws to end it.
+  func backupBlocking(to url: String, check: () throws -> Void) throws -> BackupReport
   /// What was written since the database was opened.
   func ingestReport() -> IngestReport
   /// What sealing, compaction and checkpoints have done since the database was opened.

@@ -10,12 +10,14 @@ private let ladder: [String: Set<String>] = [
   "VarveFormat": ["VarveCore", "CVarve", "CZstd", "CLZ4"],
   "VarveCompute": ["VarveCore", "CVarve", "CPCRE2"],
   "VarveStorage": ["VarveCore", "VarveIO", "VarveFormat", "CVarve"],
-  "VarveArchive": ["VarveCore", "VarveFormat", "CZstd", "CZlib"],
+  "VarveArchive": ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "CZstd", "CZlib"],
   "VarveRollup": ["VarveCore", "VarveFormat"],
   "VarveQuery": [
     "VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "CVarve", "CPgQuery",
   ],
-  "Varve": ["VarveCore", "VarveIO", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "VarveQuery"],
+  "Varve": [
+    "VarveCore", "VarveIO", "VarveCompute", "VarveFormat", "VarveStorage", "VarveArchive", "VarveRollup", "VarveQuery",
+  ],
   "VarveWire": ["VarveCore", "CVarve"],
   "VarveServer": [
     "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveArchive", "VarveQuery", "Varve", "VarveWire",

@@ -422,6 +422,11 @@ final class MemoryStore: StoreAccess {
     return try write(batches)
   }
 
+  func backupBlocking(to url: String, check: () throws -> Void) throws -> BackupReport {
+    BackupReport(
+      store: "0000000000000001", number: 1, sequence: .zero, files: 1, byteCount: 64, sentByteCount: 64, nanoseconds: 0,
+      warnings: url.hasSuffix("damaged") ? ["backup 0 is damaged"] : [])
+  }
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport { VerifyReport() }
   // There are no rollups here.
   func change(_ rollup: RollupChange) throws { throw VarveError(.unsupported, "no rollups here") }

@@ -35,7 +35,10 @@ struct SimulatedNames {
   private var base: [String: Entry] = [:]
   private var changes: [Change] = []
 
+  private let root: String
+
   init(root: String) {
+    self.root = root
     entries[root] = .directory
     base = entries
   }
@@ -82,8 +85,8 @@ struct SimulatedNames {
     // A directory that is gone takes its contents along.
     result.entries = result.entries.filter { path, _ in
       var at = Self.parent(path)
-      while !at.isEmpty {
-        if result.entries[at] == nil, self.entries[at] != nil { return false }
+      while at.utf8.count >= root.utf8.count {
+        if result.entries[at] == nil { return false }
         at = Self.parent(at)
       }
       return true
@@ -103,7 +106,13 @@ struct SimulatedNames {
     case .set(let path, let entry): entries[path] = entry
     case .remove(let path): entries[path] = nil
     case .rename(let source, let target):
-      if let entry = entries.removeValue(forKey: source) { entries[target] = entry }
+      guard let entry = entries.removeValue(forKey: source) else { return }
+      entries[target] = entry
+      guard entry == .directory else { return }
+      // What a directory holds goes with it.
+      for path in entries.keys where path.hasPrefix(source + "/") {
+        entries[target + path.dropFirst(source.count)] = entries.removeValue(forKey: path)
+      }
     }
   }
 }

@@ -158,6 +158,9 @@ package final class SimulatedFileSystem: FileSystem {
     }
   }
 
+  /// Bytes of all files.
+  package var usedByteCount: Int { paths.reduce(0) { $0 + (contents($1)?.count ?? 0) } }
+
   /// Paths of all files.
   package var paths: [String] {
     state.withLock { state in
@@ -270,12 +273,14 @@ package final class SimulatedFileSystem: FileSystem {
       guard let entry = state.names.entries[source] else {
         throw VarveError(.notFound, "rename: No such file or directory", place: source)
       }
-      guard entry != .directory else {
-        throw VarveError(.unsupported, "the simulated disk renames files only", place: source)
-      }
       try state.requireParent(target)
-      guard state.names.entries[target] != .directory else {
-        throw VarveError(.inputOutput, "rename: Is a directory", place: source)
+      if let there = state.names.entries[target] {
+        guard (entry == .directory) == (there == .directory) else {
+          throw VarveError(.inputOutput, "rename: Is a directory, or is not one", place: source)
+        }
+        guard there != .directory || state.names.children(target).isEmpty else {
+          throw VarveError(.alreadyExists, "rename: Directory not empty", place: source)
+        }
       }
       state.names.rename(source, target)
     }
@@ -289,6 +294,19 @@ package final class SimulatedFileSystem: FileSystem {
       }
       guard state.names.entries[path] != nil else {
         throw VarveError(.notFound, "unlink: No such file or directory", place: path)
+      }
+      state.names.remove(path)
+    }
+  }
+
+  package func removeDirectory(_ path: String) throws {
+    try state.withLock { state in
+      try state.step("rmdir \(path)", path, isChange: true)
+      guard state.names.entries[path] == .directory else {
+        throw VarveError(.notFound, "rmdir: No such file or directory", place: path)
+      }
+      guard state.names.children(path).isEmpty else {
+        throw VarveError(.inputOutput, "rmdir: Directory not empty", place: path)
       }
       state.names.remove(path)
     }

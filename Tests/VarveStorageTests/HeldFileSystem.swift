@@ -46,6 +46,7 @@ struct HeldFileSystem: FileSystem {
   func createDirectory(_ path: String) throws { try disk.createDirectory(path) }
   func list(_ path: String) throws -> [String] { try disk.list(path) }
   func rename(_ source: String, to target: String) throws { try disk.rename(source, to: target) }
+  func removeDirectory(_ path: String) throws { try disk.removeDirectory(path) }
   func syncDirectory(_ path: String) throws { try disk.syncDirectory(path) }
   func lock(_ path: String, shared: Bool) throws -> any FileLock { try disk.lock(path, shared: shared) }
   func freeByteCount(_ path: String) throws -> Int { try disk.freeByteCount(path) }

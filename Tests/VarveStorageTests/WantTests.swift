@@ -211,7 +211,7 @@ import VarveStorage
   }
 
   private func used(_ disk: SimulatedFileSystem) -> Int {
-    disk.paths.reduce(0) { $0 + (disk.contents($1)?.count ?? 0) }
+    disk.usedByteCount
   }
 }
 
@@ -243,6 +243,7 @@ private final class ScarceFiles: FileSystem {
   func list(_ path: String) throws -> [String] { try disk.list(path) }
   func rename(_ source: String, to target: String) throws { try disk.rename(source, to: target) }
   func remove(_ path: String) throws { try disk.remove(path) }
+  func removeDirectory(_ path: String) throws { try disk.removeDirectory(path) }
   func syncDirectory(_ path: String) throws { try disk.syncDirectory(path) }
   func lock(_ path: String, shared: Bool) throws -> any FileLock { try disk.lock(path, shared: shared) }
   func freeByteCount(_ path: String) throws -> Int { try disk.freeByteCount(path) }

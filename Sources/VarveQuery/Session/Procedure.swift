@@ -9,6 +9,8 @@ enum Procedure: String, CaseIterable {
   case flush
   /// Every byte of the files read and checked; gives a row a file, and one a problem.
   case verify
+  /// All there is at one moment copied to a place for backups, while writes go on; gives what it came to.
+  case backup
   /// Rows in memory into chunk files, and those of each partition (of one table or of all) into one, the smallest there
   /// can be; gives chunks and bytes before and after, a row a table.
   case compactChunks = "compact_chunks"
@@ -46,7 +48,7 @@ enum Procedure: String, CaseIterable {
   /// Whether SELECT runs it.
   var isFunction: Bool {
     switch self {
-    case .flush, .verify, .refresh: false
+    case .flush, .verify, .backup, .refresh: false
     case .compactChunks: true
     case .addRefreshPolicy, .removeRefreshPolicy, .pauseJob, .resumeJob: true
     case .dropChunks, .showChunks, .retentionPreview, .runRetention: true
@@ -72,6 +74,7 @@ enum Procedure: String, CaseIterable {
     let rollup = Parameter("continuous_aggregate", .text)
     return switch self {
     case .flush, .verify: []
+    case .backup: [Parameter("place", .text)]
     case .compactChunks: [Parameter("table_name", .text, isOptional: true)]
     case .refresh: [rollup, Parameter("window_start", .timestamptz), Parameter("window_end", .timestamptz)]
     case .addRefreshPolicy:
@@ -123,6 +126,11 @@ enum Procedure: String, CaseIterable {
         [
           ("table_name", .text), ("chunks_before", .int8), ("chunks_after", .int8), ("bytes_before", .int8),
           ("bytes_after", .int8),
+        ]
+      case .backup:
+        [
+          ("store", .text), ("backup", .int8), ("commit", .int8), ("files", .int8), ("bytes", .int8),
+          ("bytes_sent", .int8), ("seconds", .float8),
         ]
       case .verify: [("kind", .text), ("file", .text), ("bytes", .int8), ("message", .text)]
       case .addRefreshPolicy, .pauseJob, .resumeJob: [(rawValue, .int8)]

@@ -24,6 +24,7 @@ extension QuerySession {
         [.text(report.table)]
           + [report.chunksBefore, report.chunksAfter, report.bytesBefore, report.bytesAfter].map { .int(Int64($0)) }
       }
+    case .backup: rows = [try backUp(arguments, context)]
     case .verify:
       let report = try store.verifyBlocking { try context.check() }
       rows =
@@ -53,6 +54,18 @@ extension QuerySession {
     guard let columns = procedure.columns else { return QueryResult(columns: nil, rows: nil, verb: verb) }
     return QueryResult(
       columns: columns, rows: RowsOperator(try QueryBatch(rows: rows, types: columns.map(\.type))), verb: verb)
+  }
+
+  private func backUp(_ arguments: ProcedureArguments, _ context: ExecutionContext) throws -> [Datum] {
+    guard let place = arguments.text(0) else {
+      throw arguments.error("22004", "the place of a backup must not be null", at: 0, hint: "Write 'file:///path'.")
+    }
+    let report = try store.backupBlocking(to: place) { try context.check() }
+    for warning in report.warnings { state.add(.notice(severity: "WARNING", sqlState: "01000", message: warning)) }
+    return [.text(report.store)]
+      + [report.number, Int(report.sequence.rawValue), report.files, report.byteCount, report.sentByteCount].map {
+        .int(Int64($0))
+      } + [.float(Double(report.nanoseconds) / 1e9)]
   }
 
   private func procedure(_ call: CallSyntax, at location: Int, _ source: SourceText) throws -> Procedure {

@@ -17,6 +17,8 @@ package enum ProcessEnvironment {
     return result
   }
 
+  package static var processIdentifier: Int32 { getpid() }
+
   /// Seconds since some fixed point; never goes back.
   package static func monotonicSeconds() -> Double {
     var time = timespec()

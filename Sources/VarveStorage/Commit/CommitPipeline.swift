@@ -45,6 +45,7 @@ package final class CommitPipeline: BatchSink {
     var isShortOfRoom = false
     var seal = Seal.idle
     var compacted: [Compacted] = []
+    var visits: [Visit] = []
     /// Commits that somebody waits to see in chunks, and those that are.
     var flushTarget = Sequence.zero
     var flushed: Sequence
@@ -198,12 +199,13 @@ package final class CommitPipeline: BatchSink {
       case .housekeeping: keepHouse()
       case .stop:
         // A seal that is being written is not waited for: its rows are in the log.
-        let waiting = gate.update { state in
+        let (waiting, visits) = gate.update { state in
           state.committerDone = true
-          defer { state.compacted = [] }
-          return state.compacted
+          defer { (state.compacted, state.visits) = ([], []) }
+          return (state.compacted, state.visits)
         }
         for each in waiting { each.outcome.update { $0 = .failure(Self.closed) } }
+        for visit in visits { visit(Self.closed) }
         return
       }
     }
@@ -216,7 +218,7 @@ package final class CommitPipeline: BatchSink {
       if case .written(_, let time) = state.seal, store.options.clock.monotonicNanoseconds() >= time {
         return .housekeeping
       }
-      if !state.compacted.isEmpty { return .housekeeping }
+      if !state.compacted.isEmpty || !state.visits.isEmpty { return .housekeeping }
       if let lane = state.queue.nextLane, let first = state.queue.first(lane) {
         if mayCommit(state) || first.request.needsNoRoom { return takeGroup(lane, &state) }
         if let small = state.queue.first(.small), small.request.needsNoRoom || mayCommitSmall(state) {
@@ -299,6 +301,7 @@ package final class CommitPipeline: BatchSink {
   /// Timers, freeze and install.
   private func keepHouse() {
     if case .interval(let milliseconds) = store.options.sync { syncIfDue(milliseconds) }
+    receiveVisits()
     installCompacted()
     switch gate.read({ $0.seal }) {
     case .written(let chunks, let time):
@@ -328,7 +331,7 @@ package final class CommitPipeline: BatchSink {
     }
   }
 
-  private static var closed: VarveError { VarveError(.closed, "the database is closed") }
+  static var closed: VarveError { VarveError(.closed, "the database is closed") }
 
   // MARK: - For the compacting thread
 

@@ -171,7 +171,12 @@ extension Store {
       deletions: group.deletions, dimensions: group.dimensionChanges, steps: group.steps
     ).encodedFrame()
     do {
-      try log.append(.commit, sequence: sequence, frame: &frame)
+      do {
+        try log.append(.commit, sequence: sequence, frame: &frame)
+      } catch let error as VarveError where error.code == .diskFull {
+        guard makeRoom(ofLog: log) else { throw error }
+        try log.append(.commit, sequence: sequence, frame: &frame)
+      }
     } catch let error as VarveError where error.code == .diskFull && makesRoom {
       // A drop or a delete makes room in the end, so it gets what it takes.
       try reserve.lend { try log.append(.commit, sequence: sequence, frame: &frame, inSmallSegment: true) }

@@ -23,7 +23,7 @@ extension Store {
       return options.log(.warning, "a dropped table's files stay until the next seal: \(error)")
     }
     do {
-      for file in files { try options.fileSystem.remove(paths.chunk(file)) }
+      for file in files { try removeFile(file, paths.chunk(file)) }
     } catch {
       options.log(.warning, "cannot remove a dropped table's files; the next start does: \(error)")
     }

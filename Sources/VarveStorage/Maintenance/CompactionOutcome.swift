@@ -30,5 +30,5 @@ struct CompactionOutcome {
 
 extension VarveError {
   /// Of a file: trying again does not help.
-  var isDamage: Bool { code == .corruption || code == .unsupportedVersion }
+  package var isDamage: Bool { code == .corruption || code == .unsupportedVersion }
 }

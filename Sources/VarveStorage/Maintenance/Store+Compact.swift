@@ -244,7 +244,7 @@ extension Store {
   /// milliseconds, for which no commit should wait.
   package func removeInputs(of compacted: CompactedChunks) {
     do {
-      for file in compacted.inputs { try options.fileSystem.remove(paths.chunk(file)) }
+      for file in compacted.inputs { try removeFile(file, paths.chunk(file)) }
     } catch {
       options.log(.warning, "cannot remove compacted chunks; the next start does: \(error)")
     }

@@ -75,7 +75,7 @@ extension Store {
         edit.logStart = log.end
         try manifest.commit(edit)
       }
-      try log.release(before: log.end, keepingSpares: 0)
+      try log.release(before: backupHold.logLimit(log.end), keepingSpares: 0)
       try log.removeSpares()
       publishLogSize()
       feed.logHolds(log)

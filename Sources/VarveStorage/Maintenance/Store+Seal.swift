@@ -101,6 +101,7 @@ extension Store {
     } catch {
       for chunk in written { ChunkFileWriter.discard(chunk.file, options, paths) }
       for file in dimensions { DimensionFiles.discard(file.file, options, paths) }
+      if asVarveError(error).code == .diskFull { _ = makeRoom() }
       noteFailure(asVarveError(error), of: \.seals)
       throw error
     }
@@ -125,6 +126,7 @@ extension Store {
     } catch {
       let error = asVarveError(error)
       noteFailure(error, of: \.seals)
+      if error.code == .diskFull { _ = makeRoom(ofLog: log) }
       if !error.isWant { fail(error) }
       throw error
     }
@@ -139,11 +141,11 @@ extension Store {
   // MARK: -
 
   /// Lets go of what the manifest no longer needs. Whatever stays behind is named by nothing and swept at the next open.
-  private func cleanUp(_ log: WriteAheadLog, before start: LogPosition, _ unneeded: [String]) {
+  private func cleanUp(_ log: WriteAheadLog, before start: LogPosition, _ unneeded: [(FileID, String)]) {
     do {
       try log.release(
-        before: start, keepingSpares: options.spareSegments, keeping: options.keptLogByteCount)
-      for path in unneeded { try options.fileSystem.remove(path) }
+        before: backupHold.logLimit(start), keepingSpares: options.spareSegments, keeping: options.keptLogByteCount)
+      for (file, path) in unneeded { try removeFile(file, path) }
     } catch {
       options.log(.warning, "cannot remove files that are no longer needed; the next start does: \(error)")
     }
@@ -152,11 +154,11 @@ extension Store {
     reserve.restore()
   }
 
-  /// Paths of the files that the one state names and the other does not.
-  private func filesThatWent(_ before: ManifestState, _ after: ManifestState) -> [String] {
+  /// The files that the one state names and the other does not, with their paths.
+  private func filesThatWent(_ before: ManifestState, _ after: ManifestState) -> [(FileID, String)] {
     let dimensions = Set(after.dimensionFiles.values.map(\.file))
-    return before.chunks.keys.filter { after.chunks[$0] == nil }.map(paths.chunk)
-      + before.dimensionFiles.values.map(\.file).filter { !dimensions.contains($0) }.map(paths.dimension)
+    return before.chunks.keys.filter { after.chunks[$0] == nil }.map { ($0, paths.chunk($0)) }
+      + before.dimensionFiles.values.map(\.file).filter { !dimensions.contains($0) }.map { ($0, paths.dimension($0)) }
   }
 
   private var sealedSequence: Sequence { frozen?.sequence ?? flushed.next }

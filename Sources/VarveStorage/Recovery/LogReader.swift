@@ -52,6 +52,11 @@ package struct LogReader {
 
   /// Gives every commit of the log to `replay`, oldest first.
   package mutating func read(replay: (Sequence, CommitRecord) throws -> Void) throws {
+    try readWithPositions { _, sequence, record in try replay(sequence, record) }
+  }
+
+  /// The same with the position where each commit's frame begins.
+  package mutating func readWithPositions(replay: (LogPosition, Sequence, CommitRecord) throws -> Void) throws {
     let candidates = try listCandidates()
     for (index, candidate) in candidates.enumerated() {
       let isStart = candidate.id == start.file
@@ -134,7 +139,8 @@ package struct LogReader {
   }
 
   private mutating func readSegment(
-    _ segment: Candidate, from offset: Int, limit: Int?, _ replay: (Sequence, CommitRecord) throws -> Void
+    _ segment: Candidate, from offset: Int, limit: Int?,
+    _ replay: (LogPosition, Sequence, CommitRecord) throws -> Void
   ) throws {
     let path = paths.segment(segment.id)
     let bytes = try files.readAll(path)
@@ -154,7 +160,9 @@ package struct LogReader {
         case .commit:
           do {
             let payload = UnsafeRawBufferPointer(rebasing: raw[frame.payload])
-            try replay(frame.sequence, try CommitRecord.decode(payload, version: segment.version))
+            let position = LogPosition(
+              file: segment.id, offset: frame.payload.lowerBound - RecordFrame.headerByteCount)
+            try replay(position, frame.sequence, try CommitRecord.decode(payload, version: segment.version))
           } catch var error as VarveError {
             error.place = error.place ?? "\(path) at \(frame.payload.lowerBound - RecordFrame.headerByteCount)"
             throw error

@@ -15,6 +15,10 @@ package struct VerifyReport: Sendable {
   package struct Problem: Sendable {
     package let path: String
     package let message: String
+    package init(path: String, message: String) {
+      self.path = path
+      self.message = message
+    }
   }
 
   package internal(set) var files: [FileLine] = []

@@ -1,0 +1,109 @@
+// Proving a backup by restoring it: every object read and checked, the files restored to a scratch directory, every byte
+// of them verified as `varve verify` does, and the rows of each table counted against what the backup says.
+
+import VarveCore
+import VarveIO
+import VarveStorage
+
+package struct BackupVerification: Sendable {
+  package internal(set) var problems: [VerifyReport.Problem] = []
+  package internal(set) var files = 0
+  package internal(set) var byteCount = 0
+  package internal(set) var rows = 0
+  package internal(set) var tables = 0
+
+  package var isSound: Bool { problems.isEmpty }
+
+  /// In words.
+  package func lines(of manifest: BackupManifest) -> [String] {
+    problems.map { "DAMAGED \($0.path): \($0.message)" } + [
+      "backup \(manifest.number) of store \(manifest.store): \(files) files, \(byteCount) bytes, \(rows) rows of "
+        + "\(tables) tables up to commit \(manifest.sequence.rawValue); "
+        + (isSound ? "restored and all sound" : "\(problems.count) problems")
+    ]
+  }
+}
+
+package struct BackupVerifier {
+  private let place: BackupPlace
+  private let manifest: BackupManifest
+  private let files: any FileSystem
+  private let clock: any Clock
+  private var outcome = BackupVerification()
+
+  /// `scratch` is a directory that is not there yet, or empty; it is gone afterwards.
+  package static func verify(
+    _ manifest: BackupManifest, from place: BackupPlace, scratch: String, files: any FileSystem, clock: any Clock
+  ) throws -> BackupVerification {
+    var verifier = BackupVerifier(place, manifest, files, clock)
+    try verifier.run(scratch)
+    return verifier.outcome
+  }
+
+  private init(_ place: BackupPlace, _ manifest: BackupManifest, _ files: any FileSystem, _ clock: any Clock) {
+    self.place = place
+    self.manifest = manifest
+    self.files = files
+    self.clock = clock
+    outcome.files = manifest.files.count
+    outcome.byteCount = manifest.byteCount
+  }
+
+  private mutating func run(_ scratch: String) throws {
+    try readObjects()
+    guard outcome.isSound else { return }
+    let paths = StorePaths(root: scratch)
+    do { _ = try BackupRestore(manifest, from: place, files: files, clock: clock).run(to: scratch) } catch let error
+      as VarveError where error.isDamage
+    {
+      return note(error, "backup \(manifest.number)")
+    }
+    let checked = Result { try verifyFiles(paths) }
+    try BackupRestore.remove(paths, files)
+    try checked.get()
+  }
+
+  /// All that are missing or changed are named, not only the first.
+  private mutating func readObjects() throws {
+    for file in manifest.files {
+      for (key, _, piece) in file.keys {
+        do { _ = try place.read(piece, key, of: manifest) } catch let error as VarveError where error.isDamage {
+          note(error, key)
+        }
+      }
+    }
+  }
+
+  private mutating func verifyFiles(_ paths: StorePaths) throws {
+    let report = try StoreVerifier.verify(directory: paths.root, files: files)
+    outcome.problems += report.problems
+    guard report.isSound else { return }
+    var options = StoreOptions(directory: paths.root, fileSystem: files, clock: clock)
+    options.readOnly = true
+    let snapshot = try Store.open(options).snapshot()
+    var found = try snapshot.tables().map { table in
+      (name: table.name, id: table.id, rows: try snapshot.rowCount(of: table) {})
+    }
+    found += snapshot.dimensions().map { ($0.name, $0.id, snapshot.rows(of: $0).rowCount) }
+    let expected = Dictionary(uniqueKeysWithValues: manifest.rowCounts.map { ($0.table, $0.rows) })
+    for table in found where expected[table.id] != table.rows {
+      outcome.problems.append(
+        .init(
+          path: "table \(table.name)",
+          message:
+            "\(table.rows) rows are restored, and \(expected[table.id].map(String.init) ?? "none") were backed up"))
+    }
+    if found.count != expected.count {
+      outcome.problems.append(
+        .init(
+          path: "backup \(manifest.number)",
+          message: "\(found.count) tables are restored, and \(expected.count) were backed up"))
+    }
+    outcome.tables = found.count
+    outcome.rows = found.reduce(0) { $0 + $1.rows }
+  }
+
+  private mutating func note(_ error: VarveError, _ place: String) {
+    outcome.problems.append(.init(path: error.place ?? place, message: error.message))
+  }
+}

@@ -1,0 +1,233 @@
+// Taking a backup of a store that goes on meanwhile.
+//
+//   lock the place → read the newest backup → begin (a moment between two commits) → log → rows counted → series file →
+//   dimension tables and chunks → manifest
+//
+// The log comes first, so that it is kept for a short time only; each chunk is let go of once it is read. Pieces that the
+// newest backup names, and that are there, are not sent again. What was sent before a failure is left for the next prune,
+// but for a full place, where it would only be in the way.
+
+import VarveCore
+import VarveFormat
+import VarveIO
+import VarveStorage
+
+package struct BackupProgress: Sendable {
+  package let byteCount: Int
+  package let doneByteCount: Int
+}
+
+package final class BackupWriter {
+  private let store: Store
+  private let place: BackupPlace
+  private let paths: StorePaths
+  private let check: () throws -> Void
+  private let progress: (BackupProgress) -> Void
+
+  private var identity = StoreIdentity(rawValue: 0)
+  private var previous: BackupManifest?
+  /// Objects that are there, by key within the store's folder, with their lengths.
+  private var present: [String: Int] = [:]
+  private var sentKeys: [String] = []
+  private var sentByteCount = 0
+  private var doneByteCount = 0
+  private var totalByteCount = 0
+  private var warnings: [String] = []
+
+  private init(
+    _ store: Store, _ place: BackupPlace, check: @escaping () throws -> Void,
+    progress: @escaping (BackupProgress) -> Void
+  ) {
+    self.store = store
+    self.place = place
+    paths = StorePaths(root: store.directory)
+    self.check = check
+    self.progress = progress
+  }
+
+  /// `begin` is `Store.beginBackup` on the committing thread. `check` is called between pieces, and throws to end it.
+  package static func run(
+    _ store: Store, to place: BackupPlace, begin: () throws -> BackupPoint,
+    check: @escaping () throws -> Void = {}, progress: @escaping (BackupProgress) -> Void = { _ in }
+  ) throws -> BackupReport {
+    try BackupWriter(store, place, check: check, progress: progress).run(begin)
+  }
+
+  // MARK: -
+
+  private func run(_ begin: () throws -> BackupPoint) throws -> BackupReport {
+    let began = store.clock.monotonicNanoseconds()
+    identity = try readIdentity()
+    let lock = try place.lock(identity)
+    defer { lock.release() }
+    try findPrevious()
+    var point = try begin()
+    defer { store.endBackup() }
+    do {
+      let manifest = try send(&point)
+      return BackupReport(
+        store: "\(identity)", number: manifest.number, sequence: manifest.sequence, files: manifest.files.count,
+        byteCount: manifest.byteCount, sentByteCount: sentByteCount,
+        nanoseconds: store.clock.monotonicNanoseconds() - began, warnings: warnings)
+    } catch {
+      if asVarveError(error).code == .diskFull { try makeRoom(after: error) }
+      // A file that was removed under it is not what ended the backup, but why it may be.
+      try store.checkBackupHold()
+      throw error
+    }
+  }
+
+  private func send(_ point: inout BackupPoint) throws -> BackupManifest {
+    if let previous, previous.sequence > point.sequence {
+      throw VarveError(
+        .invalidArgument,
+        "backup \(previous.number) holds commit \(previous.sequence.rawValue), and this directory has come to commit "
+          + "\(point.sequence.rawValue) only: it is an older copy of the store",
+        hint: "back it up to another place", place: place.objects.address(BackupPlace.folder(identity)))
+    }
+    let chunks = point.checkpoint.addedChunks
+    totalByteCount =
+      point.segments.reduce(point.checkpoint.seriesByteCount) { $0 + $1.end.offset }
+      + chunks.reduce(0) { $0 + $1.byteCount } + point.checkpoint.dimensionFiles.reduce(0) { $0 + $1.byteCount }
+    var files: [BackupFile] = []
+    for segment in point.segments {
+      files.append(
+        try send(.segment, segment.id, byteCount: segment.byteCount, count: segment.end.offset))
+    }
+    store.backupReadLog()
+    let rowCounts = try point.snapshot.map(countRows) ?? []
+    point.snapshot = nil
+    let series = point.checkpoint.seriesByteCount
+    files.append(try send(.series, point.checkpoint.seriesFile, byteCount: series, count: series))
+    for file in point.checkpoint.dimensionFiles {
+      files.append(try send(.dimension, file.file, byteCount: file.byteCount, count: file.byteCount))
+      store.backupRead(file.file)
+    }
+    for chunk in chunks {
+      files.append(try send(.chunk, chunk.file, byteCount: chunk.byteCount, count: chunk.byteCount))
+      store.backupRead(chunk.file)
+    }
+    let number = (try place.numbers(of: identity).last ?? 0) + 1
+    let manifest = BackupManifest(
+      store: identity, number: number, wallNanoseconds: point.wallNanoseconds, sequence: point.sequence,
+      leastSequence: point.leastSequence, checkpoint: point.checkpoint, files: files, rowCounts: rowCounts)
+    let bytes = manifest.encoded()
+    // From here on the backup may be there, whatever comes of it: what it names stays.
+    sentKeys.removeAll()
+    try place.objects.put(BackupPlace.manifestKey(identity, number), bytes)
+    sentByteCount += bytes.count
+    return manifest
+  }
+
+  private func readIdentity() throws -> StoreIdentity {
+    let path = try store.seriesFilePath()
+    let file = try store.files.open(path, .read)
+    defer { file.close() }
+    let head = try file.read(count: LogHeader.byteCount, at: 0)
+    return StoreIdentity(try LogHeader.decode(head, expected: .series, place: path))
+  }
+
+  /// The newest backup that can be read. A damaged one must not keep the next from being taken.
+  private func findPrevious() throws {
+    for number in try place.numbers(of: identity).reversed() {
+      do {
+        previous = try place.manifest(of: identity, number)
+        break
+      } catch let error as VarveError where error.code == .corruption {
+        warnings.append("backup \(number) is damaged, and nothing of it was shared: \(error.message)")
+      }
+    }
+    guard previous != nil else { return }
+    let folder = BackupPlace.folder(identity)
+    for entry in try place.objects.list(folder) { present[String(entry.key.dropFirst(folder.count))] = entry.byteCount }
+  }
+
+  private func countRows(_ snapshot: Snapshot) throws -> [BackupManifest.RowCount] {
+    var counts = try snapshot.tables().map { table in
+      BackupManifest.RowCount(table: table.id, rows: try snapshot.rowCount(of: table, check: checkAll))
+    }
+    counts += snapshot.dimensions().map { .init(table: $0.id, rows: snapshot.rows(of: $0).rowCount) }
+    return counts.sorted { $0.table < $1.table }
+  }
+
+  private func checkAll() throws {
+    try check()
+    try store.checkBackup()
+  }
+
+  // MARK: - A file
+
+  /// Sends the first `count` bytes of a file, as far as they are not there.
+  private func send(_ kind: BackupFile.Kind, _ id: FileID, byteCount: Int, count: Int) throws -> BackupFile {
+    var backed = BackupFile(kind: kind, id: id, byteCount: byteCount, fingerprint: 0, pieces: [])
+    let path = backed.path(paths)
+    let file: any File
+    do { file = try store.files.open(path, .read) } catch let error as VarveError where error.code == .notFound {
+      throw VarveError(
+        .corruption, "a file that the manifest names is missing", hint: "`varve verify` names all that is damaged",
+        place: path)
+    }
+    defer { file.close() }
+    guard try kind.isWhole ? file.byteCount() == byteCount : file.byteCount() >= count else {
+      throw VarveError(
+        .corruption, "the file has not the \(byteCount) bytes that the manifest says",
+        hint: "`varve verify` names all that is damaged", place: path)
+    }
+    let tail = kind.isWhole ? min(BackupFile.tailByteCount, count) : 0
+    backed = BackupFile(
+      kind: kind, id: id, byteCount: byteCount,
+      fingerprint: BackupFile.fingerprint(
+        head: try file.read(count: min(BackupFile.headByteCount, count), at: 0),
+        tail: try file.read(count: tail, at: count - tail)),
+      pieces: [])
+    backed.pieces = sharedPieces(of: backed, count: count)
+    var offset = backed.sentByteCount
+    note(offset)
+    while offset < count {
+      try checkAll()
+      let bytes = try file.read(count: min(BackupFile.pieceByteCount, count - offset), at: offset)
+      guard bytes.count == min(BackupFile.pieceByteCount, count - offset) else {
+        throw VarveError(.corruption, "the file ends at byte \(offset + bytes.count)", place: path)
+      }
+      let key = BackupPlace.folder(identity) + backed.key(at: offset, byteCount: bytes.count)
+      try place.objects.put(key, bytes)
+      sentKeys.append(key)
+      sentByteCount += bytes.count
+      backed.pieces.append(.init(byteCount: bytes.count, checksum: checksum(bytes)))
+      offset += bytes.count
+      note(bytes.count)
+    }
+    return backed
+  }
+
+  /// The first pieces, of no more than `count` bytes, that the newest backup has and that are there.
+  private func sharedPieces(of file: BackupFile, count: Int) -> [BackupFile.Piece] {
+    guard let known = previousFiles[file.id], known.isSameFile(as: file) else { return [] }
+    var pieces: [BackupFile.Piece] = []
+    for (key, offset, piece) in known.keys {
+      guard offset + piece.byteCount <= count, present[key] == piece.byteCount else { break }
+      pieces.append(piece)
+    }
+    return pieces
+  }
+
+  private lazy var previousFiles: [FileID: BackupFile] = Dictionary(
+    uniqueKeysWithValues: (previous?.files ?? []).map { ($0.id, $0) })
+
+  private func note(_ byteCount: Int) {
+    doneByteCount += byteCount
+    progress(BackupProgress(byteCount: totalByteCount, doneByteCount: doneByteCount))
+  }
+
+  /// What was sent is of no use where the rest does not fit.
+  private func makeRoom(after error: any Error) throws {
+    do { try place.objects.delete(sentKeys) } catch let second {
+      var first = asVarveError(error)
+      first.message += "; and what was sent stays: \(asVarveError(second).message)"
+      throw first
+    }
+  }
+}
+
+/// CRC-32C of a piece.
+func checksum(_ bytes: [UInt8]) -> UInt32 { CRC32C.checksum(bytes) }

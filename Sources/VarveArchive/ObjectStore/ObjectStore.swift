@@ -1,0 +1,49 @@
+// Where backups go: a flat store of named, immutable objects. A directory is one (`DirectoryStore`); whatever speaks the
+// S3 API can be another.
+//
+// The contract that each keeps, and that callers may rely on:
+// - `put` makes an object whole or not at all, and durable before it returns; a second one replaces the first;
+// - what `put` and `delete` did, every later call sees;
+// - keys are made of numbers and fixed words, `/`-separated; only an object's last part has a dot. No name that a user
+//   chose is ever part of a key.
+// Calls block the thread that makes them. They throw `VarveError` with the object's address as its place: `.notFound`,
+// `.diskFull`, `.directoryLocked` (somebody else has the lock) or `.inputOutput`.
+
+import VarveCore
+
+/// An object's key and length.
+package struct ObjectEntry: Sendable, Hashable {
+  package let key: String
+  package let byteCount: Int
+  package init(key: String, byteCount: Int) {
+    self.key = key
+    self.byteCount = byteCount
+  }
+}
+
+package protocol ObjectStore: Sendable {
+  /// For messages: where the object is, or the store for an empty key.
+  func address(_ key: String) -> String
+  /// Throws `.notFound` where there is no such place at all, which is none of the keys' business.
+  func checkPlace() throws
+  func put(_ key: String, _ bytes: [UInt8]) throws
+  /// The bytes of the range, fewer where the object ends.
+  func get(_ key: String, _ range: Range<Int>) throws -> [UInt8]
+  /// The object's length; nil if there is none.
+  func byteCount(_ key: String) throws -> Int?
+  /// All objects whose keys begin with `folder`, which ends with `/` or is empty, by key.
+  func list(_ folder: String) throws -> [ObjectEntry]
+  /// The next parts of the keys that begin with `folder` and go on behind another `/`, each once.
+  func folders(_ folder: String) throws -> [String]
+  /// Those that are not there count as deleted.
+  func delete(_ keys: [String]) throws
+  /// Removes what puts in `folder` left that were interrupted. To be called with a lock that keeps out other writers.
+  func removeUnfinished(_ folder: String) throws
+  /// Keeps others from taking the same lock, in this process or another, until it is released or the process ends.
+  func lock(_ key: String) throws -> any ObjectLock
+}
+
+/// Released by `release` or with its last reference.
+package protocol ObjectLock: AnyObject, Sendable {
+  func release()
+}

@@ -1,0 +1,205 @@
+// `varve backup`: taken, listed, proven and pruned. `varve restore` stands in a file of its own.
+
+import ArgumentParser
+import Varve
+import VarveArchive
+import VarveCompute
+import VarveCore
+import VarveIO
+import VarveServer
+import VarveStorage
+
+struct Backup: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Take a backup, list those there are, prove one, or remove old ones.",
+    discussion: """
+      A backup is all of the database at one moment. It goes to a directory (file:///path), such as a mounted disk of \
+      another machine. What is there from the backup before is not sent again. `varve restore` brings one back.
+      """,
+    subcommands: [Take.self, List.self, Verify.self, Prune.self], defaultSubcommand: Take.self)
+
+  struct Take: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Take a backup.",
+      discussion: """
+        Works on a directory that no server holds open; or through the server with --connect, which goes on writing and \
+        serving meanwhile, and to whose machine --to then belongs.
+        """)
+
+    @OptionGroup var place: PlaceOption
+
+    @Option(help: ArgumentHelp("Where to: file:///path of a directory that is there.", valueName: "url"))
+    var to: String
+
+    func run() throws {
+      if let server = try place.server() {
+        let quoted = "'" + to.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        guard let row = try server.rows("CALL backup(\(quoted))").first, row.count == 7 else {
+          throw VarveError(.unsupported, "the server does not answer CALL backup() with a row of 7 columns")
+        }
+        let values = row.map { $0 ?? "" }
+        return try show(
+          store: values[0], number: values[1], commit: values[2], files: values[3], bytes: Int(values[4]) ?? 0,
+          sent: Int(values[5]) ?? 0, seconds: Double(values[6]) ?? 0)
+      }
+      let database = try Database.openForCommand(place.location.directory)
+      var shown = Progress(byteCount: nil)
+      var done = 0
+      let report: BackupReport
+      do {
+        report = try database.backupBlocking(to: to, check: {}) { progress in
+          shown.advance(by: progress.doneByteCount - done, rows: nil)
+          done = progress.doneByteCount
+        }
+        shown.end()
+      } catch {
+        shown.end()
+        try database.closeBlocking()
+        throw error
+      }
+      try database.closeBlocking()
+      for warning in report.warnings { StandardStreams.note("varve: \(warning)") }
+      try show(
+        store: report.store, number: "\(report.number)", commit: "\(report.sequence.rawValue)",
+        files: "\(report.files)", bytes: report.byteCount, sent: report.sentByteCount,
+        seconds: Double(report.nanoseconds) / 1e9)
+    }
+
+    private func show(
+      store: String, number: String, commit: String, files: String, bytes: Int, sent: Int, seconds: Double
+    ) throws {
+      try StandardStreams.write(
+        "backup \(number) of store \(store): commit \(commit), \(files) files, \(bytes) bytes, \(sent) of them sent and "
+          + "\(max(0, bytes - sent)) shared, in \(Self.rounded(seconds)) s\n")
+    }
+
+    private static func rounded(_ seconds: Double) -> String { String((seconds * 100).rounded() / 100) }
+  }
+
+  struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List the backups of a place, oldest first.")
+
+    @OptionGroup var from: BackupsOption
+
+    func run() throws {
+      let place = try from.place()
+      var rows = [["store", "backup", "taken", "commit", "restores from", "files", "bytes"]]
+      let stores = try from.store.map { [$0] } ?? place.stores()
+      for store in stores {
+        for (number, result) in try place.backups(of: store) {
+          switch result {
+          case .success(let manifest):
+            rows.append([
+              "\(store)", "\(number)", try Moment.text(manifest.wallNanoseconds), "\(manifest.sequence.rawValue)",
+              "\(manifest.leastSequence.rawValue)", "\(manifest.files.count)", "\(manifest.byteCount)",
+            ])
+          case .failure(let error): rows.append(["\(store)", "\(number)", error.message])
+          }
+        }
+      }
+      try StandardStreams.write(Columns.text(rows))
+    }
+  }
+
+  struct Verify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Prove a backup by restoring it.",
+      discussion: """
+        Reads every object, restores to a scratch directory, verifies every byte there, counts the rows of each table, \
+        and removes the directory. Names what is damaged, and exits with 1 if anything is.
+        """)
+
+    @OptionGroup var from: BackupsOption
+
+    @Option(help: "Number of the backup. (default: the newest)")
+    var id: Int?
+
+    @Option(
+      help: ArgumentHelp("Directory to restore to, new or empty. (default: one in /tmp)", valueName: "dir"),
+      completion: .directory)
+    var scratch: String?
+
+    func run() throws {
+      let place = try from.place()
+      let manifest = try BackupChoice(place, store: from.store).manifest(number: id, at: nil)
+      let scratch = scratch ?? "/tmp/varve-verify-\(manifest.store)-\(ProcessEnvironment.processIdentifier)"
+      let found = try BackupVerifier.verify(
+        manifest, from: place, scratch: scratch, files: PosixFileSystem(), clock: SystemClock())
+      try StandardStreams.write(found.lines(of: manifest).joined(separator: "\n") + "\n")
+      if !found.isSound { throw ExitCode.failure }
+    }
+  }
+
+  struct Prune: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Remove old backups, and the objects that no other needs.",
+      discussion: "Takes turns with backups that are being taken: one of them is refused while the other runs.")
+
+    @OptionGroup var from: BackupsOption
+
+    @Option(help: "How many of the newest backups stay.")
+    var keep: Int
+
+    func validate() throws {
+      if keep < 1 { throw ValidationError("--keep takes 1 or more: a place without backups is of no use.") }
+    }
+
+    func run() throws {
+      let place = try from.place()
+      let report = try BackupPruner.prune(try place.store(from.store), in: place, keeping: keep)
+      try StandardStreams.write(
+        "removed \(report.removed.count) backups and \(report.objects) objects of \(report.byteCount) bytes; "
+          + "kept \(report.kept.map(String.init).joined(separator: ", "))\n")
+    }
+  }
+}
+
+/// Where backups are read from.
+struct BackupsOption: ParsableArguments {
+  @Option(help: ArgumentHelp("Where the backups are: file:///path.", valueName: "url"))
+  var from: String
+
+  @Option(
+    help: "The store, where there are backups of several.",
+    transform: { text in
+      guard let store = StoreIdentity(text) else {
+        throw ValidationError("A store is named by 16 digits, as `varve backup list` does.")
+      }
+      return store
+    })
+  var store: StoreIdentity?
+
+  func place() throws -> BackupPlace { try BackupPlace.open(from, files: PosixFileSystem()) }
+}
+
+/// Times as users read and write them, in UTC.
+enum Moment {
+  static func text(_ wallNanoseconds: Int64) throws -> String {
+    try TypeText.string(.timestamp(wallNanoseconds), type: .timestamptz, context: EvaluationContext(now: 0))
+  }
+
+  static func parse(_ text: String) throws -> Int64 {
+    let now = SystemClock().wallNanoseconds()
+    guard case .timestamp(let time) = try TypeText.parse(text, as: .timestamptz, context: EvaluationContext(now: now))
+    else { throw ValidationError("\(text) is no time.") }
+    return time
+  }
+}
+
+/// Rows of text with columns below each other.
+enum Columns {
+  static func text(_ rows: [[String]]) -> String {
+    var widths: [Int] = []
+    for row in rows where row.count == rows[0].count {
+      for (column, cell) in row.enumerated() {
+        if column == widths.count { widths.append(0) }
+        widths[column] = max(widths[column], cell.count)
+      }
+    }
+    return rows.map { row in
+      row.enumerated().map { column, cell in
+        column == row.count - 1 ? cell : cell + String(repeating: " ", count: max(0, widths[column] - cell.count))
+      }.joined(separator: "  ") + "\n"
+    }.joined()
+  }
+}
