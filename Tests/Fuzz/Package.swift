@@ -19,7 +19,8 @@ let package = Package(
     .target(name: "VarveIO", dependencies: ["VarveCore", "CVarve", "CURing"]),
     .target(name: "VarveFormat", dependencies: ["VarveCore", "CVarve", "CZstd", "CLZ4"]),
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
-    .target(name: "VarveArchive", dependencies: ["VarveCore", "VarveFormat", "CZstd", "CZlib"]),
+    .target(
+      name: "VarveArchive", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "CZstd", "CZlib"]),
     .target(name: "VarveWire", dependencies: ["VarveCore", "CVarve"]),
     .target(name: "VarveSimulator", dependencies: ["VarveCore", "VarveIO"], path: "Tests/VarveSimulator"),
     .target(
