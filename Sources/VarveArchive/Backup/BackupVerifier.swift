@@ -86,18 +86,14 @@ package struct BackupVerifier {
     }
     found += snapshot.dimensions().map { ($0.name, $0.id, snapshot.rows(of: $0).rowCount) }
     let expected = Dictionary(uniqueKeysWithValues: manifest.rowCounts.map { ($0.table, $0.rows) })
-    for table in found where expected[table.id] != table.rows {
+    for table in found {
+      guard let rows = expected[table.id], rows != table.rows else { continue }
       outcome.problems.append(
-        .init(
-          path: "table \(table.name)",
-          message:
-            "\(table.rows) rows are restored, and \(expected[table.id].map(String.init) ?? "none") were backed up"))
+        .init(path: "table \(table.name)", message: "\(table.rows) rows are restored, and \(rows) were backed up"))
     }
-    if found.count != expected.count {
+    for table in Set(expected.keys).subtracting(found.map(\.id)).sorted() {
       outcome.problems.append(
-        .init(
-          path: "backup \(manifest.number)",
-          message: "\(found.count) tables are restored, and \(expected.count) were backed up"))
+        .init(path: "backup \(manifest.number)", message: "table \(table.rawValue) is not restored"))
     }
     outcome.tables = found.count
     outcome.rows = found.reduce(0) { $0 + $1.rows }

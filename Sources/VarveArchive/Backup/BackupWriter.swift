@@ -143,8 +143,14 @@ package final class BackupWriter {
   }
 
   private func countRows(_ snapshot: Snapshot) throws -> [BackupManifest.RowCount] {
-    var counts = try snapshot.tables().map { table in
-      BackupManifest.RowCount(table: table.id, rows: try snapshot.rowCount(of: table, check: checkAll))
+    var counts = try snapshot.tables().compactMap { table -> BackupManifest.RowCount? in
+      do {
+        return .init(table: table.id, rows: try snapshot.rowCount(of: table, check: checkAll))
+      } catch let error as VarveError where error.isDamage {
+        // A copy of the rest is wanted all the more.
+        warnings.append("rows of table \"\(table.name)\" cannot be counted, and are backed up as they are: \(error)")
+        return nil
+      }
     }
     counts += snapshot.dimensions().map { .init(table: $0.id, rows: snapshot.rows(of: $0).rowCount) }
     return counts.sorted { $0.table < $1.table }

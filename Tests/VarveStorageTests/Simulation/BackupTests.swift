@@ -286,6 +286,27 @@ import VarveStorage
     try backups.expectAll(on: disk, "the second backup")
   }
 
+  /// What is damaged is backed up as it is, and told: a copy of the rest is wanted all the more.
+  @Test func damageInTheStoreKeepsNothingFromBeingBackedUp() throws {
+    let begin = SimulatedFileSystem()
+    let first = try Life(seed: 29, begin)
+    for _ in 0..<40 { try first.go() }
+    try first.store.sealAll()
+    for _ in 0..<10 { try first.commit() }
+    try first.store.close()
+    let disk = begin.restart()
+    let chunks = disk.paths.filter { $0.hasSuffix(".chunk") }
+    // In the first page of each.
+    for path in chunks { disk.flip(path, bit: 90 * 8) }
+    let life = try Life(after: first, disk)
+    let backups = Backups(disk)
+    let report = try backups.take(life.store, life.model)
+    #expect(!chunks.isEmpty && !report.warnings.isEmpty)
+    let found = try backups.verify(1, on: disk)
+    #expect(Set(found.problems.map { $0.path.split(separator: "/").last?.prefix(18) }).count == chunks.count)
+    #expect(try backups.restore(1, on: disk, to: "/sim/again").sequence == life.store.sequence)
+  }
+
   /// Where there is not room for all of it a restore says so, and leaves nothing.
   @Test func aRestoreWithoutRoomLeavesNothing() throws {
     let disk = SimulatedFileSystem()
