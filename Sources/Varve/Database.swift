@@ -295,6 +295,7 @@ extension StoreOptions {
     chunkIndexByteCount = budget / 32
     tailByteCount = budget / 64
     keptLogByteCount = max(0, options.keptLogByteCount)
+    keepsLogUnasked = false
     feedByteCount = min(feedByteCount, budget / 64)
     compactionByteCount = budget / 32
     maxSeriesPerTable = options.maxSeriesPerTable

@@ -58,6 +58,9 @@ package final class Store: @unchecked Sendable {
   let maintenance = Mutex(Maintenance())
   private let lock: (any FileLock)?
 
+  /// It was there before, and had commits; else it was made.
+  let wasOpened: Bool
+
   // Touched only by the committing thread.
   var log: WriteAheadLog?
   var manifest: ManifestLog?
@@ -98,6 +101,7 @@ package final class Store: @unchecked Sendable {
     self.published = Mutex(published)
     feed = CommitFeed(published.sequence, byteLimit: options.feedByteCount)
     if let log { feed.logHolds(log) }
+    wasOpened = log.map { $0.end != .origin } ?? true
     self.log = log
     self.manifest = manifest
     self.seriesFile = seriesFile

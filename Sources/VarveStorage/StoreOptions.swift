@@ -64,6 +64,8 @@ package struct StoreOptions: Sendable {
   /// Bytes of log segments that are kept, though nothing in them is needed any more, for those who follow commits and were
   /// away (`CommitFeed`).
   package var keptLogByteCount = 0
+  /// Also of a store that was just made and that nobody has followed yet: there is nobody who could come back.
+  package var keepsLogUnasked = true
   /// Bytes of rows of the latest commits that are kept in memory while somebody follows commits.
   package var feedByteCount = 16 << 20
   /// Emptied log segments kept for reuse.

@@ -128,6 +128,9 @@ package final class CommitFeed: Sendable {
 
   package func unfollow(_ number: Int) { state.withLock { _ = $0.followers.removeValue(forKey: number) } }
 
+  /// Whether anybody has followed since the store was opened.
+  var wasFollowed: Bool { state.withLock { $0.nextFollower > 0 } }
+
   package var followerCount: Int { state.withLock { $0.followers.count } }
   package var isClosed: Bool { state.withLock { $0.isClosed } }
 

@@ -144,7 +144,8 @@ extension Store {
   private func cleanUp(_ log: WriteAheadLog, before start: LogPosition, _ unneeded: [(FileID, String)]) {
     do {
       try log.release(
-        before: backupHold.logLimit(start), keepingSpares: options.spareSegments, keeping: options.keptLogByteCount)
+        before: backupHold.logLimit(start), keepingSpares: options.spareSegments,
+        keeping: options.keepsLogUnasked || wasOpened || feed.wasFollowed ? options.keptLogByteCount : 0)
       for (file, path) in unneeded { try removeFile(file, path) }
     } catch {
       options.log(.warning, "cannot remove files that are no longer needed; the next start does: \(error)")

@@ -151,6 +151,26 @@ import VarveSimulator
     #expect(last.feed.oldest == Sequence(rawValue: 51))
   }
 
+  @Test func aNewStoreKeepsNothingBeforeItIsFollowed() throws {
+    let disk = SimulatedFileSystem()
+    var options = Self.options(disk, kept: 1 << 20)
+    options.keepsLogUnasked = false
+    let store = try Store.open(options)
+    for time in 1...10 { try write(store, time) }
+    try store.sealAll()
+    #expect(store.feed.oldest == Sequence(rawValue: 10))
+    store.feed.unfollow(store.feed.follow(nil) {})
+    for time in 11...20 { try write(store, time) }
+    try store.sealAll()
+    #expect(try read(store, after: 10) == (11...20).map { [Int64($0)] })
+    // Whoever followed may come back to the next process.
+    options.fileSystem = disk.restart()
+    let again = try Store.open(options)
+    for time in 21...30 { try write(again, time) }
+    try again.sealAll()
+    #expect(try read(again, after: 10) == (11...30).map { [Int64($0)] })
+  }
+
   @Test func aFollowerThatIsOvertakenByTheLogIsTold() throws {
     let store = try Store.open(Self.options(SimulatedFileSystem()))
     for time in 1...20 { try write(store, time) }
