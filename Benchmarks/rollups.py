@@ -1,48 +1,22 @@
 """Rollups beside a load; see Benchmarks/rollups."""
 import argparse
-import json
 import os
-import shutil
 import statistics
-import subprocess
 import threading
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 import psycopg
 
-from bench import BASE, BINARY, start, stop
+from bench import BASE
+from ingest import Server as IngestServer
 
 BUCKETS = ("1 minute", "1 hour", "1 day")
 
 
-class Server:
-    def __init__(self):
-        self.directory = os.path.join(BASE, "run", "rollups")
-        shutil.rmtree(self.directory, ignore_errors=True)
-        os.makedirs(os.path.dirname(self.directory), exist_ok=True)
-        self.process, self.ports = start(self.directory)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *failure):
-        stop(self.process)
-        shutil.rmtree(self.directory, ignore_errors=True)
-
+class Server(IngestServer):
     def connect(self):
-        return psycopg.connect(host="127.0.0.1", port=self.ports["postgres"], user="varve", dbname="varve",
-                               autocommit=True)
-
-    def load(self, *flags):
-        """The figures of a load."""
-        command = [BINARY, "bench", "--format", "json", "--connect", f"postgres://127.0.0.1:{self.ports['postgres']}",
-                   "--line-protocol", f"127.0.0.1:{self.ports['line-protocol']}",
-                   "--http", f"127.0.0.1:{self.ports['http']}", "--no-verify", *flags]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-        return json.loads(done.stdout)[0]
+        return psycopg.connect(self.url, user="varve", dbname="varve", autocommit=True)
 
     def processor_seconds(self):
         with open(f"/proc/{self.process.pid}/stat") as opened:
@@ -64,7 +38,6 @@ class Watch(threading.Thread):
         while not self.over.wait(0.1):
             reached, = self.connection.execute(
                 "SELECT materialized_to FROM varve.rollups WHERE name = 'by_minute'").fetchone()
-            # The first is what lay there before anything was refreshed.
             if reached is not None and reached not in self.ends:
                 self.ends[reached] = (datetime.now(timezone.utc) - reached).total_seconds()
 
@@ -112,6 +85,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=2)
     parser.add_argument("--series", type=int, default=4000)
     options = parser.parse_args()
+    os.makedirs(BASE + "/run", exist_ok=True)
     with Server() as server:
         full = server.load("--series", str(options.series), "--step", "1ms", "--duration", "5s")["rows_per_second"]
     rate = int(full / 2)

@@ -57,7 +57,7 @@ public final class Database: Sendable {
     /// Whether chunks are merged, and deleted rows removed from them, without being asked for.
     public var compaction = true
     /// Bytes of the log that are kept though all in them is in chunk files, so that subscriptions can go on where they
-    /// were; 0: none.
+    /// were; 0: none. A database that was just made keeps none before somebody subscribes.
     public var keptLogByteCount = 128 << 20
     /// Whether rollups are refreshed without being asked for.
     public var refresh = true

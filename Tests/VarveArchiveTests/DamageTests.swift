@@ -1,11 +1,12 @@
 import Testing
 import VarveCore
+import VarveSimulator
 
 @testable import VarveArchive
 
 @Suite struct DamageTests {
   private func file() -> [UInt8] {
-    var g = SeededGenerator(seed: 7)
+    var g = SeededRandom(seed: 7)
     return write(Samples.columns, [Samples.columns.map { Samples.vector($0, rows: 40, &g) }])
   }
 

@@ -1,5 +1,6 @@
 import Testing
 import VarveCore
+import VarveSimulator
 
 @testable import VarveArchive
 
@@ -17,7 +18,7 @@ private final class WatchedSource: ParquetSource {
 
 @Suite struct RangeReadTests {
   @Test(arguments: 0..<6 as Range<UInt64>) func rowsFromAnyOnAreThoseOfTheWhole(seed: UInt64) throws {
-    var g = SeededGenerator(seed: seed)
+    var g = SeededRandom(seed: seed)
     let columns = Samples.columns
     let batch = columns.map { Samples.vector($0, rows: 1000, &g) }
     let file = try ParquetFile(ParquetBytes(write(columns, [batch], smallPages())))
@@ -37,7 +38,7 @@ private final class WatchedSource: ParquetSource {
   }
 
   @Test func onlyPagesThatAreNeededAreRead() throws {
-    var g = SeededGenerator(seed: 1)
+    var g = SeededRandom(seed: 1)
     let words = Buffer<UInt64>((0..<100_000).map { _ in UInt64.random(in: .min ... .max, using: &g) })
     let source = WatchedSource(write([ParquetColumn("n", .int64)], [[ParquetVector(words: words)]]))
     let file = try ParquetFile(source)

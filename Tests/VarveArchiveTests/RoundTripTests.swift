@@ -1,11 +1,12 @@
 import Testing
 import VarveCore
+import VarveSimulator
 
 @testable import VarveArchive
 
 @Suite struct RoundTripTests {
   @Test(arguments: 0..<20 as Range<UInt64>) func whatWasWrittenIsRead(seed: UInt64) throws {
-    var g = SeededGenerator(seed: seed)
+    var g = SeededRandom(seed: seed)
     let columns = Samples.columns.shuffled(using: &g)
     let batches = (0..<Int.random(in: 0...6, using: &g)).map { _ in
       let rows = Int.random(in: 0...900, using: &g)
@@ -21,7 +22,7 @@ import VarveCore
   }
 
   @Test(arguments: 100..<112 as Range<UInt64>) func boundsHoldForAllValuesOfAPage(seed: UInt64) throws {
-    var g = SeededGenerator(seed: seed)
+    var g = SeededRandom(seed: seed)
     let columns = Samples.columns
     let batch = columns.map { Samples.vector($0, rows: 1000, &g) }
     let file = try ParquetFile(ParquetBytes(write(columns, [batch], smallPages())))

@@ -1,20 +1,9 @@
 // Columns by chance, their files, and what is read back.
 
 import VarveCore
+import VarveSimulator
 
 @testable import VarveArchive
-
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
 
 /// A cell as its bytes; nil: NULL.
 typealias Cells = [[UInt8]?]
@@ -31,7 +20,7 @@ enum Samples {
   ]
 
   /// A word of a column that isn't of texts: of few or many different ones, close together or anywhere.
-  static func word(_ column: ParquetColumn, _ shape: Int, _ row: Int, _ g: inout SeededGenerator) -> UInt64 {
+  static func word(_ column: ParquetColumn, _ shape: Int, _ row: Int, _ g: inout SeededRandom) -> UInt64 {
     switch column.type {
     case .boolean: return shape == 0 ? 1 : UInt64.random(in: 0...1, using: &g)
     case .int32:
@@ -61,7 +50,7 @@ enum Samples {
     }
   }
 
-  static func text(_ column: ParquetColumn, _ shape: Int, _ row: Int, _ g: inout SeededGenerator) -> [UInt8] {
+  static func text(_ column: ParquetColumn, _ shape: Int, _ row: Int, _ g: inout SeededRandom) -> [UInt8] {
     if column.type == .fixedBytes {
       let base = UInt8.random(in: shape == 0 ? 3...3 : .min ... .max, using: &g)
       return (0..<column.byteWidth).map { UInt8(truncatingIfNeeded: Int(base) &* ($0 + 1)) }
@@ -74,7 +63,7 @@ enum Samples {
     }
   }
 
-  static func vector(_ column: ParquetColumn, rows: Int, _ g: inout SeededGenerator) -> ParquetVector {
+  static func vector(_ column: ParquetColumn, rows: Int, _ g: inout SeededRandom) -> ParquetVector {
     let shape = Int.random(in: 0...3, using: &g)
     let nulls = column.isRequired ? 0 : [0, 0, 5, 50, 100].randomElement(using: &g) ?? 0
     let words = Buffer<UInt64>(capacity: rows)
