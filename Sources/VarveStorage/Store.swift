@@ -133,7 +133,8 @@ package final class Store: @unchecked Sendable {
   package var chunkIndexByteCount: Int { caches.indexes.byteCount }
 
   func handle(_ chunk: ChunkMetadata) -> ChunkHandle {
-    ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem, caches: caches)
+    ChunkHandle(
+      chunk, path: paths.chunk(chunk.file), files: options.fileSystem, caches: caches, archive: options.archive)
   }
 
   /// Bytes of rows in memory: active, and being sealed.

@@ -70,6 +70,10 @@ package struct StoreOptions: Sendable {
   package var feedByteCount = 16 << 20
   /// Emptied log segments kept for reuse.
   package var spareSegments = 2
+  /// Where archived chunks are; nil: queries that need one fail.
+  package var archive: (any ArchiveTier)?
+  /// An object of this size is ended, and the rows behind go to another.
+  package var objectByteCount = 128 << 20
   /// Room kept for cleaning up on a full disk; 0 keeps none.
   package var reserveByteCount = 1 << 20
   /// A backup is given up when the disk that holds the directory has less room than this.

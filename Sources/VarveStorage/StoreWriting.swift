@@ -136,7 +136,7 @@ package struct BackupReport: Sendable, Equatable {
 }
 
 /// Everything SQL needs of a database. Calls block until durable; they throw `VarveError`.
-package protocol StoreAccess: AnyObject, Sendable {
+package protocol StoreAccess: ArchiveAccess {
   func snapshot() throws -> any ReadSnapshot
   func write(_ batches: [PointBatch]) throws -> [WriteResult]
   /// The same without waiting: batches of one commit, which follows those that this writer began before.

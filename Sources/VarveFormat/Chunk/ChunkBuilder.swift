@@ -10,6 +10,8 @@ import VarveCore
 package struct ChunkBuilder: Sendable {
   package let identity: ChunkIdentity
   package let effort: PageEffort
+  /// Whether times and fields are written in their plainest form (`PlainPage`).
+  private let hasPlainValues: Bool
   /// Bytes handed out so far: where the next ones go.
   package private(set) var byteCount = 0
   package private(set) var rowCount = 0
@@ -23,6 +25,8 @@ package struct ChunkBuilder: Sendable {
   private var rowBlocks: [RowBlockEntry] = []
   /// The row block whose columns are being taken.
   private var current: RowBlockEntry?
+  /// The same for whoever keeps books of their own.
+  package var currentRowBlock: RowBlockEntry? { current }
   private var types: [ColumnID: FieldType] = [:]
   private var lastTime: Int64 = .min
   private var isFinished = false
@@ -31,13 +35,15 @@ package struct ChunkBuilder: Sendable {
 
   /// With `summaryStep` the chunk gets summaries, see `SummaryStep.choose`. `fieldCount`: columns that it may have.
   package init(
-    identity: ChunkIdentity, effort: PageEffort = .light, summaryStep: SummaryStep? = nil, fieldCount: Int = 1
+    identity: ChunkIdentity, effort: PageEffort = .light, summaryStep: SummaryStep? = nil, fieldCount: Int = 1,
+    hasPlainValues: Bool = false
   ) {
     precondition(
       summaryStep.map { $0.nanoseconds <= identity.partitionNanoseconds } ?? true,
       "a bucket is no wider than a partition")
     self.identity = identity
     self.effort = effort
+    self.hasPlainValues = hasPlainValues
     summaries = summaryStep.map { SummaryBuilder($0, fieldCount: fieldCount) }
   }
 
@@ -75,7 +81,9 @@ package struct ChunkBuilder: Sendable {
       try PageEncoder.encode(
         series: runs, rowCount: times.count, effort: effort, file: identity.file, offset: byteCount), &out)
     let timesPage = place(
-      PageEncoder.encode(times: times.span, effort: effort, file: identity.file, offset: byteCount), &out)
+      hasPlainValues
+        ? PlainPage.encode(times: times.span, file: identity.file, offset: byteCount)
+        : PageEncoder.encode(times: times.span, effort: effort, file: identity.file, offset: byteCount), &out)
     current = RowBlockEntry(
       rowCount: times.count, runCount: runs.count, firstSeries: first, lastSeries: last,
       time: TimeRange(lower: least, upper: greatest), seriesPage: seriesPage, timesPage: timesPage, fields: [])
@@ -93,7 +101,10 @@ package struct ChunkBuilder: Sendable {
     if Self.isAbsent(column) { return [] }
     precondition(types[id] == nil || types[id] == column.type, "a column of a chunk has one type")
     types[id] = column.type
-    let (page, zone) = try PageEncoder.encode(column, effort: effort, file: identity.file, offset: byteCount)
+    let (page, zone) =
+      try hasPlainValues
+      ? PlainPage.encode(column, file: identity.file, offset: byteCount)
+      : PageEncoder.encode(column, effort: effort, file: identity.file, offset: byteCount)
     current?.fields.append(
       FieldPage(
         column: id, type: column.type, page: PageReference(offset: byteCount, byteCount: page.count), zone: zone))

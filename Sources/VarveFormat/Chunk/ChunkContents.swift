@@ -13,16 +13,18 @@ package struct ChunkContents: Sendable {
   package static let tailByteCount = 64 * 1024
 
   /// `read` gives exactly the bytes asked for, which lie within `fileByteCount`, or throws. `file`, where given, is
-  /// the id that the chunk must have. Throws `.corruption` or `.unsupportedVersion` at `place`, or what `read` threw.
+  /// the id that the chunk must have. Of more than the last `cheapByteCount` bytes nothing is read that is not needed.
+  /// Throws `.corruption` or `.unsupportedVersion` at `place`, or what `read` threw.
   package static func open(
-    fileByteCount: Int, file: FileID?, place: String, read: (PageReference) throws -> [UInt8]
+    fileByteCount: Int, file: FileID?, place: String, cheapByteCount: Int = .max,
+    read: (PageReference) throws -> [UInt8]
   ) throws -> ChunkContents {
     guard fileByteCount >= ChunkHeader.byteCount + ChunkFooter.byteCount else {
       throw VarveError(.corruption, "a chunk is shorter than its header and footer", place: place)
     }
     let front = try read(PageReference(offset: 0, byteCount: ChunkHeader.byteCount))
     let (identity, version) = try front.withUnsafeBytes { try ChunkHeader.decode($0, file: file, place: place) }
-    let tailCount = min(tailByteCount, fileByteCount)
+    let tailCount = min(tailByteCount, fileByteCount, max(cheapByteCount, ChunkFooter.byteCount))
     let tailOffset = fileByteCount - tailCount
     let tail = try read(PageReference(offset: tailOffset, byteCount: tailCount))
     let footer = try tail.withUnsafeBytes {

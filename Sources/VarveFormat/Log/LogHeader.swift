@@ -32,7 +32,7 @@ package struct LogHeader: Sendable, Equatable {
 
   package static let byteCount = 64
   /// What is written; from 1 on all are read.
-  package static let version: UInt32 = 5
+  package static let version: UInt32 = 6
 
   package let kind: Kind
   package let version: UInt32

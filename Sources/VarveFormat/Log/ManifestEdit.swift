@@ -11,6 +11,8 @@ package enum ChunkLevel: UInt8, Sendable, Comparable {
   case merged = 1
   /// All of their partition, in the smallest form.
   case full = 2
+  /// The same, in an object store: the file is a stub.
+  case archived = 3
   package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
@@ -32,13 +34,16 @@ package struct ChunkMetadata: Sendable, Hashable {
   package let level: ChunkLevel
   /// No tombstone up to here covers any of its rows. Not below the last sequence.
   package let deletedThrough: Sequence
+  /// Bytes of the object of an archived chunk; of others 0. `byteCount` is that of the file, which is its stub.
+  package let objectByteCount: Int
 
   /// `deletedThrough` is the last sequence unless told otherwise: no row of a seal is covered by what came before.
   package init(
     file: FileID, table: TableID, partition: Int64, byteCount: Int, rowCount: Int, valueCount: Int, time: TimeRange,
     firstSeries: SeriesID, lastSeries: SeriesID, firstSequence: Sequence, lastSequence: Sequence,
-    level: ChunkLevel = .sealed, deletedThrough: Sequence? = nil
+    level: ChunkLevel = .sealed, deletedThrough: Sequence? = nil, objectByteCount: Int = 0
   ) {
+    precondition(level == .archived || objectByteCount == 0, "archived chunks have objects")
     self.file = file
     self.table = table
     self.partition = partition
@@ -52,6 +57,7 @@ package struct ChunkMetadata: Sendable, Hashable {
     self.lastSequence = lastSequence
     self.level = level
     self.deletedThrough = deletedThrough ?? lastSequence
+    self.objectByteCount = objectByteCount
   }
 }
 
@@ -229,6 +235,7 @@ extension ChunkMetadata {
     body.append(varint: lastSequence.rawValue)
     body.append(byte: level.rawValue)
     body.append(varint: deletedThrough.rawValue - lastSequence.rawValue)
+    if level == .archived { body.append(varint: UInt64(objectByteCount)) }
   }
 
   static func read(from reader: inout ByteReader, version: UInt32) throws -> ChunkMetadata {
@@ -246,20 +253,26 @@ extension ChunkMetadata {
       sealed.firstSeries <= sealed.lastSeries, sealed.firstSequence <= sealed.lastSequence
     else { throw impossible(sealed.file) }
     guard version >= 2 else { return sealed }
-    guard let level = ChunkLevel(rawValue: try reader.readByte()) else { throw impossible(sealed.file) }
+    guard let level = ChunkLevel(rawValue: try reader.readByte()), version >= 6 || level != .archived else {
+      throw impossible(sealed.file)
+    }
     let distance = try reader.readVarint()
     guard distance <= Sequence.greatest.rawValue - sealed.lastSequence.rawValue else { throw impossible(sealed.file) }
-    return sealed.at(level, deletedThrough: Sequence(rawValue: sealed.lastSequence.rawValue + distance))
+    let objectByteCount = level == .archived ? try reader.readLength() : 0
+    guard objectByteCount <= Self.countLimit else { throw impossible(sealed.file) }
+    return sealed.at(
+      level, deletedThrough: Sequence(rawValue: sealed.lastSequence.rawValue + distance),
+      objectByteCount: objectByteCount)
   }
 
   private static func impossible(_ file: FileID) -> VarveError {
     VarveError(.corruption, "the manifest describes chunk \(file.rawValue) impossibly")
   }
 
-  private func at(_ level: ChunkLevel, deletedThrough: Sequence) -> ChunkMetadata {
+  private func at(_ level: ChunkLevel, deletedThrough: Sequence, objectByteCount: Int) -> ChunkMetadata {
     ChunkMetadata(
       file: file, table: table, partition: partition, byteCount: byteCount, rowCount: rowCount, valueCount: valueCount,
       time: time, firstSeries: firstSeries, lastSeries: lastSeries, firstSequence: firstSequence,
-      lastSequence: lastSequence, level: level, deletedThrough: deletedThrough)
+      lastSequence: lastSequence, level: level, deletedThrough: deletedThrough, objectByteCount: objectByteCount)
   }
 }

@@ -93,4 +93,5 @@ extension RollupDefinition {
 package enum PolicyKind: UInt8, Sendable, CaseIterable {
   case refresh = 1
   case retention = 2
+  case tiering = 3
 }

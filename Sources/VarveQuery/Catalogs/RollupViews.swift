@@ -95,6 +95,7 @@ enum RollupViews {
         switch kind {
         case .refresh: refresh(table, policy, view)
         case .retention: retention(table, policy, view)
+        case .tiering: row(table, .tiering, "tiering", policy)
         }
       }
     }

@@ -1,5 +1,6 @@
 // A live chunk: what the manifest says of it, and its file, open while it is read. A chunk that is damaged or gone
-// fails the reads that need it, by name, and nothing else.
+// fails the reads that need it, by name, and nothing else. Of an archived chunk the file is a stub, and what is handed out
+// reads as the whole chunk (`StubFile`).
 
 import Synchronization
 import VarveCore
@@ -11,6 +12,7 @@ final class ChunkHandle: Sendable {
   let path: String
   let caches: ChunkCaches
   private let files: any FileSystem
+  private let archive: (any ArchiveTier)?
 
   private struct Opened: Sendable {
     /// Open as long as somebody reads: thousands of chunks must not hold thousands of descriptors.
@@ -19,18 +21,46 @@ final class ChunkHandle: Sendable {
     var pinned: (any File)?
     /// Why the file could not be pinned.
     var pinFailure: VarveError?
+    /// Of a stub, for those that read it.
+    weak var map: StubMapCache?
   }
   private let opened = Mutex(Opened())
 
-  init(_ metadata: ChunkMetadata, path: String, files: any FileSystem, caches: ChunkCaches) {
+  init(
+    _ metadata: ChunkMetadata, path: String, files: any FileSystem, caches: ChunkCaches, archive: (any ArchiveTier)?
+  ) {
     self.metadata = metadata
+    self.archive = archive
     self.path = path
     self.files = files
     self.caches = caches
   }
 
-  /// The open file. Whoever reads much keeps it, and with it the descriptor.
-  func hold() throws -> any File {
+  var isArchived: Bool { metadata.level == .archived }
+
+  /// The open file. Whoever reads much keeps it, and with it the descriptor; for the archive each reader has its own.
+  func hold() throws -> any File { isArchived ? try holdStub() : try holdFile() }
+
+  /// The same for whoever will read everything.
+  func holdForAll() throws -> any File {
+    guard isArchived else { return try holdFile() }
+    let stub = try holdStub()
+    try stub.expectAll()
+    return stub
+  }
+
+  func holdStub() throws -> StubFile {
+    let file = try holdFile()
+    let map = opened.withLock { state in
+      let map = state.map ?? StubMapCache()
+      state.map = map
+      return map
+    }
+    return try StubFile(file, file: metadata.file, map, archive)
+  }
+
+  /// The file as it is on disk.
+  private func holdFile() throws -> any File {
     let (known, pinFailure) = opened.withLock { ($0.file, $0.pinFailure) }
     if let known { return known }
     let file: any File
@@ -48,7 +78,7 @@ final class ChunkHandle: Sendable {
   func pin() {
     guard opened.withLock({ $0.pinned == nil }) else { return }
     do {
-      let file = try hold()
+      let file = try holdFile()
       opened.withLock { $0.pinned = file }
     } catch {
       opened.withLock { $0.pinFailure = asVarveError(error) }
@@ -58,16 +88,7 @@ final class ChunkHandle: Sendable {
   /// Header, index and footer, verified. Whoever uses them more than once keeps them: the cache may not.
   func contents() throws -> ChunkContents {
     if let contents = caches.indexes.find(metadata.file) { return contents }
-    let file = try hold()
-    let byteCount = try file.byteCount()
-    guard byteCount == metadata.byteCount else {
-      throw VarveError(
-        .corruption, "chunk has \(byteCount) bytes instead of the \(metadata.byteCount) it was made with", place: path
-      )
-    }
-    let contents = try ChunkContents.open(fileByteCount: byteCount, file: metadata.file, place: path) { reference in
-      try Self.read(file, reference, path)
-    }
+    let contents = try openContents()
     guard contents.identity.table == metadata.table, contents.identity.partition == metadata.partition,
       contents.footer.rowCount == metadata.rowCount, contents.footer.valueCount == metadata.valueCount,
       contents.footer.time == metadata.time, contents.footer.firstSeries == metadata.firstSeries,
@@ -76,6 +97,26 @@ final class ChunkHandle: Sendable {
     else { throw VarveError(.corruption, "chunk is not the one that the manifest names", place: path) }
     caches.indexes.insert(contents, of: metadata.file)
     return contents
+  }
+
+  private func openContents() throws -> ChunkContents {
+    let file = try holdFile()
+    let byteCount = try file.byteCount()
+    guard byteCount == metadata.byteCount else {
+      throw VarveError(
+        .corruption, "chunk has \(byteCount) bytes instead of the \(metadata.byteCount) it was made with", place: path
+      )
+    }
+    guard isArchived else {
+      return try ChunkContents.open(fileByteCount: byteCount, file: metadata.file, place: path) {
+        try Self.read(file, $0, path)
+      }
+    }
+    let stub = try holdStub()
+    return try ChunkContents.open(
+      fileByteCount: stub.header.chunkByteCount, file: metadata.file, place: path,
+      cheapByteCount: stub.header.tailByteCount
+    ) { try Self.read(stub, $0, path) }
   }
 
   func read(_ reference: PageReference) throws -> [UInt8] { try Self.read(try hold(), reference, path) }
@@ -106,7 +147,7 @@ final class ChunkHandle: Sendable {
     }
   }
 
-  private static func read(_ file: any File, _ reference: PageReference, _ path: String) throws -> [UInt8] {
+  static func read(_ file: any File, _ reference: PageReference, _ path: String) throws -> [UInt8] {
     let bytes = try file.read(count: reference.byteCount, at: reference.offset)
     guard bytes.count == reference.byteCount else {
       throw VarveError(.corruption, "chunk ends within a page", place: "\(path) at \(reference.offset)")

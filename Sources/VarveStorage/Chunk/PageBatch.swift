@@ -17,8 +17,9 @@ final class PageBatch: PageSource {
     var end: Int { offset + byteCount }
   }
 
-  /// Copying so much from the system's page cache takes as long as a call.
-  private static let gapByteCount = 4096
+  /// Copying so much from the system's page cache takes as long as a call. What is between pages of an archived chunk would
+  /// have to be fetched.
+  private let gapByteCount: Int
 
   private let cache: PageCache
   private let id: FileID
@@ -33,9 +34,10 @@ final class PageBatch: PageSource {
   private var memory = Buffer<UInt8>()
   private var requests: [ReadRequest] = []
 
-  init(of id: FileID, cache: PageCache, keepsPages: Bool = true) {
-    self.id = id
-    self.cache = cache
+  init(of chunk: ChunkHandle, keepsPages: Bool = true) {
+    id = chunk.metadata.file
+    cache = chunk.caches.pages
+    gapByteCount = chunk.isArchived ? 0 : 4096
     self.keepsPages = keepsPages
   }
 
@@ -123,7 +125,7 @@ final class PageBatch: PageSource {
     stretches.removeAll(keepingCapacity: true)
     var total = 0
     for (page, bytes) in zip(pages, cached) where bytes == nil {
-      if let last = stretches.last, page.offset - last.end <= Self.gapByteCount {
+      if let last = stretches.last, page.offset - last.end <= gapByteCount {
         precondition(page.offset >= last.end, "pages are asked for in order")
         total += page.offset + page.byteCount - last.end
         stretches[stretches.count - 1].byteCount = page.offset + page.byteCount - last.offset

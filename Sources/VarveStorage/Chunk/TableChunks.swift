@@ -15,11 +15,19 @@ struct TableChunks: Sendable {
     fileprivate(set) var time: TimeRange
   }
 
+  /// What chunks come to that are archived.
+  struct Archived: Sendable {
+    var count = 0
+    var rowCount = 0
+    var objectByteCount = 0
+  }
+
   private(set) var partitions: [Partition] = []
   private(set) var count = 0
   private(set) var rowCount = 0
   private(set) var valueCount = 0
   private(set) var byteCount = 0
+  private(set) var archived = Archived()
 
   /// In order of sequence.
   func chunks(in index: Int64) -> [ChunkHandle] { place(of: index).map { partitions[$0].chunks } ?? [] }
@@ -87,6 +95,10 @@ struct TableChunks: Sendable {
     rowCount += sign * chunk.rowCount
     valueCount += sign * chunk.valueCount
     byteCount += sign * chunk.byteCount
+    guard chunk.level == .archived else { return }
+    archived.count += sign
+    archived.rowCount += sign * chunk.rowCount
+    archived.objectByteCount += sign * chunk.objectByteCount
   }
 
   private func place(of index: Int64) -> Int? {

@@ -78,6 +78,21 @@ struct CompactionPicker {
     return Self.whole(generations)
   }
 
+  /// The step that makes the partition one archived generation without deleted rows; nil if it is.
+  func chooseArchiving(_ chunks: [ChunkMetadata]) -> Choice? {
+    if let emptied = emptied(chunks) { return emptied }
+    let generations = Self.generations(of: chunks)
+    let isDone = generations.count == 1 && chunks.allSatisfy { $0.level == .archived && !isTouched($0) }
+    guard !chunks.isEmpty, chunks.allSatisfy(isReadable), !isDone else { return nil }
+    return Self.whole(generations)
+  }
+
+  /// The step that takes the partition out of the archive; nil if none of it is there.
+  func chooseRestoring(_ chunks: [ChunkMetadata]) -> Choice? {
+    guard chunks.contains(where: { $0.level == .archived }), chunks.allSatisfy(isReadable) else { return nil }
+    return Self.whole(Self.generations(of: chunks))
+  }
+
   static func generations(of chunks: [ChunkMetadata]) -> [[ChunkMetadata]] {
     var generations: [[ChunkMetadata]] = []
     for chunk in chunks {

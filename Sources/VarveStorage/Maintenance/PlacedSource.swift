@@ -29,7 +29,7 @@ final class PlacedSource: RowSource {
     self.table = table
     self.memory = memory
     selection = RowSelection(series: .all, time: .all, fields: [], exclusions: exclusions)
-    pages = PageBatch(of: chunk.metadata.file, cache: chunk.caches.pages, keepsPages: false)
+    pages = PageBatch(of: chunk, keepsPages: false)
     memory.take(pages.byteCount)
   }
 
@@ -54,7 +54,7 @@ final class PlacedSource: RowSource {
   }
 
   private func read(_ block: RowBlockEntry) throws -> ScanBatch? {
-    let file = try self.file ?? chunk.hold()
+    let file = try self.file ?? chunk.holdForAll()
     self.file = file
     let before = pages.byteCount
     try pages.read([block.seriesPage, block.timesPage]) { file }

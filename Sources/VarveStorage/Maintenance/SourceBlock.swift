@@ -38,7 +38,7 @@ final class SourceBlock {
     self.rowCount = rowCount
     self.readByteLimit = readByteLimit
     self.memory = memory
-    pages = PageBatch(of: chunk.metadata.file, cache: chunk.caches.pages, keepsPages: false)
+    pages = PageBatch(of: chunk, keepsPages: false)
     placeByteCount =
       rowCount * (MemoryLayout<Int64>.stride + MemoryLayout<UInt64>.stride)
       + entry.runCount * MemoryLayout<SeriesRun>.stride

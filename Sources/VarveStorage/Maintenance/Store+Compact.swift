@@ -24,6 +24,18 @@ package struct CompactionTask: Sendable {
   let isFull: Bool
 
   package var byteCount: Int { inputs.reduce(0) { $0 + $1.metadata.byteCount } }
+
+  /// The commits whose rows they hold.
+  var sequences: ClosedRange<Sequence> {
+    let inputs = inputs.map(\.metadata)
+    guard let first = inputs.map(\.firstSequence).min(), let last = inputs.map(\.lastSequence).max() else {
+      preconditionFailure("a compaction has inputs")
+    }
+    return first...last
+  }
+
+  /// No delete up to here covers a row of what is written.
+  var deletedThrough: Sequence { max(sequence, sequences.upperBound) }
 }
 
 /// New chunks that are written and durable, and that nothing names yet.
@@ -74,7 +86,7 @@ extension Store {
     pick(&pass, isPostponed: { _ in false }) { _, _, chunks, picker, _ in picker.chooseWhole(chunks) }
   }
 
-  private func pick(
+  func pick(
     _ pass: inout CompactionPass, isPostponed: @escaping (PartitionKey) -> Bool,
     _ choose: (TableSchema, PartitionKey, [ChunkMetadata], CompactionPicker, Published) -> CompactionPicker.Choice?
   ) -> CompactionTask? {
@@ -93,7 +105,8 @@ extension Store {
         ?? CompactionPicker(
           tombstones: state.tombstones.of(table.id), partitions: all.partitions.lazy.map { $0.chunks.map(\.metadata) },
           isReadable: { !unreadable.contains($0.file) },
-          isPostponed: { isPostponed(PartitionKey(table: $0.table, index: $0.partition)) })
+          // What is archived is merged by the next run of the archive, not before.
+          isPostponed: { $0.level == .archived || isPostponed(PartitionKey(table: $0.table, index: $0.partition)) })
       pass.picker = (table.id, picker)
       guard let choice = choose(table, key, chunks.map(\.metadata), picker, state) else {
         pass.skip()
@@ -145,20 +158,16 @@ extension Store {
     let rows = try MergedPartition(
       Array(zip(task.inputs, task.exclusions)), try Self.fields(of: task), task.table,
       byteLimit: options.compactionByteCount)
-    let inputs = task.inputs.map(\.metadata)
-    guard let first = inputs.map(\.firstSequence).min(), let last = inputs.map(\.lastSequence).max() else {
-      preconditionFailure("a compaction has inputs")
-    }
     let writer = ChunkFileWriter(
-      options: options, paths: paths, ids: ids, sequences: first...last, tails: caches.tails,
-      level: task.isFull ? .full : .merged,
-      deletedThrough: max(task.sequence, last), byteLimit: options.compactedChunkByteCount)
+      options: options, paths: paths, ids: ids, sequences: task.sequences, tails: caches.tails,
+      level: task.isFull ? .full : .merged, deletedThrough: task.deletedThrough,
+      byteLimit: options.compactedChunkByteCount)
     defer { maintenance.withLock { $0.statistics.raisePeak(rows.memory.peakByteCount) } }
     return try writer.write(rows, partition: task.partition, table: task.table, progress: pace)
   }
 
   /// The fields that any of the inputs has, by id; dropped ones are left behind.
-  private static func fields(of task: CompactionTask) throws -> [(id: ColumnID, type: FieldType)] {
+  static func fields(of task: CompactionTask) throws -> [(id: ColumnID, type: FieldType)] {
     var types: [ColumnID: FieldType] = [:]
     for input in task.inputs {
       for column in try input.contents().index.columns {

@@ -52,7 +52,8 @@ struct LoadedState {
     // In order, each goes behind those before it.
     for chunk in manifest.chunks.values.sorted(by: { ($0.table, $0.partition) < ($1.table, $1.partition) }) {
       chunks.add(
-        ChunkHandle(chunk, path: paths.chunk(chunk.file), files: options.fileSystem, caches: caches))
+        ChunkHandle(
+          chunk, path: paths.chunk(chunk.file), files: options.fileSystem, caches: caches, archive: options.archive))
     }
     for tombstone in manifest.checkpoint.addedTombstones { tombstones.add(tombstone) }
     for state in manifest.rollups.values { rollups.set(state) }

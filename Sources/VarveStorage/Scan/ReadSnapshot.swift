@@ -101,6 +101,7 @@ package struct ScanStatistics: Sendable {
   package var summaryBuckets = 0
   /// Rows that partial aggregates stood for which were made on their pages; not among `rows`.
   package var rowsAggregatedOnPages = 0
+  package var archive = ArchiveReads()
   package init() {}
 
   package mutating func add(_ other: ScanStatistics) {
@@ -117,6 +118,7 @@ package struct ScanStatistics: Sendable {
     rows += other.rows
     summaryBuckets += other.summaryBuckets
     rowsAggregatedOnPages += other.rowsAggregatedOnPages
+    archive.add(other.archive)
   }
 }
 
@@ -137,6 +139,10 @@ package struct TableStatistics: Sendable {
   package var chunkBytes = 0
   /// Values (cells that hold one) in chunks.
   package var chunkValues = 0
+  /// Chunks that are archived, with their rows and the bytes of their objects; of `chunkBytes` their stubs are part.
+  package var archivedChunks = 0
+  package var archivedRows = 0
+  package var objectBytes = 0
   package var time: TimeRange?
   package init() {}
 }
@@ -146,11 +152,13 @@ package struct ChunkStatistics: Sendable {
   package let file: String
   /// The window of time that its partition is.
   package let partition: TimeRange
-  /// 0 as sealed, 1 merged, 2 all of its partition in the smallest form.
+  /// 0 as sealed, 1 merged, 2 all of its partition in the smallest form, 3 the same and archived.
   package let level: Int
   package let rows: Int
   package let values: Int
+  /// Of the file, which is a stub if the chunk is archived.
   package let bytes: Int
+  package let objectBytes: Int
   package let time: TimeRange
   package let firstSequence: Sequence
   package let lastSequence: Sequence

@@ -29,12 +29,16 @@ final class RowBlockCursor {
     self.selection = selection
     self.zones = zones
     self.readByteLimit = readByteLimit
-    pages = PageBatch(of: chunk.metadata.file, cache: chunk.caches.pages)
+    pages = PageBatch(of: chunk)
     readByteCount = min(ScanLimits.firstReadByteCount, readByteLimit)
   }
 
   /// What was read. Row blocks are counted whatever part of them this is about.
-  var statistics: ScanStatistics { counted }
+  var statistics: ScanStatistics {
+    var statistics = counted
+    if let stub = file as? StubFile { statistics.archive = stub.reads }
+    return statistics
+  }
 
   /// The next block; nil at the end.
   func next() throws -> RowBlockEntry? {

@@ -71,6 +71,9 @@ package final class Snapshot: ReadSnapshot {
     statistics.rows = emptied.values.reduce(chunks.rowCount) { $0 - $1.rowCount }
     statistics.chunkBytes = chunks.byteCount
     statistics.chunkValues = chunks.valueCount
+    statistics.archivedChunks = chunks.archived.count
+    statistics.archivedRows = chunks.archived.rowCount
+    statistics.objectBytes = chunks.archived.objectByteCount
     var partitionsOfHeads = Set<Int64>()
     var time = chunks.time(without: emptied)
     for (head, exclusions) in state.heads(of: table) {
@@ -116,7 +119,8 @@ package final class Snapshot: ReadSnapshot {
           file: StorePaths.name(chunk.file, "chunk"),
           partition: PartitionSplit.range(partition.index, width: table.partitionNanoseconds),
           level: Int(chunk.level.rawValue),
-          rows: chunk.rowCount, values: chunk.valueCount, bytes: chunk.byteCount, time: chunk.time,
+          rows: chunk.rowCount, values: chunk.valueCount, bytes: chunk.byteCount, objectBytes: chunk.objectByteCount,
+          time: chunk.time,
           firstSequence: chunk.firstSequence, lastSequence: chunk.lastSequence,
           isOverlapping: chunks.contains { $0.file != chunk.file && $0.mayOverlap(chunk) },
           isEmptied: isEmptied(chunk))

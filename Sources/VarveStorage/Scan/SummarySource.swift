@@ -68,7 +68,7 @@ final class SummarySource {
     step = summaries.step
     firstBucket = least
     uses = Array(repeating: .unknown, count: Int(greatest - least) + 1)
-    pages = PageBatch(of: metadata.file, cache: chunk.handle.caches.pages)
+    pages = PageBatch(of: chunk.handle)
   }
 
   func addStatistics(to total: inout ScanStatistics) {

@@ -16,6 +16,7 @@ package enum FileInspector {
     }
     let word = magic.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
     if let kind = LogHeader.Kind(rawValue: word) { return try describe(kind, try file.readAll(limit: 1 << 30), path) }
+    if magic.withUnsafeBytes({ StubHeader.isStub($0) }) { return try describeStub(file) }
     let byteCount = try file.byteCount()
     return try ChunkDescription.lines(fileByteCount: byteCount, file: nil, place: path, rowBlocks: true) { reference in
       try file.read(count: reference.byteCount, at: reference.offset)
@@ -37,6 +38,30 @@ package enum FileInspector {
       lines.append(
         "records end at \(scan.end)"
           + (scan.hasFramesBehindEnd ? "; valid records stand behind that: damaged, or a torn tail" : ""))
+    }
+    return lines
+  }
+
+  private static func describeStub(_ file: any File) throws -> [String] {
+    let stub = try StubFile(file, file: nil, StubMapCache(), nil)
+    let map = try stub.map()
+    let pieces = map.pages.reduce(0) { $0 + $1.source.pieces.reduce(0) { $0 + $1.byteCount } }
+    let contents = try ChunkContents.open(
+      fileByteCount: stub.header.chunkByteCount, file: nil, place: file.path, cheapByteCount: stub.header.tailByteCount
+    ) { try ChunkHandle.read(stub, $0, file.path) }
+    let (identity, footer, index) = (contents.identity, contents.footer, contents.index)
+    var lines = [
+      "stub \(identity.file.rawValue): \(try file.byteCount()) bytes, stands for a chunk of table \(identity.table.rawValue)",
+      "object \(map.object.key): \(map.object.byteCount) bytes, CRC-32C \(String(map.object.checksum, radix: 16))",
+      "partition \(identity.partition) of \(identity.partitionNanoseconds) ns, sequences \(identity.firstSequence.rawValue)...\(identity.lastSequence.rawValue), written at \(identity.wallNanoseconds)",
+      "\(footer.rowCount) rows, \(footer.valueCount) values; times \(footer.time.lower)...\(footer.time.upper); series \(footer.firstSeries.rawValue)...\(footer.lastSeries.rawValue)",
+      "\(index.rowBlocks.count) row blocks, \(map.pages.count) pages made of \(pieces) bytes of the object; summaries of \(index.summaries?.step.label ?? "none")",
+    ]
+    for (number, (block, entry)) in zip(map.rowBlocks, index.rowBlocks).enumerated() {
+      let pieces = map.pages[block.pages].flatMap(\.source.pieces)
+      lines.append(
+        "row block \(number): \(entry.rowCount) rows, series \(entry.firstSeries.rawValue)...\(entry.lastSeries.rawValue) (\(entry.runCount)), times \(entry.time.lower)...\(entry.time.upper), pieces "
+          + pieces.map { "\($0.offset)+\($0.byteCount)" }.joined(separator: " "))
     }
     return lines
   }

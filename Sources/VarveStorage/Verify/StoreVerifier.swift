@@ -12,7 +12,7 @@ package struct VerifyReport: Sendable {
     package let kind: String
     package let byteCount: Int
   }
-  package struct Problem: Sendable {
+  package struct Problem: Sendable, Equatable {
     package let path: String
     package let message: String
     package init(path: String, message: String) {

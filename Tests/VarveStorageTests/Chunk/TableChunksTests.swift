@@ -22,7 +22,7 @@ import VarveSimulator
           lower: partition * Self.width + min(ends[0], ends[1]), upper: partition * Self.width + max(ends[0], ends[1])),
         firstSeries: SeriesID(rawValue: 0), lastSeries: SeriesID(rawValue: 9), firstSequence: first,
         lastSequence: first),
-      path: "\(number)", files: SimulatedFileSystem(), caches: .off)
+      path: "\(number)", files: SimulatedFileSystem(), caches: .off, archive: nil)
   }
 
   @Test(arguments: 1...(seedCount * 4)) func whatComesAndGoesIsFoundAndCounted(seed: Int) throws {

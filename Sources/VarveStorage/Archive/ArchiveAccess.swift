@@ -1,0 +1,96 @@
+// What SQL and the command line ask of the archive, and what they are told.
+
+import VarveCore
+
+/// What a run of the archive, or taking chunks out of it, came to for one table.
+package struct ArchiveReport: Sendable, Equatable {
+  package var table: String
+  /// Chunks that went, and those that came in their place.
+  package var chunksBefore = 0
+  package var chunksAfter = 0
+  package var rows = 0
+  /// Of the local files that went, and of the objects (or chunks, out of the archive) that came.
+  package var bytesBefore = 0
+  package var bytesAfter = 0
+  package init(table: String) { self.table = table }
+}
+
+/// What a run of the archive came to. `unneeded` objects are named by no chunk any more and wait to be deleted.
+package struct ArchiveRunReport: Sendable, Equatable {
+  package var tables: [ArchiveReport] = []
+  package var unneededObjects = 0
+  package var unneededBytes = 0
+  package var deletedObjects = 0
+  package var deletedBytes = 0
+  /// Partitions that could not be archived, and why; the others were.
+  package var failures: [String] = []
+  package init() {}
+}
+
+/// An archived chunk.
+package struct ArchivedChunkLine: Sendable, Equatable {
+  package var table: String
+  package var file: String
+  package var key: String
+  package var rows: Int
+  /// Of the stub, and of the object.
+  package var stubBytes: Int
+  package var objectBytes: Int
+  package var time: TimeRange
+  package init(
+    table: String, file: String, key: String, rows: Int, stubBytes: Int, objectBytes: Int, time: TimeRange
+  ) {
+    self.table = table
+    self.file = file
+    self.key = key
+    self.rows = rows
+    self.stubBytes = stubBytes
+    self.objectBytes = objectBytes
+    self.time = time
+  }
+}
+
+package struct ArchiveVerifyReport: Sendable, Equatable {
+  package var objects = 0
+  package var bytes = 0
+  package var rows = 0
+  /// Objects that are damaged, gone or of no chunk of ours, by address, and what is wrong.
+  package var problems: [VerifyReport.Problem] = []
+  package init() {}
+}
+
+/// The archive as SQL needs it. Calls block; `check` is called now and then, and throws to end them. They throw
+/// `.unavailable` where no archive is open or it cannot be reached, `.notFound` for a table that is not there.
+package protocol ArchiveAccess: AnyObject, Sendable {
+  /// Seals what is in memory, and archives all partitions of the table (nil: of all tables) that end before a time; then
+  /// deletes objects that nothing has needed for as long as they are kept, or at once.
+  func archiveBlocking(table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void) throws
+    -> ArchiveRunReport
+  /// What `archiveBlocking` would take: chunks and bytes.
+  func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport]
+  func archivedChunks(table: String?) throws -> [ArchivedChunkLine]
+  /// Reads all objects and holds them against what their chunks say.
+  func verifyArchiveBlocking(table: String?, check: () throws -> Void) throws -> ArchiveVerifyReport
+  /// Takes partitions with times of the range out of the archive: they are local chunks again.
+  func restoreArchivedBlocking(table: String, time: TimeRange, check: () throws -> Void) throws -> ArchiveReport
+}
+
+/// Of a store without an archive.
+extension ArchiveAccess {
+  package func archiveBlocking(table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void)
+    throws -> ArchiveRunReport
+  { throw noArchive }
+  package func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport] { throw noArchive }
+  package func archivedChunks(table: String?) throws -> [ArchivedChunkLine] { throw noArchive }
+  package func verifyArchiveBlocking(table: String?, check: () throws -> Void) throws -> ArchiveVerifyReport {
+    throw noArchive
+  }
+  package func restoreArchivedBlocking(table: String, time: TimeRange, check: () throws -> Void) throws -> ArchiveReport
+  { throw noArchive }
+
+  private var noArchive: VarveError {
+    VarveError(
+      .unavailable, "no archive is open",
+      hint: "name the archive: --archive URL, VARVE_ARCHIVE or archive in the configuration")
+  }
+}

@@ -1,0 +1,111 @@
+// Archiving: the chunks of a partition become objects of the archive, with a stub each in their place; and back.
+//
+//   pick      (any thread)         all chunks of a partition, see `CompactionPicker`
+//   archive   (any other thread)   their rows, merged and without deleted ones, to objects, each put in its place and read
+//                                  back; then to stubs, each synced; then their directory
+//   install   (committing thread)  as of a compaction: one manifest edit, publish, then the inputs' files go
+//
+// So at each moment rows are live once: in the chunks before the edit, in the objects behind it. What is left of a step
+// that came to nothing, or of objects whose stubs have gone, is found by the next run: objects that no stub names.
+
+import VarveCore
+import VarveFormat
+import VarveIO
+
+/// What an archived chunk of the store has its rows in.
+package struct ArchivedChunkReference: Sendable {
+  package let metadata: ChunkMetadata
+  package let object: ArchivedObject
+}
+
+extension Store {
+  /// The next step towards archiving all of the table's partitions that end before a time; nil if there is none.
+  package func pickArchiving(_ pass: inout CompactionPass, before time: Int64) -> CompactionTask? {
+    pick(&pass, isPostponed: { _ in false }) { table, key, chunks, picker, _ in
+      let end = PartitionSplit.range(key.index, width: table.partitionNanoseconds).upper
+      return end < time ? picker.chooseArchiving(chunks) : nil
+    }
+  }
+
+  /// The next step towards taking all partitions with these times out of the archive; nil if there is none.
+  package func pickRestoring(_ pass: inout CompactionPass, in time: TimeRange) -> CompactionTask? {
+    pick(&pass, isPostponed: { _ in false }) { table, key, chunks, picker, _ in
+      let range = PartitionSplit.range(key.index, width: table.partitionNanoseconds)
+      return range.overlaps(time) ? picker.chooseRestoring(chunks) : nil
+    }
+  }
+
+  /// Writes the task's rows to the archive. `pace` is called with the bytes of each row block in its object, and may throw
+  /// to end it. After a throw there is no stub, and perhaps an object that nothing names.
+  package func archive(_ task: CompactionTask, pace: (Int) throws -> Void = { _ in }) throws -> CompactedChunks {
+    // Of so many generations that they are not merged at once, some become one first.
+    guard task.isFull || task.isEmptied else { return try write(task, pace: pace) }
+    if let failure { throw failure }
+    guard let archive = options.archive else {
+      throw VarveError(
+        .unavailable, "there is no archive to write to",
+        hint: "name the archive: --archive URL, VARVE_ARCHIVE or archive in the configuration")
+    }
+    let tags = tagColumns(of: task.table)
+    let writer = ArchiveWriter(
+      options: options, paths: paths, ids: ids, archive: archive, table: task.table, partition: task.partition,
+      sequences: task.sequences, deletedThrough: task.deletedThrough, tags: tags)
+    var outputs: [ChunkMetadata] = []
+    do {
+      for (day, others) in Self.days(of: task) {
+        let inputs = zip(task.inputs, task.exclusions).map { input, exclusions in
+          var exclusions = exclusions
+          exclusions.add(others)
+          return (handle: input, exclusions: exclusions)
+        }
+        let rows = try MergedPartition(
+          inputs, try Self.fields(of: task), task.table, byteLimit: options.compactionByteCount)
+        outputs += try writer.write(rows, day: day, progress: pace)
+      }
+      if !outputs.isEmpty { try options.fileSystem.syncDirectory(paths.chunks) }
+    } catch {
+      for chunk in outputs { ChunkFileWriter.discard(chunk.file, options, paths) }
+      throw error
+    }
+    return CompactedChunks(
+      partition: task.partition, inputs: task.inputs.map(\.metadata.file), inputByteCount: task.byteCount,
+      outputs: outputs)
+  }
+
+  private func tagColumns(of table: TableSchema) -> [(id: ColumnID, column: TagColumn)] {
+    let snapshot = self.snapshot()
+    return table.tags.map { ($0.id, snapshot.tagColumn($0.id, of: table.id)) }
+  }
+
+  /// The days on which the task has rows, perhaps, and for each the times of the partition that are none of it.
+  private static func days(of task: CompactionTask) -> [(day: Int64, others: [TimeRange])] {
+    guard let first = task.inputs.map(\.metadata.time.lower).min(),
+      let last = task.inputs.map(\.metadata.time.upper).max()
+    else { return [] }
+    let width = ArchiveWriter.dayNanoseconds
+    let days = PartitionSplit.index(first, width: width)...PartitionSplit.index(last, width: width)
+    return days.compactMap { day in
+      let range = PartitionSplit.range(day, width: width)
+      guard task.inputs.contains(where: { $0.metadata.time.overlaps(range) }) else { return nil }
+      return (day, TimeRange(lower: first, upper: last).without(range))
+    }
+  }
+
+  /// All archived chunks of a table, or of all, and where their rows are. Throws if a stub cannot be read.
+  package func archivedChunks(of table: TableID? = nil) throws -> [ArchivedChunkReference] {
+    let chunks = published.withLock { $0.chunks }
+    return try (table.map { chunks.chunks(of: $0) } ?? chunks.all).filter(\.isArchived).map { chunk in
+      ArchivedChunkReference(metadata: chunk.metadata, object: try chunk.holdStub().map().object)
+    }
+  }
+}
+
+extension CompactionTask {
+  /// Whether nothing comes in the inputs' place.
+  fileprivate var isEmptied: Bool {
+    zip(inputs, exclusions).allSatisfy { input, exclusions in
+      let chunk = input.metadata
+      return exclusions.cover(chunk.time, series: chunk.firstSeries.rawValue...chunk.lastSeries.rawValue)
+    }
+  }
+}
