@@ -86,7 +86,7 @@ struct ChunkEncoder {
       statistics.append(range.statistics(nullCount: rows.count - count))
       firstValue += count
     }
-    chunk.pageCount = result.pages.count
+    chunk.count(form.encoding, pages: result.pages.count)
     chunk.compressedByteCount = out.count - start
     chunk.statistics = total.statistics(nullCount: values.rowCount - values.words.count)
     result.index = Self.index(statistics, ranges, rows: result.pages.map(\.firstRow) + [values.rowCount])

@@ -3,35 +3,52 @@
 import VarveCore
 import VarveFormat
 
+/// The values that indices of pages refer to.
+struct PageDictionary: Sendable {
+  let words: Buffer<UInt64>
+  /// What words of texts refer to.
+  let bytes: Buffer<UInt8>?
+
+  init(_ column: ParquetColumn, _ header: ParquetPageHeader, _ body: [UInt8]) throws {
+    guard header.encoding == .plain || header.encoding == .plainDictionary else {
+      throw VarveError(.corruption, "a dictionary that is not plain")
+    }
+    // Not more values than bytes: a bit is the least, and dictionaries of booleans are not written.
+    guard header.valueCount <= body.count else {
+      throw VarveError(.corruption, "a dictionary of \(header.valueCount) values in \(body.count) bytes")
+    }
+    let bytes: Buffer<UInt8>? = column.type.isBytes ? Buffer(capacity: body.count) : nil
+    words = try body.withUnsafeBytes { body in
+      var reader = ByteReader(body)
+      return try PlainValues.decode(&reader, column, count: header.valueCount, bytes: bytes)
+    }
+    self.bytes = bytes
+  }
+}
+
 struct PageDecoder {
   /// Rows of a page. Pages of the formats' own writers have some ten thousand; runs could claim any number.
   static let rowLimit = 1 << 24
 
   let column: ParquetColumn
-  private var dictionary: (words: Buffer<UInt64>, bytes: Buffer<UInt8>?)?
+  private var dictionary: PageDictionary?
 
-  init(_ column: ParquetColumn) { self.column = column }
+  init(_ column: ParquetColumn, _ dictionary: PageDictionary? = nil) {
+    self.column = column
+    self.dictionary = dictionary
+  }
 
   /// Texts that one page may become where they are told by what they share with others.
   private static let textByteLimit = 1 << 30
 
   mutating func takeDictionary(_ header: ParquetPageHeader, _ body: [UInt8]) throws {
-    guard header.encoding == .plain || header.encoding == .plainDictionary else {
-      throw VarveError(.corruption, "a dictionary that is not plain")
-    }
-    // Not more values than bytes: a bit is the least, and dictionaries of booleans are not written.
-    guard dictionary == nil, header.valueCount <= body.count else {
-      throw VarveError(.corruption, "a dictionary of \(header.valueCount) values in \(body.count) bytes")
-    }
-    let bytes: Buffer<UInt8>? = column.type.isBytes ? Buffer(capacity: body.count) : nil
-    dictionary = try body.withUnsafeBytes { body in
-      var reader = ByteReader(body)
-      return (try PlainValues.decode(&reader, column, count: header.valueCount, bytes: bytes), bytes)
-    }
+    guard dictionary == nil else { throw VarveError(.corruption, "a column chunk with two dictionaries") }
+    dictionary = try PageDictionary(column, header, body)
   }
 
-  /// The rows of a data page whose body was unpacked.
-  func decode(_ header: ParquetPageHeader, _ body: [UInt8]) throws -> ParquetVector {
+  /// The rows of a data page whose body was unpacked. `isWhole`: values that end before the body does are an error; some
+  /// writers leave room behind them.
+  func decode(_ header: ParquetPageHeader, _ body: [UInt8], isWhole: Bool = false) throws -> ParquetVector {
     guard header.valueCount <= Self.rowLimit else {
       throw VarveError(
         .limitExceeded, "a page of \(header.valueCount) rows: pages of more than \(Self.rowLimit) are not read",
@@ -42,6 +59,7 @@ struct PageDecoder {
       let presence = try readLevels(&reader, header)
       let count = presence.map { $0.span.reduce(0) { $0 + Int($1) } } ?? header.valueCount
       let (words, bytes) = try readValues(&reader, header.encoding, count: count)
+      if isWhole, !reader.isAtEnd { throw VarveError(.corruption, "bytes stand behind the values of a page") }
       guard let presence, count < header.valueCount else { return ParquetVector(words: words, bytes: bytes) }
       return ParquetVector(words: Self.spread(words, presence), bytes: bytes, presence: presence)
     }

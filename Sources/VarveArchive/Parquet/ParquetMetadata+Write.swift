@@ -152,10 +152,9 @@ extension ParquetColumnChunk {
       out.field(9, int64: dataOffset)
       if let dictionaryOffset { out.field(11, int64: dictionaryOffset) }
       out.field(12) { statistics.write(to: &$0) }
-      let encoding = encodings.last ?? .plain
-      out.field(13, list: dictionaryOffset == nil ? 1 : 2, of: .structure) { out in
+      out.field(13, list: pageCounts.count + (dictionaryOffset == nil ? 0 : 1), of: .structure) { out in
         if dictionaryOffset != nil { Self.write(pages: 1, .dictionary, .plain, to: &out) }
-        Self.write(pages: pageCount, .data, encoding, to: &out)
+        for (encoding, count) in pageCounts { Self.write(pages: count, .data, encoding, to: &out) }
       }
     }
     if let offsetIndex {

@@ -46,12 +46,21 @@ package struct ParquetColumnChunk: Sendable {
   package var compressedByteCount = 0
   package var uncompressedByteCount = 0
   package var statistics = ParquetStatistics()
-  /// Data pages by encoding, and whether there is a dictionary page.
-  var pageCount = 0
+  /// Data pages by encoding, in order of their first.
+  private(set) var pageCounts: [(encoding: ParquetEncoding, count: Int)] = []
   package var offsetIndex: Range<Int>?
   package var columnIndex: Range<Int>?
 
   package init() {}
+
+  /// Counts data pages of an encoding.
+  mutating func count(_ encoding: ParquetEncoding, pages: Int = 1) {
+    if let place = pageCounts.firstIndex(where: { $0.encoding == encoding }) {
+      pageCounts[place].count += pages
+    } else {
+      pageCounts.append((encoding, pages))
+    }
+  }
 
   /// Where its pages stand.
   package var byteRange: Range<Int> {

@@ -30,7 +30,8 @@ struct WordTable {
     return (codes, table.values)
   }
 
-  private mutating func code(_ word: UInt64) -> UInt64? {
+  /// Of one word, which is given the next code if it has none; nil: there are too many.
+  mutating func code(_ word: UInt64) -> UInt64? {
     let mixed = (word ^ (word >> 32)) &* 0x9E37_79B9_7F4A_7C15 ^ seed
     var slot = Int((mixed &* seed) >> 40) & (slots.count - 1)
     while true {

@@ -37,8 +37,6 @@ struct PointColumn {
 }
 
 struct PointLayout {
-  static let remainderSuffix = "_nanos"
-
   var time: PointColumn
   /// In order of their names' bytes.
   var tags: [PointColumn] = []
@@ -89,7 +87,7 @@ struct PointLayout {
     var places: [Int: Int] = [:]
     for (index, column) in columns.enumerated() {
       guard case .timestamp(.microseconds, _) = column.meaning else { continue }
-      let name = column.name + remainderSuffix
+      let name = column.name + ParquetTimes.remainderSuffix
       if let place = columns.firstIndex(where: { $0.name == name && $0.type == .int32 }) { places[index] = place }
     }
     return places

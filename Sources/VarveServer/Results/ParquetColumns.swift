@@ -86,23 +86,6 @@ struct ParquetPlan {
   }
 }
 
-/// Times as files hold them.
-enum ParquetTimes {
-  /// Behind the name of a time: the nanoseconds that its microseconds leave.
-  static let remainderSuffix = "_nanos"
-
-  static func microseconds(_ nanoseconds: Int64) -> Int64 {
-    // Both infinities are themselves.
-    if nanoseconds == .max || nanoseconds == .min { return nanoseconds }
-    return nanoseconds >= 0 ? nanoseconds / 1000 : (nanoseconds + 1) / 1000 - 1
-  }
-
-  static func remainder(_ nanoseconds: Int64) -> Int64 {
-    if nanoseconds == .max || nanoseconds == .min { return 0 }
-    return nanoseconds - microseconds(nanoseconds) * 1000
-  }
-}
-
 /// The values of a column of a query as a part of the file.
 struct ParquetVectorMaker {
   private let column: Column

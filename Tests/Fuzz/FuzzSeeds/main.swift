@@ -229,6 +229,31 @@ private func parquet(rows: Int) -> [UInt8] {
   return writer.takeBytes()
 }
 
+/// What the target makes pages of: type, encoding, rows, then the bodies of a dictionary, a remainder and the page.
+private func objectPage(
+  _ type: UInt8, _ encoding: UInt8, rows: UInt8, dictionary: [UInt8] = [], count: UInt8 = 0, rest: [UInt8] = [],
+  _ body: [UInt8]
+) -> [UInt8] {
+  [type, encoding, rows, count, UInt8(dictionary.count), UInt8(rest.count)] + dictionary + rest + body
+}
+
+/// Levels of rows that all have a value.
+private func levels(_ rows: UInt8) -> [UInt8] { [2, 0, 0, 0, rows << 1, 1] }
+private let eightBytes: [UInt8] = [1, 2, 3, 4, 5, 6, 0, 0]
+private let objectPages: [[UInt8]] = [
+  // Times plain, with what they leave; as differences.
+  objectPage(0, 0, rows: 2, rest: [7, 0, 0, 0, 9, 0, 0, 0], eightBytes + eightBytes),
+  objectPage(0, 5, rows: 3, [0x80, 1, 4, 3, 20, 2, 0, 0, 0, 0]),
+  objectPage(1, 0, rows: 2, levels(2) + eightBytes + eightBytes), objectPage(1, 9, rows: 1, levels(1) + eightBytes),
+  objectPage(2, 5, rows: 3, levels(3) + [0x80, 1, 4, 3, 20, 2, 2, 0, 0, 0, 9] + [UInt8](repeating: 0, count: 7)),
+  objectPage(3, 0, rows: 1, levels(1) + [0] + eightBytes),
+  objectPage(3, 8, rows: 9, dictionary: [0] + eightBytes, count: 1, levels(9) + [1, 18, 0]),
+  objectPage(4, 0, rows: 9, [3, 0, 0, 0, 5, 0xFF, 1] + [0x55, 1]),
+  objectPage(5, 0, rows: 2, levels(2) + [1, 0, 0, 0, 0x61, 0, 0, 0, 0]),
+  objectPage(5, 8, rows: 8, dictionary: [1, 0, 0, 0, 0x61, 0, 0, 0, 0], count: 2, levels(8) + [1, 3, 0xAA]),
+  objectPage(6, 0, rows: 1, rest: levels(1) + [7, 0, 0, 0], levels(1) + eightBytes),
+]
+
 let disk = try makeStore()
 func contents(_ suffix: String) -> [[UInt8]] { disk.paths.filter { $0.hasSuffix(suffix) }.compactMap(disk.contents) }
 
@@ -243,3 +268,4 @@ try write("log-file", contents(".wal").map { Array($0.prefix(2048)) } + contents
 try write("dimension-file", contents(".dimension") + (try contents(".dimension").flatMap { try bodies($0, [1, 2]) }))
 try write("chunk", contents(".chunk") + [smallestChunk()])
 try write("parquet", [parquet(rows: 40), parquet(rows: 3)])
+try write("object-page", objectPages)

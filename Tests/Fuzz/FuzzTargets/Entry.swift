@@ -7,6 +7,7 @@ private let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "commit-record": fuzzCommitRecord,
   "manifest-edit": fuzzManifestEdit, "series-record": fuzzSeriesRecord, "log-file": fuzzLogFile,
   "dimension-file": fuzzDimensionFile, "chunk": fuzzChunk, "parquet": fuzzParquet,
+  "object-page": fuzzObjectPage,
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {
