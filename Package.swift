@@ -14,6 +14,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ],
   targets: [
@@ -48,6 +51,17 @@ let package = Package(
       ]),
     .target(name: "VarveWire", dependencies: ["VarveCore", "CVarve"]),
     .target(
+      name: "VarveS3",
+      dependencies: [
+        "VarveCore", "VarveIO", "VarveFormat", "VarveArchive", "VarveWire",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ]),
+    .target(
       name: "VarveServer",
       dependencies: [
         "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveArchive", "VarveQuery", "Varve", "VarveWire",
@@ -65,7 +79,7 @@ let package = Package(
       name: "varve-cli",
       dependencies: [
         "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveArchive", "VarveQuery", "Varve", "VarveWire",
-        "VarveServer", "VarveBench",
+        "VarveServer", "VarveS3", "VarveBench",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -116,6 +130,9 @@ let package = Package(
       name: "VarveTests",
       dependencies: ["VarveCore", "VarveIO", "VarveStorage", "VarveQuery", "Varve", "VarveSimulator"]),
     .testTarget(name: "VarveWireTests", dependencies: ["VarveCore", "VarveWire"]),
+    .testTarget(
+      name: "VarveS3Tests",
+      dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveArchive", "VarveWire", "VarveS3", "VarveSimulator"]),
     .testTarget(
       name: "VarveServerTests",
       dependencies: [

@@ -16,7 +16,7 @@ extension Database {
     to url: String, check: () throws -> Void, progress: (BackupProgress) -> Void
   ) throws -> BackupReport {
     let pipeline = try writer()
-    let place = try BackupPlace.open(url, files: store.files)
+    let place = try BackupPlace.open(url, files: store.files, schemes: objectStores)
     let run = BackupRun()
     return try workers.standingIn {
       // Closing waits for it: the files it kept are removed by the process that has the directory.

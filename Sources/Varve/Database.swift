@@ -4,6 +4,7 @@
 // nothing here blocks the caller's executor. Nothing is global: several databases live side by side.
 
 public import VarveCore
+import VarveArchive
 import VarveIO
 import VarveQuery
 import VarveStorage
@@ -71,6 +72,8 @@ public final class Database: Sendable {
     package var queryThreads = ThreadPriority.normal
     /// In place of a line in the log.
     package var onSlowStatement: (@Sendable (SlowStatement) -> Void)?
+    /// Where other addresses than those of directories lead.
+    package var objectStores = ObjectStoreSchemes.none
     /// Called with the engine's own log lines.
     public var log: @Sendable (LogLevel, String) -> Void = { _, _ in }
     public init() {}
@@ -95,6 +98,7 @@ public final class Database: Sendable {
   package let monitor: SessionMonitor
   package let memoryBudgetByteCount: Int
   let jobs: JobScheduler
+  let objectStores: ObjectStoreSchemes
   private let closing = Gate(Closing.notBegun)
   private let readers = Gate(Readers())
   private let log: @Sendable (LogLevel, String) -> Void
@@ -102,7 +106,7 @@ public final class Database: Sendable {
   private init(
     store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, liveWorkers: BlockingWorkers,
     helpers: HelperThreads, subscriptions: CommitSubscriptions, monitor: SessionMonitor, jobs: JobScheduler,
-    memoryBudgetByteCount: Int,
+    memoryBudgetByteCount: Int, objectStores: ObjectStoreSchemes,
     log: @escaping @Sendable (LogLevel, String) -> Void
   ) {
     self.store = store
@@ -117,6 +121,7 @@ public final class Database: Sendable {
     self.monitor = monitor
     self.jobs = jobs
     self.memoryBudgetByteCount = memoryBudgetByteCount
+    self.objectStores = objectStores
     self.log = log
   }
 
@@ -163,7 +168,7 @@ public final class Database: Sendable {
         wallNanoseconds: { clock.wallNanoseconds() },
         slowStatementMilliseconds: options.slowStatement?.clampedMilliseconds,
         onSlowStatement: options.onSlowStatement ?? { [log = options.log] in log(.info, $0.line) }),
-      jobs: jobs, memoryBudgetByteCount: budget, log: options.log)
+      jobs: jobs, memoryBudgetByteCount: budget, objectStores: options.objectStores, log: options.log)
     if !options.readOnly, options.refresh { jobs.start(database) }
     return database
   }

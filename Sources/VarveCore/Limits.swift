@@ -68,6 +68,33 @@ package enum Limits {
   package static let rowBlockRowCount = 16_384
   package static let vectorValueCount = 1_024
 
+  // Object stores
+  /// How long a connection may take to be made, and a store to go on answering.
+  package static let objectIdleMilliseconds = 30_000
+  /// A request may take this long, and a second more for each `objectBytesPerSecond` that it sends or asks for.
+  package static let objectRequestMilliseconds = 60_000
+  package static let objectBytesPerSecond = 256 * 1024
+  /// How often a request is tried in all, and the first and longest pause in between.
+  package static let objectAttempts = 6
+  package static let objectFirstPauseMilliseconds = 100
+  package static let objectLongestPauseMilliseconds = 5_000
+  /// Requests of one call at a time.
+  package static let objectRequestsAtATime = 8
+  /// Longer objects are sent in parts of at least this many bytes, some at a time.
+  package static let objectPartByteCount = 16 << 20
+  package static let objectPartsAtATime = 4
+  package static let objectParts = 10_000
+  /// Of what a store answers about objects: lists, errors.
+  package static let objectAnswerByteCount = 8 << 20
+  /// Keys of one request to delete.
+  package static let objectDeleteKeys = 1_000
+  package static let objectPrefixByteCount = 512
+  /// A lock whose owner has not been heard of for so long is anybody's; its owner says a few times as often that it lives.
+  package static let objectLockSeconds = 60
+  package static let objectLockRenewals = 4
+  /// Of files with credentials and settings of the AWS tools.
+  package static let profileFileByteCount = 1 << 20
+
   // Queries
   package static let expressionDepth = 200
   package static let queryTextByteCount = 4 * 1024 * 1024

@@ -45,6 +45,8 @@ extension VarveError.Code {
     case .unsupportedVersion: "0A000"  // feature_not_supported
     case .unsupported: "0A000"  // feature_not_supported
     case .gone: "55000"  // object_not_in_prerequisite_state
+    case .unavailable: "58000"  // system_error
+    case .accessDenied: "42501"  // insufficient_privilege
     case .cancelled: "57014"  // query_canceled
     case .query: "XX000"  // internal_error
     }

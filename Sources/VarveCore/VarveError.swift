@@ -36,6 +36,10 @@ public struct VarveError: Error, Sendable, CustomStringConvertible {
     case unsupported = "unsupported"
     /// It was there, and has been let go of.
     case gone = "gone"
+    /// Something outside of the database is not there, or fails: it may be there later.
+    case unavailable = "unavailable"
+    /// Something outside of the database does not let us in.
+    case accessDenied = "access_denied"
     // queries
     case cancelled = "cancelled"
     case query = "query"

@@ -10,6 +10,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Varve
+import VarveArchive
 import VarveCore
 import VarveIO
 import VarveWire
@@ -35,12 +36,13 @@ package final class Server: Sendable {
 
   /// Serves until a signal ends it. `announce` is called for each listener once all are ready.
   package static func run(
-    _ settings: ServerSettings, logger: Logger, announce: (_ name: String, _ address: ListenAddress) throws -> Void
+    _ settings: ServerSettings, objectStores: ObjectStoreSchemes, logger: Logger,
+    announce: (_ name: String, _ address: ListenAddress) throws -> Void
   ) async throws {
     let (signals, continuation) = AsyncStream<String>.makeStream()
     // From the beginning: a signal during recovery is heeded once the server could be stopped in order.
     ShutdownSignals.onFirst { signal in continuation.yield(signal) }
-    let server = try await start(settings, logger: logger)
+    let server = try await start(settings, objectStores: objectStores, logger: logger)
     for listener in server.listeners { try announce(listener.name, listener.address) }
     for await signal in signals {
       logger.info("stopping", metadata: ["signal": "\(signal)"])
@@ -51,8 +53,11 @@ package final class Server: Sendable {
   }
 
   /// Opens the database and listens. When this returns, clients can connect.
-  package static func start(_ settings: ServerSettings, logger: Logger) async throws -> Server {
+  package static func start(
+    _ settings: ServerSettings, objectStores: ObjectStoreSchemes = .none, logger: Logger
+  ) async throws -> Server {
     var options = settings.databaseOptions
+    options.objectStores = objectStores
     options.log = logger.databaseLog
     let statements = settings.logger("statements")
     options.onSlowStatement = { statements.log($0) }

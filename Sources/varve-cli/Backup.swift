@@ -14,7 +14,7 @@ struct Backup: ParsableCommand {
     abstract: "Take a backup, list those there are, prove one, or remove old ones.",
     discussion: """
       A backup is all of the database at one moment. It goes to a directory (file:///path), such as a mounted disk of \
-      another machine. What is there from the backup before is not sent again. `varve restore` brings one back.
+      another machine, or to a bucket (s3://bucket/prefix). What is there from the backup before is not sent again. `varve restore` brings one back.
       """,
     subcommands: [Take.self, List.self, Verify.self, Prune.self], defaultSubcommand: Take.self)
 
@@ -28,8 +28,18 @@ struct Backup: ParsableCommand {
 
     @OptionGroup var place: PlaceOption
 
-    @Option(help: ArgumentHelp("Where to: file:///path of a directory that is there.", valueName: "url"))
+    @Option(
+      help: ArgumentHelp(
+        "Where to: file:///path of a directory that is there, or s3://bucket/prefix.", valueName: "url"))
     var to: String
+
+    @OptionGroup var stores: ObjectStoreOptions
+
+    func validate() throws {
+      if place.connect != nil && stores.isGiven {
+        throw ValidationError("A server goes to S3 by its own settings; give --s3-… to `varve serve`.")
+      }
+    }
 
     func run() throws {
       if let server = try place.server() {
@@ -42,7 +52,8 @@ struct Backup: ParsableCommand {
           store: values[0], number: values[1], commit: values[2], files: values[3], bytes: Int(values[4]) ?? 0,
           sent: Int(values[5]) ?? 0, seconds: Double(values[6]) ?? 0)
       }
-      let database = try Database.openForCommand(place.location.directory)
+      let database = try Database.openForCommand(
+        place.location.directory, objectStores: try stores.schemes())
       var shown = Progress(byteCount: nil)
       var done = 0
       let report: BackupReport
@@ -156,8 +167,10 @@ struct Backup: ParsableCommand {
 
 /// Where backups are read from.
 struct BackupsOption: ParsableArguments {
-  @Option(help: ArgumentHelp("Where the backups are: file:///path.", valueName: "url"))
+  @Option(help: ArgumentHelp("Where the backups are: file:///path, or s3://bucket/prefix.", valueName: "url"))
   var from: String
+
+  @OptionGroup var stores: ObjectStoreOptions
 
   @Option(
     help: "The store, where there are backups of several.",
@@ -169,7 +182,7 @@ struct BackupsOption: ParsableArguments {
     })
   var store: StoreIdentity?
 
-  func place() throws -> BackupPlace { try BackupPlace.open(from, files: PosixFileSystem()) }
+  func place() throws -> BackupPlace { try BackupPlace.open(from, files: PosixFileSystem(), schemes: stores.schemes()) }
 }
 
 /// Times as users read and write them, in UTC.

@@ -1,8 +1,10 @@
 // `varve serve`: settings from flags, environment and file, then the server until a signal ends it.
 
 import ArgumentParser
+import VarveArchive
 import VarveCore
 import VarveIO
+import VarveS3
 import VarveServer
 
 struct Serve: AsyncParsableCommand {
@@ -33,7 +35,11 @@ struct Serve: AsyncParsableCommand {
     for variable in effective.unknownVariables {
       logger.warning("environment variable is no setting", metadata: ["variable": "\(variable)"])
     }
-    try await Server.run(settings, logger: logger) { name, address in
+    let objectLog = settings.logger("object-store")
+    let schemes = S3Schemes.schemes(
+      S3Options(settings), variables: ProcessEnvironment.variables(), files: PosixFileSystem(), clock: SystemClock()
+    ) { objectLog.warning("\($0)") }
+    try await Server.run(settings, objectStores: schemes, logger: logger) { name, address in
       try StandardStreams.write("listening \(name) \(address)\n")
     }
   }
@@ -65,6 +71,10 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.logMinDurationStatement), help: help(.logMinDurationStatement))
   var logMinDurationStatement: String?
   @Flag(name: name(.insecure), help: help(.insecure)) var insecure = false
+  @Option(name: name(.s3Endpoint), help: help(.s3Endpoint)) var s3Endpoint: String?
+  @Option(name: name(.s3Region), help: help(.s3Region)) var s3Region: String?
+  @Flag(name: name(.s3PathStyle), help: help(.s3PathStyle)) var s3PathStyle = false
+  @Option(name: name(.s3Timeout), help: help(.s3Timeout)) var s3Timeout: String?
 
   /// The ones that were given, by setting.
   var given: [String: String] {
@@ -77,6 +87,8 @@ struct SettingFlags: ParsableArguments {
       (.connections, connections), (.sessions, sessions),
       (.queriesFirst, queriesFirst), (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat),
       (.logMinDurationStatement, logMinDurationStatement), (.insecure, insecure ? "true" : nil),
+      (.s3Endpoint, s3Endpoint), (.s3Region, s3Region), (.s3PathStyle, s3PathStyle ? "true" : nil),
+      (.s3Timeout, s3Timeout),
     ]
     for (setting, value) in values { flags[setting.name] = value }
     return flags
@@ -86,7 +98,9 @@ struct SettingFlags: ParsableArguments {
 
   private static func help(_ setting: Setting) -> ArgumentHelp {
     // Defaults that are a part of this machine's memory are said in words.
-    let isInWords = [Setting.memory.name, Setting.pageCache.name].contains(setting.name) || setting.kind == .flag
+    let isInWords =
+      [Setting.memory.name, Setting.pageCache.name].contains(setting.name) || setting.kind == .flag
+      || setting.kind == .textOrNone
     let value = isInWords ? "" : " (default: \(setting.defaultValue.text))"
     return ArgumentHelp("\(setting.help)\(value)", valueName: setting.valueName)
   }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Varve
+import VarveArchive
 import VarveCore
 import VarveServer
 import VarveWire
@@ -55,10 +56,11 @@ enum RowFormat: String, ExpressibleByArgument, CaseIterable {
 
 extension Database {
   /// Opens a directory for a command, without making one where there is none.
-  static func openForCommand(_ directory: String, readOnly: Bool = false, createIfMissing: Bool = false) throws
-    -> Database
-  {
+  static func openForCommand(
+    _ directory: String, readOnly: Bool = false, createIfMissing: Bool = false, objectStores: ObjectStoreSchemes = .none
+  ) throws -> Database {
     var options = Options()
+    options.objectStores = objectStores
     options.readOnly = readOnly
     options.createIfMissing = createIfMissing
     options.log = { level, text in

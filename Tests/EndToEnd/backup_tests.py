@@ -118,8 +118,8 @@ def test_a_closed_directory_is_restored_as_it_was(context):
     expect(server.stop(), 0)
     _, error = context.run("backup", "--to", "file://" + context.path("missing"), "--data", server.data, code=1)
     assert "missing" in error and "make it first" in error, error
-    _, error = context.run("backup", "--to", "s3://bucket", "--data", server.data, code=1)
-    assert "s3" in error, error
+    _, error = context.run("backup", "--to", "gs://bucket", "--data", server.data, code=1)
+    assert "gs://" in error and "s3://" in error, error
     output, _ = context.run("backup", "--to", url, "--data", server.data)
     one = summary(output)
     expect((one["number"], one["shared"]), (1, 0))

@@ -19,6 +19,10 @@ private let ladder: [String: Set<String>] = [
     "VarveCore", "VarveIO", "VarveCompute", "VarveFormat", "VarveStorage", "VarveArchive", "VarveRollup", "VarveQuery",
   ],
   "VarveWire": ["VarveCore", "CVarve"],
+  "VarveS3": [
+    "VarveCore", "VarveIO", "VarveFormat", "VarveArchive", "VarveWire", "AsyncHTTPClient", "Crypto", "NIOCore",
+    "NIOHTTP1", "NIOPosix", "NIOSSL",
+  ],
   "VarveServer": [
     "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveArchive", "VarveQuery", "Varve", "VarveWire",
     "CVarve",
@@ -27,7 +31,7 @@ private let ladder: [String: Set<String>] = [
   "VarveBench": ["VarveCore", "VarveIO", "VarveServer"],
   "varve-cli": [
     "VarveCore", "VarveIO", "VarveCompute", "VarveStorage", "VarveArchive", "VarveQuery", "Varve", "VarveWire",
-    "VarveServer", "VarveBench", "ArgumentParser",
+    "VarveServer", "VarveS3", "VarveBench", "ArgumentParser",
   ],
 ]
 
@@ -118,5 +122,8 @@ private func imports(of target: String) throws -> [Import] {
     for next in ladder[target] ?? [] where reached.insert(next).inserted { pending.append(next) }
   }
   #expect(
-    reached.isDisjoint(with: ["VarveServer", "VarveWire", "NIOCore", "NIOPosix", "NIOHTTP1", "Logging", "TOMLKit"]))
+    reached.isDisjoint(with: [
+      "VarveServer", "VarveWire", "VarveS3", "NIOCore", "NIOPosix", "NIOHTTP1", "Logging", "TOMLKit", "AsyncHTTPClient",
+      "Crypto",
+    ]))
 }

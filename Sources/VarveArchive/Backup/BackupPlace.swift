@@ -13,8 +13,8 @@ package struct BackupPlace: Sendable {
   package init(_ objects: any ObjectStore) { self.objects = objects }
 
   /// Throws `.notFound` if there is no such place.
-  package static func open(_ url: String, files: any FileSystem) throws -> BackupPlace {
-    let place = BackupPlace(try ObjectStoreURL.open(url, files: files))
+  package static func open(_ url: String, files: any FileSystem, schemes: ObjectStoreSchemes) throws -> BackupPlace {
+    let place = BackupPlace(try ObjectStoreURL.open(url, files: files, schemes: schemes))
     try place.objects.checkPlace()
     return place
   }

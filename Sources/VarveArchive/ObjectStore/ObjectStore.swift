@@ -1,5 +1,5 @@
-// Where backups go: a flat store of named, immutable objects. A directory is one (`DirectoryStore`); whatever speaks the
-// S3 API can be another.
+// Where backups and archives go: a flat store of named, immutable objects. A directory is one (`DirectoryStore`), a bucket
+// of a store that speaks the S3 API another (VarveS3).
 //
 // The contract that each keeps, and that callers may rely on:
 // - `put` makes an object whole or not at all, and durable before it returns; a second one replaces the first;
@@ -7,7 +7,8 @@
 // - keys are made of numbers and fixed words, `/`-separated; only an object's last part has a dot. No name that a user
 //   chose is ever part of a key.
 // Calls block the thread that makes them. They throw `VarveError` with the object's address as its place: `.notFound`,
-// `.diskFull`, `.directoryLocked` (somebody else has the lock) or `.inputOutput`.
+// `.diskFull`, `.directoryLocked` (somebody else has the lock), `.inputOutput`, `.corruption` where the store itself says
+// that bytes are not what they were, and from stores behind a network `.unavailable` and `.accessDenied`.
 
 import VarveCore
 
@@ -21,6 +22,16 @@ package struct ObjectEntry: Sendable, Hashable {
   }
 }
 
+/// Some bytes of an object.
+package struct ObjectRange: Sendable, Hashable {
+  package let key: String
+  package let range: Range<Int>
+  package init(key: String, range: Range<Int>) {
+    self.key = key
+    self.range = range
+  }
+}
+
 package protocol ObjectStore: Sendable {
   /// For messages: where the object is, or the store for an empty key.
   func address(_ key: String) -> String
@@ -29,6 +40,8 @@ package protocol ObjectStore: Sendable {
   func put(_ key: String, _ bytes: [UInt8]) throws
   /// The bytes of the range, fewer where the object ends.
   func get(_ key: String, _ range: Range<Int>) throws -> [UInt8]
+  /// The bytes of each range, in order, as `get` of it gives them; at the same time as far as the store can.
+  func get(_ requests: [ObjectRange]) throws -> [[UInt8]]
   /// The object's length; nil if there is none.
   func byteCount(_ key: String) throws -> Int?
   /// All objects whose keys begin with `folder`, which ends with `/` or is empty, by key.
@@ -39,11 +52,18 @@ package protocol ObjectStore: Sendable {
   func delete(_ keys: [String]) throws
   /// Removes what puts in `folder` left that were interrupted. To be called with a lock that keeps out other writers.
   func removeUnfinished(_ folder: String) throws
-  /// Keeps others from taking the same lock, in this process or another, until it is released or the process ends.
+  /// Keeps others from taking the same lock, in this process or another, until it is released or the process ends; a store
+  /// that does not see processes end lets others have it some time after.
   func lock(_ key: String) throws -> any ObjectLock
+}
+
+extension ObjectStore {
+  package func get(_ requests: [ObjectRange]) throws -> [[UInt8]] { try requests.map { try get($0.key, $0.range) } }
 }
 
 /// Released by `release` or with its last reference.
 package protocol ObjectLock: AnyObject, Sendable {
+  /// Throws `.directoryLocked` if it was lost, and others may have it. To be called before what must be done by one alone.
+  func check() throws
   func release()
 }

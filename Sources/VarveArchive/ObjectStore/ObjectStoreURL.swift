@@ -1,24 +1,29 @@
-// Addresses of object stores as users write them: `file:///path`, or the path itself.
+// Addresses of object stores as users write them: `file:///path`, the path itself, or what other schemes are for:
+// `s3://bucket/prefix`.
 
 import VarveCore
 import VarveIO
 
 package enum ObjectStoreURL {
   /// The store at the address. Nothing is looked at yet. Throws `.invalidArgument` or `.unsupported`.
-  package static func open(_ text: String, files: any FileSystem) throws -> any ObjectStore {
+  package static func open(_ text: String, files: any FileSystem, schemes: ObjectStoreSchemes) throws -> any ObjectStore
+  {
     if text.hasPrefix("/") { return DirectoryStore(root: trimmed(text), files: files) }
-    guard let colon = text.firstRange(of: "://") else {
+    guard let address = ObjectStoreAddress(text) else {
       throw VarveError(
-        .invalidArgument, "\"\(text)\" is no place for backups",
-        hint: "write file:///path, or the path of a directory from the root on")
+        .invalidArgument, "\"\(text)\" is no place for objects",
+        hint: "write file:///path, the path of a directory from the root on, or s3://bucket/prefix")
     }
-    let scheme = text[..<colon.lowerBound].lowercased()
-    guard scheme == "file" else {
+    if let opener = schemes.opener(address.scheme) { return try opener(address) }
+    guard address.scheme == "file" else {
+      let isBrought = address.scheme == "s3"
       throw VarveError(
-        .unsupported, "backups do not go to \(scheme)://",
-        hint: "write file:///path of a directory, mounted if it is afar")
+        .unsupported, isBrought ? "this program brings no S3" : "there are no stores at \(address.scheme)://",
+        hint: isBrought
+          ? "the `varve` command does"
+          : "write file:///path of a directory, mounted if it is afar, or s3://bucket/prefix")
     }
-    var rest = text[colon.upperBound...]
+    var rest = address.rest
     if rest.hasPrefix("localhost/") { rest = rest.dropFirst("localhost".count) }
     guard rest.hasPrefix("/"), let path = decoded(rest) else {
       throw VarveError(

@@ -17,6 +17,11 @@ package struct EffectiveSettings: Sendable {
   /// The variable that names the file, where no flag does.
   package static let fileVariable = "VARVE_CONFIG"
 
+  /// Variables of other tools that say the same: they count where nothing of ours does.
+  private static let variablesOfOthers: [(setting: Setting, variables: [String])] = [
+    (.s3Endpoint, ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]), (.s3Region, ["AWS_REGION", "AWS_DEFAULT_REGION"]),
+  ]
+
   /// `flags`: the ones that were given, by setting. `file`: the path from `--config`.
   package init(flags: [String: String], environment: [String: String], file: String?, fileSystem: any FileSystem) throws
   {
@@ -33,6 +38,12 @@ package struct EffectiveSettings: Sendable {
     }
     if entries[Setting.pageCache.name]?.source == "default", case .byteCount(let memory) = self[.memory].value {
       entries[Setting.pageCache.name] = Entry(value: .byteCount(memory / 8), source: "an eighth of memory")
+    }
+    for (setting, variables) in Self.variablesOfOthers where entries[setting.name]?.source == "default" {
+      guard let variable = variables.first(where: { environment[$0]?.isEmpty == false }),
+        let text = environment[variable]
+      else { continue }
+      entries[setting.name] = try Self.entry(setting, text, source: variable)
     }
     let known = Set(Setting.all.map(\.environmentVariable) + [Self.fileVariable])
     unknownVariables = environment.keys.filter {

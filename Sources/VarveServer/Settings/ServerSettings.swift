@@ -32,6 +32,11 @@ package struct ServerSettings: Sendable {
   /// nil: none are logged.
   package var slowStatementMilliseconds: Int?
   package var isInsecure: Bool
+  /// nil: what else says it.
+  package var s3Endpoint: String?
+  package var s3Region: String?
+  package var isS3PathStyle: Bool
+  package var s3IdleMilliseconds: Int
 
   /// Throws if they don't go together.
   package init(_ effective: EffectiveSettings) throws {
@@ -78,6 +83,10 @@ package struct ServerSettings: Sendable {
       slowStatementMilliseconds = milliseconds
     }
     isInsecure = effective[.insecure].value == .flag(true)
+    s3Endpoint = text(.s3Endpoint).isEmpty ? nil : text(.s3Endpoint)
+    s3Region = text(.s3Region).isEmpty ? nil : text(.s3Region)
+    isS3PathStyle = effective[.s3PathStyle].value == .flag(true)
+    s3IdleMilliseconds = max(1, number(.s3Timeout))
 
     for (setting, address) in [(Setting.lineProtocol, lineProtocol), (.http, http), (.postgres, postgres)]
     where !isInsecure && !address.isLoopback {

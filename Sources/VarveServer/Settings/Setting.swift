@@ -3,6 +3,7 @@
 // The name is the flag (`--seal-age`), the key of the TOML file (`seal-age`) and, in capitals, the environment
 // variable (`VARVE_SEAL_AGE`).
 
+import VarveCore
 import VarveIO
 
 package struct Setting: Sendable {
@@ -103,6 +104,21 @@ package struct Setting: Sendable {
     "insecure", .flag, "BOOL", default: "false",
     "Lets listeners take other addresses than loopback, although there are neither TLS nor passwords.")
 
+  package static let s3Endpoint = Setting(
+    "s3-endpoint", .textOrNone, "URL", default: "",
+    "Where the S3 API is spoken, such as http://127.0.0.1:9000; else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile, or AWS itself."
+  )
+  package static let s3Region = Setting(
+    "s3-region", .textOrNone, "REGION", default: "",
+    "Region of the buckets; else AWS_REGION, AWS_DEFAULT_REGION, the profile, or us-east-1.")
+  package static let s3PathStyle = Setting(
+    "s3-path-style", .flag, "BOOL", default: "false",
+    "Puts the bucket into the path of S3's addresses, never into the host; so it is anyway where the host is an IP address."
+  )
+  package static let s3Timeout = Setting(
+    "s3-timeout", .duration, "DURATION", default: "\(Limits.objectIdleMilliseconds / 1000)s",
+    "How long an S3 store may take to answer, or to go on with it, before it is asked again.")
+
   package static let logMinDurationStatement = Setting(
     "log-min-duration-statement", .durationOrOff, "DURATION|off", default: "1s",
     "Statements that run for so long are logged with their plan; 0s: all. Sessions change theirs with SET log_min_duration_statement."
@@ -111,7 +127,7 @@ package struct Setting: Sendable {
   package static let all = [
     data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealIdle, sealSize,
     keptLog, compaction, compactionRate, maxSeries, connections, sessions, queriesFirst, maxBody, logLevel, logFormat,
-    logMinDurationStatement, insecure,
+    logMinDurationStatement, insecure, s3Endpoint, s3Region, s3PathStyle, s3Timeout,
   ]
 
   package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }

@@ -57,6 +57,8 @@ package enum SyncSetting: Sendable, Equatable {
 
 package enum SettingKind: Sendable, Equatable {
   case text
+  /// Empty: none.
+  case textOrNone
   case address
   case sync
   case byteCount(minimum: Int)
@@ -74,6 +76,7 @@ package enum SettingKind: Sendable, Equatable {
     func refuse(_ reason: String) -> Result<SettingValue, Refusal> { .failure(Refusal(reason: reason)) }
     switch self {
     case .text: return text.isEmpty ? refuse("must not be empty") : .success(.text(text))
+    case .textOrNone: return .success(.text(text))
     case .address:
       guard let address = ListenAddress(text) else {
         return refuse("must be HOST:PORT, such as 127.0.0.1:9009 or [::1]:9009")

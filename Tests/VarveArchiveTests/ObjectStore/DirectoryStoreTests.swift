@@ -15,6 +15,10 @@ import VarveSimulator
     #expect(try store.get("a/b/1.x", 0..<3) == [1, 2, 3])
     #expect(try store.get("a/b/1.x", 1..<2) == [2])
     #expect(try store.get("a/b/1.x", 2..<10) == [3])
+    #expect(
+      try store.get([
+        ObjectRange(key: "a/3.y", range: 0..<9), ObjectRange(key: "a/b/1.x", range: 1..<3),
+      ]) == [[9], [2, 3]])
     #expect(try store.byteCount("a/b/1.x") == 3)
     #expect(try store.byteCount("a/b/9.x") == nil)
     #expect(
@@ -73,7 +77,9 @@ import VarveSimulator
   }
 
   @Test func placesAreNamedByURL() throws {
-    func address(_ text: String) throws -> String { try ObjectStoreURL.open(text, files: disk).address("") }
+    func address(_ text: String) throws -> String {
+      try ObjectStoreURL.open(text, files: disk, schemes: .none).address("")
+    }
     #expect(try address("file:///mnt/back%20ups/") == "/mnt/back ups")
     #expect(try address("file://localhost/mnt") == "/mnt")
     #expect(try address("/mnt/b/") == "/mnt/b")
@@ -84,7 +90,9 @@ import VarveSimulator
     }
     let error = #expect(throws: VarveError.self) { try address("s3://bucket/prefix") }
     #expect(error?.code == .unsupported)
-    let missing = #expect(throws: VarveError.self) { try BackupPlace.open("/sim/missing", files: disk) }
+    let brought = ObjectStoreSchemes(["s3": { DirectoryStore(root: "/there/\($0.rest)", files: disk) }])
+    #expect(try ObjectStoreURL.open("S3://b/p", files: disk, schemes: brought).address("") == "/there/b/p")
+    let missing = #expect(throws: VarveError.self) { try BackupPlace.open("/sim/missing", files: disk, schemes: .none) }
     #expect(missing?.code == .notFound && missing?.place == "/sim/missing")
   }
 }
