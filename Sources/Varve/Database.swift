@@ -64,6 +64,10 @@ public final class Database: Sendable {
     public var refresh = true
     /// Bytes a second that compaction writes at most, unless it was asked for.
     public var compactionBytesPerSecond = 64 << 20
+    /// Where chunks go that are archived, as `file:///path`; nil: queries that need an archived chunk fail.
+    public var archive: String?
+    /// Bytes on disk of what was fetched of archived chunks, kept for the next query; 0 keeps none.
+    public var archiveCacheByteCount = 1 << 30
     /// Series that a table may have. Rows that would make more are rejected.
     public var maxSeriesPerTable = 10_000_000
     /// Statements that run for so long are logged, with their plan and what came of it; nil: none is.
@@ -98,6 +102,9 @@ public final class Database: Sendable {
   package let monitor: SessionMonitor
   package let memoryBudgetByteCount: Int
   let jobs: JobScheduler
+  let archive: ParquetTier?
+  /// Whether the archive is being written to or verified.
+  let archiveGate = Gate(false)
   let objectStores: ObjectStoreSchemes
   private let closing = Gate(Closing.notBegun)
   private let readers = Gate(Readers())
@@ -106,7 +113,7 @@ public final class Database: Sendable {
   private init(
     store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, liveWorkers: BlockingWorkers,
     helpers: HelperThreads, subscriptions: CommitSubscriptions, monitor: SessionMonitor, jobs: JobScheduler,
-    memoryBudgetByteCount: Int, objectStores: ObjectStoreSchemes,
+    memoryBudgetByteCount: Int, objectStores: ObjectStoreSchemes, archive: ParquetTier?,
     log: @escaping @Sendable (LogLevel, String) -> Void
   ) {
     self.store = store
@@ -122,6 +129,7 @@ public final class Database: Sendable {
     self.jobs = jobs
     self.memoryBudgetByteCount = memoryBudgetByteCount
     self.objectStores = objectStores
+    self.archive = archive
     self.log = log
   }
 
@@ -154,6 +162,8 @@ public final class Database: Sendable {
       jobs.note(notice)
       subscriptions.announce(notice)
     }
+    let archive = try openArchive(options, directory, storeOptions.fileSystem)
+    storeOptions.archive = archive
     tune(&storeOptions)
     let store = try Store.open(storeOptions)
     let clock = storeOptions.clock
@@ -168,9 +178,19 @@ public final class Database: Sendable {
         wallNanoseconds: { clock.wallNanoseconds() },
         slowStatementMilliseconds: options.slowStatement?.clampedMilliseconds,
         onSlowStatement: options.onSlowStatement ?? { [log = options.log] in log(.info, $0.line) }),
-      jobs: jobs, memoryBudgetByteCount: budget, objectStores: options.objectStores, log: options.log)
+      jobs: jobs, memoryBudgetByteCount: budget, objectStores: options.objectStores, archive: archive,
+      log: options.log)
     if !options.readOnly, options.refresh { jobs.start(database) }
     return database
+  }
+
+  /// Its place is looked at when it is needed: an archive that cannot be reached fails what needs it, and nothing else.
+  private static func openArchive(_ options: Options, _ directory: String, _ files: any FileSystem) throws -> ParquetTier? {
+    guard let url = options.archive else { return nil }
+    return ParquetTier(
+      try ObjectStoreURL.open(url, files: files, schemes: options.objectStores), files: files,
+      directory: directory + "/archive", cacheByteLimit: options.readOnly ? 0 : options.archiveCacheByteCount,
+      log: { options.log(.warning, $0) })
   }
 
   /// Makes everything durable, stops the threads and closes the files. Queries and scans that run are stopped and

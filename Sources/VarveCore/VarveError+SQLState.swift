@@ -39,7 +39,6 @@ extension VarveError.Code {
     case .closed: "57P01"  // admin_shutdown
     case .overloaded: "53000"  // insufficient_resources
     case .diskFull: "53100"  // disk_full
-    case .unavailable: "58000"  // system_error
     case .inputOutput: "58030"  // io_error
     case .corruption: "XX001"  // data_corrupted
     case .unsupportedVersion: "0A000"  // feature_not_supported

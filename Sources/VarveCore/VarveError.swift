@@ -29,8 +29,6 @@ public struct VarveError: Error, Sendable, CustomStringConvertible {
     case overloaded = "overloaded"
     case diskFull = "disk_full"
     case inputOutput = "io_error"
-    /// A service that is needed cannot be reached, or refuses.
-    case unavailable = "unavailable"
     case corruption = "corruption"
     case unsupportedVersion = "unsupported_version"
     case unsupported = "unsupported"

@@ -28,6 +28,13 @@ package final class DirectoryStore: ObjectStore {
     }
   }
 
+  /// Makes the directory, in one that is there.
+  func makePlace() throws {
+    guard try !files.exists(root), let slash = root.lastIndex(of: "/") else { return }
+    try files.createDirectory(root)
+    try files.syncDirectory(slash == root.startIndex ? "/" : String(root[..<slash]))
+  }
+
   package func put(_ key: String, _ bytes: [UInt8]) throws {
     let folder = Self.folder(of: key)
     try makeFolder(folder)

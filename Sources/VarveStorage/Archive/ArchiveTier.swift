@@ -8,7 +8,7 @@ package protocol ArchiveTier: Sendable {
   /// Begins the object of a chunk.
   func makeObject(_ description: ObjectDescription) throws -> any ObjectSink
   /// For one reader of the object; nothing is read yet.
-  func open(_ object: ArchivedObject) -> any ObjectPages
+  func open(_ object: ArchivedObject) -> any ArchivedPages
   /// For messages: where the object is.
   func address(_ object: ArchivedObject) -> String
 }
@@ -28,7 +28,7 @@ package struct ObjectDescription {
 /// An object that is being written. Used by one thread.
 package protocol ObjectSink: AnyObject {
   /// The rows of a row block; its columns follow, by id, then `end`. Absent ones are left out, and none has a null.
-  func begin(runs: [SeriesRun], times: Buffer<Int64>)
+  func begin(runs: [SeriesRun], times: Buffer<Int64>) throws
   func append(_ id: ColumnID, _ column: FieldColumn)
   func end()
   /// Bytes that the object has so far, or little more.
@@ -44,7 +44,7 @@ package enum ObjectCells {
 }
 
 /// Reads pages of one object, for one reader at a time.
-package protocol ObjectPages: AnyObject, Sendable {
+package protocol ArchivedPages: AnyObject, Sendable {
   /// Of each page its cells. What has to be fetched for them is fetched together.
   func make(_ pages: [StubMap.MadePage]) throws -> [ObjectCells]
   /// All pages will be asked for: fetches the object whole, where there is room to keep it.

@@ -92,7 +92,7 @@ private final class ArchivedChunk {
 
   func append(_ block: SortedBlock, _ fields: [(id: ColumnID, type: FieldType)]) throws {
     try stub.beginRowBlock(runs: block.runs, times: block.times)
-    sink.begin(runs: block.runs, times: block.times)
+    try sink.begin(runs: block.runs, times: block.times)
     for (place, field) in fields.enumerated() {
       guard let column = try block.field(place)?.withoutNulls else { continue }
       if try stub.appendField(field.id, column) { sink.append(field.id, column) }

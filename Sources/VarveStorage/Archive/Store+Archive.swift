@@ -98,6 +98,42 @@ extension Store {
       ArchivedChunkReference(metadata: chunk.metadata, object: try chunk.holdStub().map().object)
     }
   }
+
+  /// Everything that is wrong with an archived chunk, its object read whole.
+  package func problems(ofArchived chunk: ArchivedChunkReference) throws -> [VarveError] {
+    let (catalog, chunks) = published.withLock { ($0.catalog, $0.chunks) }
+    guard let handle = chunks[chunk.metadata.table].chunks(in: chunk.metadata.partition).first(where: {
+      $0.metadata.file == chunk.metadata.file
+    })
+    else { return [] }
+    return try ChunkCheck(
+      paths: paths, files: options.fileSystem, catalog: catalog, series: series, archive: options.archive
+    ).problems(of: chunk.metadata, through: handle)
+  }
+
+  /// Whether rows are in memory that a run of the archive would take, if they were in chunks: of one table, or of any.
+  package func hasRowsToArchive(of id: TableID?, before time: Int64) -> Bool {
+    let state = published.withLock { $0 }
+    return [state.active, state.sealing].compactMap { $0 }.contains { head in
+      head.partitions.keys.contains { key in
+        guard id == nil || key.table == id, let table = state.catalog.tables[key.table] else { return false }
+        return PartitionSplit.range(key.index, width: table.partitionNanoseconds).upper < time
+      }
+    }
+  }
+
+  /// What a run of the archive would take of a table, as far as it is in chunks.
+  package func previewArchiving(of table: TableSchema, before time: Int64) -> ArchiveReport {
+    var report = ArchiveReport(table: table.name)
+    var pass = CompactionPass(self, table: table.id)
+    while let task = pickArchiving(&pass, before: time) {
+      report.chunksBefore += task.inputs.count
+      report.rows += task.inputs.reduce(0) { $0 + $1.metadata.rowCount }
+      report.bytesBefore += task.byteCount
+      pass.skip()
+    }
+    return report
+  }
 }
 
 extension CompactionTask {

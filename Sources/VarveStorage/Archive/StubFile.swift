@@ -13,7 +13,7 @@ final class StubFile: File {
   private let stubByteCount: Int
   private let shared: StubMapCache
   private let archive: (any ArchiveTier)?
-  private let pages = Mutex<(any ObjectPages)?>(nil)
+  private let pages = Mutex<(any ArchivedPages)?>(nil)
 
   /// `stub` is held open. `file`, where given, is the id that it must have.
   init(_ stub: any File, file: FileID?, _ shared: StubMapCache, _ archive: (any ArchiveTier)?) throws {
@@ -151,7 +151,7 @@ final class StubFile: File {
     return bytes
   }
 
-  private func source(_ map: StubMap) throws -> any ObjectPages {
+  private func source(_ map: StubMap) throws -> any ArchivedPages {
     guard let archive else {
       throw VarveError(
         .unavailable, "rows are archived, and the archive is not open: \(map.object.key) is needed",

@@ -86,7 +86,7 @@ package struct TableSchema: Sendable, Hashable {
   package func column(named name: String) -> ColumnSchema? { places[Array(name.utf8)].map { columns[$0] } }
 
   /// Also a column that is dropped, whose pages chunks may still have.
-  func everHad(_ id: ColumnID) -> ColumnSchema? { column(id) ?? dropped.first { $0.id == id } }
+  package func everHad(_ id: ColumnID) -> ColumnSchema? { column(id) ?? dropped.first { $0.id == id } }
 
   package func column(_ id: ColumnID) -> ColumnSchema? {
     let place = Int(id.rawValue)

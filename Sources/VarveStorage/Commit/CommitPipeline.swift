@@ -333,10 +333,10 @@ package final class CommitPipeline: BatchSink {
 
   static var closed: VarveError { VarveError(.closed, "the database is closed") }
 
-  // MARK: - For the compacting thread
+  // MARK: - For those who write chunks anew
 
   /// Has the committing thread install the chunks, and waits for it; their inputs' files are the caller's to remove.
-  private func install(_ chunks: CompactedChunks) -> Result<Bool, VarveError> {
+  package func install(_ chunks: CompactedChunks) -> Result<Bool, VarveError> {
     let outcome = Gate<Result<Bool, VarveError>?>(nil)
     let isAccepted = gate.update(waking: .committer) { state in
       if !state.committerDone { state.compacted.append(Compacted(chunks: chunks, outcome: outcome)) }

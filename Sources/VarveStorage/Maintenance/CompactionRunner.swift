@@ -181,7 +181,7 @@ final class CompactionRunner: Sendable {
 
 /// How long to wait so that bytes are written at a bounded rate. Time in which less was written, since somebody else had
 /// to go first, is made up for by no more than a second's worth.
-final class Pacer {
+package final class Pacer {
   private static let creditNanoseconds: Int64 = 1_000_000_000
 
   private let clock: any Clock
@@ -189,14 +189,14 @@ final class Pacer {
   /// Monotonic time at which what was written would have been, at that rate.
   private var due: Int64
 
-  init(_ clock: any Clock, bytesPerSecond: Int) {
+  package init(_ clock: any Clock, bytesPerSecond: Int) {
     self.clock = clock
     self.bytesPerSecond = bytesPerSecond
     due = clock.monotonicNanoseconds()
   }
 
   /// `written` more bytes have been.
-  func delayNanoseconds(behind written: Int) -> Int64 {
+  package func delayNanoseconds(behind written: Int) -> Int64 {
     let now = clock.monotonicNanoseconds()
     due = max(due, now - Self.creditNanoseconds) + Int64(Double(written) / Double(bytesPerSecond) * 1e9)
     return max(0, due - now)

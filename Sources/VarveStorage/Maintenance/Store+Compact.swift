@@ -42,8 +42,10 @@ package struct CompactionTask: Sendable {
 package struct CompactedChunks: Sendable {
   let partition: PartitionKey
   let inputs: [FileID]
-  let inputByteCount: Int
-  let outputs: [ChunkMetadata]
+  package let inputByteCount: Int
+  package let outputs: [ChunkMetadata]
+
+  package var inputCount: Int { inputs.count }
 
   package var description: String {
     let bytes = outputs.reduce(0) { $0 + $1.byteCount }

@@ -1,0 +1,142 @@
+// The archive of an open database: runs, by hand and by policy, one at a time, on a thread which stands back behind ingest
+// and queries.
+
+import VarveArchive
+import VarveCore
+import VarveIO
+import VarveStorage
+
+extension Database {
+  package func archiveBlocking(
+    table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void
+  ) throws -> ArchiveRunReport {
+    try archiveBlocking(
+      try tables(table).map { ($0.name, time) }, deletingUnneeded: deletingUnneeded, bytesPerSecond: nil, check: check)
+  }
+
+  /// `tables`: each with the time before which its partitions end. At a rate, if there is one.
+  func archiveBlocking(
+    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, bytesPerSecond: Int?, check: () throws -> Void
+  ) throws -> ArchiveRunReport {
+    let (tier, pipeline) = (try openArchive(), try writer())
+    let snapshot = store.snapshot()
+    let tables = tables.compactMap { table in snapshot.table(named: table.name).map { (table: $0, before: table.before) } }
+    if tables.contains(where: { store.hasRowsToArchive(of: $0.table.id, before: $0.before) }) {
+      try workers.standingIn { try pipeline.flush() }
+    }
+    return try runArchive(check) { [store] check in
+      let pacer = bytesPerSecond.map { Pacer(store.clock, bytesPerSecond: $0) }
+      return try ArchiveRun(store, tier, pace: { try Self.pace($0, pacer, pipeline, check) }) {
+        try Self.install($0, pipeline, store)
+      }.run(tables, deletingUnneeded: deletingUnneeded)
+    }
+  }
+
+  package func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport] {
+    _ = try openArchive()
+    return try tables(table).map { store.previewArchiving(of: $0, before: time) }
+  }
+
+  package func archivedChunks(table name: String?) throws -> [ArchivedChunkLine] {
+    let names = Dictionary(uniqueKeysWithValues: try tables(name).map { ($0.id, $0.name) })
+    return try store.archivedChunks().compactMap { chunk in
+      let metadata = chunk.metadata
+      return names[metadata.table].map { table in
+        ArchivedChunkLine(
+          table: table, file: StorePaths.name(metadata.file, "chunk"), key: chunk.object.key, rows: metadata.rowCount,
+          stubBytes: metadata.byteCount, objectBytes: metadata.objectByteCount, time: metadata.time)
+      }
+    }.sorted { ($0.table, $0.time.lower, $0.file) < ($1.table, $1.time.lower, $1.file) }
+  }
+
+  package func verifyArchiveBlocking(table: String?, check: () throws -> Void) throws -> ArchiveVerifyReport {
+    let tier = try openArchive()
+    let id = try table.map { _ in try tables(table)[0].id }
+    return try runArchive(check) { [store] check in
+      try ArchiveVerifier.verify(store, tier, table: id, check: check)
+    }
+  }
+
+  package func restoreArchivedBlocking(table: String, time: TimeRange, check: () throws -> Void) throws -> ArchiveReport
+  {
+    let (tier, pipeline) = (try openArchive(), try writer())
+    let schema = try tables(table)[0]
+    return try runArchive(check) { [store] check in
+      try ArchiveRun(store, tier, pace: { try Self.pace($0, nil, pipeline, check) }) {
+        try Self.install($0, pipeline, store)
+      }.restore(schema, time)
+    }
+  }
+
+  // MARK: -
+
+  private func openArchive() throws -> ParquetTier {
+    try checkOpen()
+    guard let archive else {
+      throw VarveError(
+        .unavailable, "no archive is open",
+        hint: "name the archive: --archive URL, VARVE_ARCHIVE or archive in the configuration")
+    }
+    return archive
+  }
+
+  /// The table, or all.
+  private func tables(_ name: String?) throws -> [TableSchema] {
+    let snapshot = store.snapshot()
+    guard let name else { return snapshot.tables() }
+    guard let table = snapshot.table(named: name) else {
+      throw VarveError(.notFound, "relation \"\(name)\" does not exist", sqlState: "42P01")
+    }
+    return [table]
+  }
+
+  /// One after the other: whoever comes second waits.
+  private func runArchive<T: Sendable>(
+    _ check: () throws -> Void, _ body: @escaping @Sendable (_ check: @escaping () throws -> Void) throws -> T
+  ) throws -> T {
+    try workers.standingIn {
+      while !archiveGate.update({ isBusy in
+        defer { isBusy = true }
+        return !isBusy
+      }) {
+        _ = archiveGate.wait(milliseconds: 100) { $0 ? nil : true }
+        try check()
+        try checkOpen()
+      }
+      defer { archiveGate.update { $0 = false } }
+      let run = PatientRun<T>()
+      return try reading(stop: { run.stop() }) {
+        run.start(name: "varve-archive", body)
+        return try run.wait(check: check)
+      }
+    }
+  }
+
+  private static func install(_ chunks: CompactedChunks, _ pipeline: CommitPipeline, _ store: Store) throws -> Bool {
+    do {
+      let isInstalled = try pipeline.install(chunks).get()
+      if isInstalled { store.removeInputs(of: chunks) }
+      return isInstalled
+    } catch {
+      let error = asVarveError(error)
+      // Without room nothing names them; after any other failure the manifest may.
+      if error.isWant || error.code == .closed { store.discard(chunks) }
+      throw error
+    }
+  }
+
+  /// Waits as long as the rate wants, and as sealing is behind.
+  private static func pace(
+    _ byteCount: Int, _ pacer: Pacer?, _ pipeline: CommitPipeline, _ check: () throws -> Void
+  ) throws {
+    var left = Int((pacer?.delayNanoseconds(behind: byteCount) ?? 0) / 1_000_000)
+    while true {
+      try check()
+      let isBehind = pipeline.isSealingBehind
+      guard isBehind || left > 0 else { return }
+      let pause = isBehind ? 50 : min(left, 50)
+      _ = Gate(()).wait(milliseconds: pause) { _ in nil as Bool? }
+      left -= pause
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// A run of the archive: what is old enough goes to objects, partition by partition; then what is there and not needed is
+// noted, and deleted once it was not needed for a while. Backups of that time can still be restored with what they name.
+//
+//   take the folder → (for each table:) pick → archive → install, until there is nothing left → its lists written → sweep
+//
+// A run can be interrupted anywhere. What it had put and nobody names is found by the next: there is one rule, that an
+// object is needed if a live stub names it. Lists of an object store may lag behind; a key that is listed and gone, or there
+// and not listed, is met again later.
+
+import VarveCore
+import VarveFormat
+import VarveIO
+import VarveStorage
+
+package struct ArchiveRun {
+  /// Objects are deleted when nothing has needed them for so long.
+  package static let keepNanoseconds: Int64 = 7 * 86_400_000_000_000
+
+  private let store: Store
+  private let tier: ParquetTier
+  /// Has the committing thread install chunks, and waits for it; the inputs' files go with it.
+  private let install: (CompactedChunks) throws -> Bool
+  /// Called with the bytes of each row block.
+  private let pace: (Int) throws -> Void
+
+  package init(
+    _ store: Store, _ tier: ParquetTier, pace: @escaping (Int) throws -> Void,
+    install: @escaping (CompactedChunks) throws -> Bool
+  ) {
+    self.store = store
+    self.tier = tier
+    self.pace = pace
+    self.install = install
+  }
+
+  /// All rows of the partitions are in chunks, as far as they are to be archived. `tables`: each with the time before which
+  /// its partitions end.
+  package func run(_ tables: [(table: TableSchema, before: Int64)], deletingUnneeded: Bool) throws -> ArchiveRunReport {
+    let (folder, lock) = try tier.claim()
+    defer { lock.release() }
+    var report = ArchiveRunReport()
+    for (table, before) in tables {
+      try lock.check()
+      report.tables.append(try archive(table, before: before, &report.failures))
+    }
+    try lock.check()
+    try sweep(folder, deletingUnneeded: deletingUnneeded, &report)
+    return report
+  }
+
+  private func archive(_ table: TableSchema, before: Int64, _ failures: inout [String]) throws -> ArchiveReport {
+    var report = ArchiveReport(table: table.name)
+    var pass = CompactionPass(store, table: table.id)
+    while let task = store.pickArchiving(&pass, before: before) {
+      do {
+        let done = try store.archive(task, pace: pace)
+        guard try install(done) else { continue }
+        report.add(done, objectBytes: true)
+        pass.didCompact()
+      } catch {
+        let error = asVarveError(error)
+        // What is no matter of this partition ends the run.
+        guard store.failure == nil, [.corruption, .limitExceeded].contains(error.code) else { throw error }
+        failures.append("a partition of \"\(table.name)\" stays as it is: \(error)")
+        pass.skip()
+      }
+    }
+    return report
+  }
+
+  /// Takes partitions with times of the range out of the archive.
+  package func restore(_ table: TableSchema, _ time: TimeRange) throws -> ArchiveReport {
+    var report = ArchiveReport(table: table.name)
+    var pass = CompactionPass(store, table: table.id)
+    while let task = store.pickRestoring(&pass, in: time) {
+      let done = try store.write(task, pace: pace)
+      guard try install(done) else { continue }
+      report.add(done, objectBytes: false)
+      pass.didCompact()
+    }
+    return report
+  }
+
+  // MARK: - What is not needed
+
+  private func sweep(_ folder: String, deletingUnneeded: Bool, _ report: inout ArchiveRunReport) throws {
+    let live = try store.archivedChunks()
+    let snapshot = store.snapshot()
+    let prefix = folder + "/"
+    let tables = Set(live.map(\.metadata.table)).union(
+      try tier.objects.folders(prefix).compactMap { UInt32($0).map { TableID(rawValue: $0) } })
+    for table in tables.sorted() {
+      let own = live.filter { $0.metadata.table == table && $0.object.key.hasPrefix(prefix) }
+      let listed = try tier.objects.list("\(prefix)\(table.rawValue)/")
+      try sweep(folder, table, listed, live: Set(live.map(\.object.key)), deletingUnneeded, &report)
+      let list = ArchiveListing.json(own, snapshot.table(id: table), id: table)
+      try tier.objects.put(ArchiveKeys.objects(folder, table), Array(list.utf8))
+    }
+  }
+
+  private func sweep(
+    _ folder: String, _ table: TableID, _ listed: [ObjectEntry], live: Set<String>, _ deletingUnneeded: Bool,
+    _ report: inout ArchiveRunReport
+  ) throws {
+    let key = ArchiveKeys.unneeded(folder, table)
+    let known = try UnneededObjects(tier.objects, key)
+    let now = store.clock.wallNanoseconds()
+    var kept = UnneededObjects()
+    var deleted: [String] = []
+    for entry in listed where entry.key.hasSuffix(".parquet") && !live.contains(entry.key) {
+      let since = min(known.since[entry.key] ?? now, now)
+      if deletingUnneeded || now - since >= Self.keepNanoseconds {
+        deleted.append(entry.key)
+        report.deletedObjects += 1
+        report.deletedBytes += entry.byteCount
+      } else {
+        kept.since[entry.key] = since
+        report.unneededObjects += 1
+        report.unneededBytes += entry.byteCount
+      }
+    }
+    // Noted before anything goes, so that what cannot be deleted now is known later.
+    if kept != known, !(kept.since.isEmpty && known.since.isEmpty) { try tier.objects.put(key, kept.bytes) }
+    if !deleted.isEmpty { try tier.objects.delete(deleted) }
+  }
+}
+
+extension ArchiveReport {
+  fileprivate mutating func add(_ done: CompactedChunks, objectBytes: Bool) {
+    chunksBefore += done.inputCount
+    chunksAfter += done.outputs.count
+    rows += done.outputs.reduce(0) { $0 + $1.rowCount }
+    bytesBefore += done.inputByteCount
+    bytesAfter += done.outputs.reduce(0) { $0 + (objectBytes ? $1.objectByteCount : $1.byteCount) }
+  }
+}
