@@ -89,7 +89,7 @@ let package = Package(
     .executableTarget(
       name: "codec-benchmark", dependencies: ["VarveCore", "VarveFormat"], path: "Benchmarks/codecs"),
     .executableTarget(
-      name: "parquet-benchmark", dependencies: ["VarveCore", "VarveFormat", "VarveArchive"],
+      name: "parquet-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "VarveArchive"],
       path: "Benchmarks/parquet"),
     .executableTarget(
       name: "cardinality-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"],

@@ -4,23 +4,58 @@ import Foundation
 import VarveArchive
 import VarveCore
 import VarveFormat
+import VarveIO
+import VarveStorage
+
+/// What a chunk does not say of its table.
+struct ChunkTable {
+  var schema: ObjectSchema
+  var tagCells: (ColumnID, SeriesID) -> String?
+
+  /// As the store has it.
+  init(_ table: TableID, of snapshot: any ReadSnapshot) {
+    let columns = snapshot.table(id: table)?.columns ?? []
+    var tags: [ObjectSchema.Tag] = []
+    var fields: [ObjectSchema.Field] = []
+    for column in columns {
+      switch column.kind {
+      case .tag: tags.append(.init(id: column.id, name: column.name))
+      case .field(let type): fields.append(.init(id: column.id, name: column.name, type: type))
+      }
+    }
+    schema = ObjectSchema(tags: tags, fields: fields.sorted { $0.id < $1.id })
+    let cells = Dictionary(uniqueKeysWithValues: tags.map { ($0.id, snapshot.tagColumn($0.id, of: table)) })
+    tagCells = { column, series in
+      guard let tag = cells[column] else { return nil }
+      let code = tag.code(of: series)
+      return code == 0 ? nil : tag.value(code)
+    }
+  }
+
+  /// As many tags as the benchmark's data has.
+  init(_ columns: [(id: ColumnID, type: FieldType)]) {
+    schema = ObjectSchema(
+      tags: (0..<10).map { ObjectSchema.Tag(id: ColumnID(rawValue: UInt16($0)), name: "tag_\($0)") },
+      fields: columns.map { .init(id: $0.id, name: "field_\($0.id.rawValue)", type: $0.type) })
+    tagCells = { tag, series in
+      tag.rawValue < 2 ? "host_\(series.rawValue)" : "value_\(Int(series.rawValue) % (3 * Int(tag.rawValue)))"
+    }
+  }
+}
 
 /// A chunk's rows in memory.
 private struct ChunkRows {
-  var schema: ObjectSchema
+  var table: ChunkTable
   var blocks: [RowBlock] = []
   var valueCount = 0
   var byteCount: Int
   var identity: ChunkIdentity
 
-  init(_ bytes: [UInt8], _ path: String) throws {
+  init(_ bytes: [UInt8], _ path: String, _ snapshot: (any ReadSnapshot)?) throws {
     let contents = try ChunkContents.open(bytes, file: nil, place: path)
     identity = contents.identity
     byteCount = bytes.count
-    // A chunk does not have its series' tags; these are as many as the benchmark's data has.
-    schema = ObjectSchema(
-      tags: (0..<10).map { ObjectSchema.Tag(id: ColumnID(rawValue: UInt16($0)), name: "tag_\($0)") },
-      fields: contents.index.columns.map { .init(id: $0.id, name: "field_\($0.id.rawValue)", type: $0.type) })
+    table = snapshot.map { ChunkTable(contents.identity.table, of: $0) } ?? ChunkTable(contents.index.columns)
     for block in contents.index.rowBlocks {
       let file = identity.file
       func page(_ place: PageReference) -> ArraySlice<UInt8> { bytes[place.offset..<(place.offset + place.byteCount)] }
@@ -41,9 +76,7 @@ private struct ChunkRows {
   }
 
   func written() throws -> (bytes: [UInt8], rowBlocks: [ObjectRowBlock]) {
-    let writer = ObjectWriter(schema, keyValues: []) { tag, series in
-      tag.rawValue < 2 ? "host_\(series.rawValue)" : "value_\(Int(series.rawValue) % (3 * Int(tag.rawValue)))"
-    }
+    let writer = ObjectWriter(table.schema, keyValues: [], tagCells: table.tagCells)
     for block in blocks {
       try writer.begin(runs: block.runs, times: block.times)
       for (id, column) in block.fields { writer.append(id, column) }
@@ -75,11 +108,25 @@ private struct ChunkRows {
   }
 }
 
-/// `directory`: where the objects are put; nil: nowhere.
+/// Chunk files, and directories of databases, whose chunks are taken. `directory`: where the objects are put; nil: nowhere.
 func measureObjects(_ paths: [String], directory: String?) throws {
+  var files: [(path: String, snapshot: (any ReadSnapshot)?)] = []
+  for path in paths {
+    guard !path.hasSuffix(".chunk") else {
+      files.append((path, nil))
+      continue
+    }
+    var options = StoreOptions(directory: path, fileSystem: PosixFileSystem(), clock: SystemClock())
+    options.readOnly = true
+    let snapshot = try Store.open(options).snapshot()
+    let names = try FileManager.default.contentsOfDirectory(atPath: path + "/chunks")
+    files += names.filter { $0.hasSuffix(".chunk") }.sorted().map { ("\(path)/chunks/\($0)", snapshot) }
+  }
   var chunks: [ChunkRows] = []
   let decoding = try seconds {
-    chunks = try paths.map { try ChunkRows(Array(try Data(contentsOf: URL(fileURLWithPath: $0))), $0) }
+    chunks = try files.map { path, snapshot in
+      try ChunkRows(Array(try Data(contentsOf: URL(fileURLWithPath: path))), path, snapshot)
+    }
   }
   var objects: [(bytes: [UInt8], rowBlocks: [ObjectRowBlock])] = []
   var writing = Double.infinity
