@@ -1,5 +1,6 @@
 import Testing
 import VarveCore
+import VarveFormat
 import VarveSimulator
 
 @testable import VarveArchive

@@ -2,6 +2,7 @@
 
 import Testing
 import VarveCore
+import VarveFormat
 import VarveSimulator
 
 @testable import VarveArchive
