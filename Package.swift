@@ -37,7 +37,8 @@ let package = Package(
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
     .target(name: "VarveRollup", dependencies: ["VarveCore", "VarveFormat"]),
     .target(
-      name: "VarveArchive", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "CZstd", "CZlib"]),
+      name: "VarveArchive",
+      dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "CVarve", "CZstd", "CZlib"]),
     .target(
       name: "VarveQuery",
       dependencies: [
@@ -88,7 +89,8 @@ let package = Package(
     .executableTarget(
       name: "codec-benchmark", dependencies: ["VarveCore", "VarveFormat"], path: "Benchmarks/codecs"),
     .executableTarget(
-      name: "parquet-benchmark", dependencies: ["VarveCore", "VarveArchive"], path: "Benchmarks/parquet"),
+      name: "parquet-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "VarveArchive"],
+      path: "Benchmarks/parquet"),
     .executableTarget(
       name: "cardinality-benchmark", dependencies: ["VarveCore", "VarveIO", "VarveStorage"],
       path: "Benchmarks/cardinality"),

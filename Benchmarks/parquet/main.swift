@@ -1,16 +1,18 @@
 // What Parquet costs: reads a file, whole and checked, then writes its rows again, on one core each; and what they take.
 //
-//   swift run -c release parquet-benchmark FILE…       such as `varve export` makes
+//   swift run -c release parquet-benchmark FILE…                         such as `varve export` makes
+//   swift run -c release parquet-benchmark [--to DIRECTORY] CHUNK|DATA…  chunks, those of databases too, as the objects
+//                                                                        of an archive
 
 import Foundation
 import VarveArchive
 import VarveCore
 
-private func seconds(_ body: () throws -> Void) rethrows -> Double {
-  let start = ContinuousClock.now
+/// Of the processor: other processes do not count.
+func seconds(_ body: () throws -> Void) rethrows -> Double {
+  let start = clock()
   try body()
-  let duration = ContinuousClock.now - start
-  return Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+  return Double(clock() - start) / Double(CLOCKS_PER_SEC)
 }
 
 /// Eight bytes a value, and those of its text.
@@ -19,7 +21,15 @@ private func byteCount(_ vector: ParquetVector) -> Int {
   return (0..<vector.count).reduce(0) { $0 + (vector.isPresent($1) ? vector.bytes($1).count : 0) }
 }
 
-for path in CommandLine.arguments.dropFirst() {
+var paths = Array(CommandLine.arguments.dropFirst())
+var directory: String?
+if paths.count > 1, paths[0] == "--to" {
+  directory = paths[1]
+  paths.removeFirst(2)
+}
+let chunks = paths.filter { !$0.hasSuffix(".parquet") }
+if !chunks.isEmpty { try measureObjects(chunks, directory: directory) }
+for path in paths where path.hasSuffix(".parquet") {
   let file = try ParquetFile(ParquetBytes(Array(try Data(contentsOf: URL(fileURLWithPath: path)))))
   let columns = file.metadata.columns
   var batches: [[ParquetVector]] = []

@@ -1,8 +1,10 @@
 """ClickHouse, in this process, with its postgresql() table function and database engine. Its package is large (180 MB to fetch, 560 MB on disk):
 `Tools/clickhouse` brings it and runs these; without it they are skipped."""
 
+import decimal
 import json
 
+from object_reader_tests import DAY, Archived
 from support import Skipped, connect, expect
 
 
@@ -72,3 +74,23 @@ def test_clickhouse_reads_parquet(context):
         "SELECT toInt32(n), note FROM {} WHERE note = 'note 40000'",
     ]:
         expect(clicked.query(query.format(cpu)), clicked.query(query.format(clicked.table("cpu"))))
+
+
+def test_clickhouse_reads_objects(context):
+    try:
+        import chdb
+    except ImportError:
+        raise Skipped("no chdb; Tools/clickhouse brings it")
+    archived = Archived(context)
+    source = f"file('{archived.files}', Parquet)"
+
+    def query(text):
+        settings = "SETTINGS use_hive_partitioning = 1, session_timezone = 'UTC', output_format_json_quote_64bit_integers = 0"
+        return json.loads(chdb.query(f"{text.replace('FROM m', f'FROM {source}')} {settings}", "JSONCompact").bytes())["data"]
+
+    for text, answer in archived.answers:
+        plain = [[int(value) if isinstance(value, decimal.Decimal) else value for value in row] for row in answer]
+        expect((text, query(text)), (text, plain))
+    for condition in ["time >= '2024-01-02' AND time < '2024-01-03'", "varve_date = '2024-01-02'"]:
+        expect([tuple(row) for row in query(DAY.format(condition))], archived.day)
+    expect(query("SELECT count(DISTINCT _file) FROM m WHERE varve_date = '2024-01-02'"), [[1]])

@@ -3,6 +3,7 @@ skipped."""
 
 import os
 
+from object_reader_tests import DAY, Archived
 from support import Skipped, connect, expect
 
 
@@ -41,5 +42,25 @@ def test_spark_reads_parquet(context):
                 "SELECT n, note FROM cpu WHERE note = 'note 40000'", "SELECT n FROM cpu WHERE note IS NULL AND n BETWEEN 100 AND 110 ORDER BY n",
             ]:
                 expect([tuple(row) for row in spark.sql(query).collect()], connection.execute(query).fetchall())
+    finally:
+        spark.stop()
+
+
+def test_spark_reads_objects(context):
+    spark = session(context)
+    try:
+        archived = Archived(context)
+        table = spark.read.parquet(archived.table)
+        expect([kind for name, kind in table.dtypes],
+               ["timestamp", "string", "string", "double", "bigint", "decimal(20,0)", "boolean", "string", "timestamp", "date"])
+        table.createOrReplaceTempView("m")
+        for query, answer in archived.answers:
+            expect((query, [tuple(row) for row in spark.sql(query).collect()]), (query, answer))
+        for condition in ["time >= '2024-01-02' AND time < '2024-01-03'", "varve_date = '2024-01-02'"]:
+            expect([tuple(row) for row in spark.sql(DAY.format(condition)).collect()], archived.day)
+        pruned = spark.sql("SELECT n FROM m WHERE varve_date = '2024-01-02'")
+        expect(len(pruned.inputFiles()), 5)
+        assert "PartitionFilters: [isnotnull(varve_date" in pruned._jdf.queryExecution().toString()
+        expect(pruned.select("n").count(), archived.day[0][0])
     finally:
         spark.stop()

@@ -20,7 +20,8 @@ let package = Package(
     .target(name: "VarveFormat", dependencies: ["VarveCore", "CVarve", "CZstd", "CLZ4"]),
     .target(name: "VarveStorage", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "CVarve"]),
     .target(
-      name: "VarveArchive", dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "CZstd", "CZlib"]),
+      name: "VarveArchive",
+      dependencies: ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "CVarve", "CZstd", "CZlib"]),
     .target(name: "VarveWire", dependencies: ["VarveCore", "CVarve"]),
     .target(name: "VarveSimulator", dependencies: ["VarveCore", "VarveIO"], path: "Tests/VarveSimulator"),
     .target(

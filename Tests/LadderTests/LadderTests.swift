@@ -10,7 +10,7 @@ private let ladder: [String: Set<String>] = [
   "VarveFormat": ["VarveCore", "CVarve", "CZstd", "CLZ4"],
   "VarveCompute": ["VarveCore", "CVarve", "CPCRE2"],
   "VarveStorage": ["VarveCore", "VarveIO", "VarveFormat", "CVarve"],
-  "VarveArchive": ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "CZstd", "CZlib"],
+  "VarveArchive": ["VarveCore", "VarveIO", "VarveFormat", "VarveStorage", "CVarve", "CZstd", "CZlib"],
   "VarveRollup": ["VarveCore", "VarveFormat"],
   "VarveQuery": [
     "VarveCore", "VarveCompute", "VarveFormat", "VarveStorage", "VarveRollup", "CVarve", "CPgQuery",

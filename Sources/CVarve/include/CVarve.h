@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "CVarveAligned.h"
 #include "CVarveLanes.h"
 #include "CVarveMath.h"
 #include "CVarveNumber.h"

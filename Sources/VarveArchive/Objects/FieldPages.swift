@@ -20,8 +20,8 @@ struct FieldPages {
   /// Of the row group.
   private var written = (values: 0, bytes: 0)
   private var body = ByteWriter()
-  /// A value was not 0.
-  private(set) var hasNonZero = false
+  /// Of remainders: there is something left of a time. The file has the column only then.
+  var hasNonZero = false
 
   init(_ column: ParquetColumn, mayHaveDictionary: Bool = true) {
     pages = ObjectPages(column)
@@ -36,7 +36,6 @@ struct FieldPages {
     _ words: UnsafeBufferPointer<UInt64>, bytes: Buffer<UInt8>? = nil, levels: [UInt8], rowCount: Int, level: Int32
   ) {
     let statistics = FieldValues.statistics(words, column, bytes: bytes, nullCount: rowCount - words.count)
-    hasNonZero = hasNonZero || words.contains { $0 != 0 }
     body.removeAll()
     body.append(levels)
     guard !words.isEmpty else { return seal(.plain, 0, rowCount, level, statistics) }

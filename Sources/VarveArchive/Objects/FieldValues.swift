@@ -53,7 +53,7 @@ enum FieldValues {
   /// Forms that values of the column may take, beside a dictionary.
   static func forms(_ column: ParquetColumn) -> [ValueForm] {
     switch column.type {
-    case .int32, .int64: [.delta(.wide), .delta(.aligned), .delta(.packed), .plain]
+    case .int32, .int64: [.delta(.wide), .delta(.aligned), .delta(.narrow), .delta(.packed), .plain]
     case .float, .double: [.plain, .split]
     case .boolean, .int96, .bytes, .fixedBytes: [.plain]
     }

@@ -21,24 +21,27 @@ struct GrowingDictionary {
     lately = (Buffer(repeating: .max, count: count), Buffer(repeating: 0, count: count))
   }
 
-  var valueCount: Int { table.values.count }
+  /// Values that indices were given of, and their bytes as they are written, before they are packed.
+  private(set) var valueCount = 0
+  private(set) var byteCount = 0
 
-  /// Of its values as they are written, before they are packed.
-  var byteCount: Int {
-    column.type == .bytes ? bytes.count + valueCount * 4 : valueCount * (column.plainByteCount ?? 8)
-  }
-
-  /// The index of each word; `bytes`: what words of texts refer to. nil: there are too many different ones.
+  /// The index of each word; `bytes`: what words of texts refer to. nil: there would be too many different ones; then the
+  /// dictionary stays as it was, and takes no more.
   mutating func indices(of words: UnsafeBufferPointer<UInt64>, bytes: Buffer<UInt8>?) -> Buffer<UInt64>? {
     let indices = Buffer<UInt64>(capacity: words.count)
     let isComplete = bytes.map { append(words, $0, to: indices) } ?? append(words, to: indices)
-    return isComplete && byteCount <= Self.byteLimit ? indices : nil
+    let count = table.values.count
+    let size = column.type == .bytes ? self.bytes.count + count * 4 : count * (column.plainByteCount ?? 8)
+    guard isComplete, size <= Self.byteLimit else { return nil }
+    (valueCount, byteCount) = (count, size)
+    return indices
   }
 
   /// The values in order of their indices.
   var body: [UInt8] {
     var out = ByteWriter()
-    FieldValues.encodePlain(table.values.span, column, bytes: bytes, into: &out)
+    let values = UnsafeBufferPointer(rebasing: table.values.span[..<valueCount])
+    FieldValues.encodePlain(values, column, bytes: bytes, into: &out)
     return out.bytes
   }
 

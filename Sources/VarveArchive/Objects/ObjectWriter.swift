@@ -171,6 +171,7 @@ package final class ObjectWriter {
       } ?? false
     pages.append(whole.span, levels: levels, rowCount: rowCount, level: compressionLevel)
     remainder.append(rest.span, levels: levels, rowCount: rowCount, level: compressionLevel)
+    remainder.hasNonZero = remainder.hasNonZero || hasRemainder
     return hasRemainder
   }
 

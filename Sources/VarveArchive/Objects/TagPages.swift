@@ -64,11 +64,13 @@ struct TagPages {
   /// nil: there are too many values.
   private mutating func indexed(_ refs: [(word: UInt64, count: Int)], _ held: Buffer<UInt8>) -> [IndexRun]? {
     var runs: [IndexRun] = []
+    let known = values.count
     for (word, count) in refs {
       let ref = TextRef(word: word)
       let text = UnsafeBufferPointer(start: held.base + ref.offset, count: ref.length)
       guard let value = texts.ref(text, in: bytes) else {
         isDictionaryFull = true
+        values.removeLast(values.count - known)
         return nil
       }
       var index = indices[value]

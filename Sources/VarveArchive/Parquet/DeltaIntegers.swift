@@ -2,6 +2,7 @@
 // (https://parquet.apache.org/docs/file-format/data-pages/encodings/#DELTAENC). Arithmetic wraps, in 32 bits for columns of
 // 32 bits, whose readers need not take wider differences.
 
+import CVarve
 import VarveCore
 import VarveFormat
 
@@ -18,6 +19,8 @@ struct DeltaLayout: Hashable {
   static let packed = DeltaLayout(blockValueCount: 128, miniblockCount: 4, isAligned: false)
   static let wide = DeltaLayout(blockValueCount: 1024, miniblockCount: 4, isAligned: false)
   static let aligned = DeltaLayout(blockValueCount: 1024, miniblockCount: 2, isAligned: true)
+  /// Where another series begins every thousand rows, less around its first difference is wide.
+  static let narrow = DeltaLayout(blockValueCount: 256, miniblockCount: 2, isAligned: true)
 
   func width(_ bitCount: Int) -> Int {
     guard isAligned else { return bitCount }
@@ -38,24 +41,19 @@ enum DeltaIntegers {
     out.append(varint: UInt64(values.count))
     out.append(zigzag: Int64(bitPattern: values.first ?? 0))
     guard let base = values.baseAddress else { return }
-    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: layout.blockValueCount) { deltas in
+    // The difference before the first of a block stands in front of it.
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: layout.blockValueCount + 1) { deltas in
       guard let room = deltas.baseAddress else { return }
       var next = 1
       while next < values.count {
         let count = min(layout.blockValueCount, values.count - next)
-        subtract(base + next, count, isNarrow: isNarrow, into: room)
-        encodeBlock(room, count, isNarrow: isNarrow, layout, into: &out)
+        cvarve_differences(base + next - 1, count + 1, room)
+        if isNarrow {
+          for index in 1...count { room[index] = UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: room[index]))) }
+        }
+        encodeBlock(room + 1, count, isNarrow: isNarrow, layout, into: &out)
         next += count
       }
-    }
-  }
-
-  private static func subtract(
-    _ values: UnsafePointer<UInt64>, _ count: Int, isNarrow: Bool, into deltas: UnsafeMutablePointer<UInt64>
-  ) {
-    for index in 0..<count {
-      let delta = values[index] &- values[index - 1]
-      deltas[index] = isNarrow ? UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: delta))) : delta
     }
   }
 
@@ -63,23 +61,35 @@ enum DeltaIntegers {
     _ deltas: UnsafeMutablePointer<UInt64>, _ count: Int, isNarrow: Bool, _ layout: DeltaLayout,
     into out: inout ByteWriter
   ) {
-    var least = Int64.max
-    for index in 0..<count { least = min(least, Int64(bitPattern: deltas[index])) }
-    let mask: UInt64 = isNarrow ? 0xFFFF_FFFF : .max
-    for index in 0..<count { deltas[index] = (deltas[index] &- UInt64(bitPattern: least)) & mask }
-    out.append(zigzag: least)
     let size = layout.miniblockValueCount
-    var widths: [Int] = []
-    for start in stride(from: 0, to: layout.blockValueCount, by: size) {
-      var bits: UInt64 = 0
-      for index in start..<max(start, min(start + size, count)) { bits |= deltas[index] }
-      let width = min(layout.width(64 - bits.leadingZeroBitCount), isNarrow ? 32 : 64)
-      widths.append(width)
-      out.append(byte: UInt8(width))
-    }
-    let values = UnsafeBufferPointer(start: UnsafePointer(deltas), count: count)
-    for (index, width) in widths.enumerated() where index * size < count {
-      HybridRuns.pack(values, from: index * size, count: size, width: width, into: &out)
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: layout.miniblockCount) { greatest in
+      var least = Int64.max
+      for part in 0..<layout.miniblockCount where part * size < count {
+        let extremes = cvarve_extremes_of(deltas + part * size, min(size, count - part * size))
+        least = min(least, Int64(bitPattern: extremes.least))
+        greatest[part] = extremes.greatest
+      }
+      out.append(zigzag: least)
+      let reference = UInt64(bitPattern: least)
+      let mask: UInt64 = isNarrow ? 0xFFFF_FFFF : .max
+      for part in 0..<layout.miniblockCount {
+        let widest = part * size < count ? (greatest[part] &- reference) & mask : 0
+        let width = min(layout.width(64 - widest.leadingZeroBitCount), isNarrow ? 32 : 64)
+        greatest[part] = UInt64(width)
+        out.append(byte: UInt8(width))
+      }
+      for part in 0..<layout.miniblockCount where part * size < count {
+        let (values, taken) = (deltas + part * size, min(size, count - part * size))
+        let width = Int(greatest[part])
+        if HybridRuns.isAligned(width) {
+          HybridRuns.packAligned(values, taken, less: reference, of: size, width: width, into: &out)
+        } else {
+          for index in 0..<taken { values[index] = (values[index] &- reference) & mask }
+          HybridRuns.pack(
+            UnsafeBufferPointer(start: UnsafePointer(values), count: taken), from: 0, count: size, width: width,
+            into: &out)
+        }
+      }
     }
   }
 
@@ -103,25 +113,34 @@ enum DeltaIntegers {
     if count == 0 { return out }
     out.append(value)
     let size = blockValueCount / miniblockCount
-    let deltas = Buffer<UInt64>(repeating: 0, count: size)
     while out.count < count {
       let least = UInt64(bitPattern: try reader.readZigzag())
       let widths = try reader.readRaw(miniblockCount)
       for width in widths where out.count < count {
         guard width <= 64 else { throw VarveError(.corruption, "differences of \(width) bits") }
         let taken = min(size, count - out.count)
-        try HybridRuns.unpack(&reader, count: taken, width: Int(width), into: deltas.base)
+        let deltas = out.base + out.count
+        try HybridRuns.unpack(&reader, count: taken, width: Int(width), into: deltas)
         // A last part may be whole or end with its values.
         if taken < size {
           try reader.skip(min(reader.remaining, (size * Int(width)) / 8 - (taken + 7) / 8 * Int(width)))
         }
-        for index in 0..<taken {
-          value = value &+ least &+ deltas.base[index]
-          if isNarrow { value = UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: value))) }
-          out.append(value)
-        }
+        value = isNarrow ? sumNarrow(deltas, taken, least, value) : cvarve_sum_up(deltas, taken, least, value)
+        out.count += taken
       }
     }
     return out
+  }
+
+  /// `cvarve_sum_up` in 32 bits.
+  private static func sumNarrow(
+    _ deltas: UnsafeMutablePointer<UInt64>, _ count: Int, _ reference: UInt64, _ base: UInt64
+  ) -> UInt64 {
+    var value = base
+    for index in 0..<count {
+      value = UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: value &+ reference &+ deltas[index])))
+      deltas[index] = value
+    }
+    return value
   }
 }

@@ -1,6 +1,7 @@
 // Runs and bit-packed groups of eight mixed, as Parquet keeps levels and dictionary indices
 // (https://parquet.apache.org/docs/file-format/data-pages/encodings/#RLE).
 
+import CVarve
 import VarveCore
 import VarveFormat
 
@@ -42,6 +43,26 @@ enum HybridRuns {
     for byte in 0..<byteCount { out.append(byte: UInt8(truncatingIfNeeded: value >> UInt64(byte * 8))) }
   }
 
+  /// Whether values of this width stand at whole parts of bytes.
+  static func isAligned(_ width: Int) -> Bool { width <= 16 && width.nonzeroBitCount == 1 }
+
+  /// `count` values less a reference, each of aligned width, of `size` ≤ 1,024 that a part has: a multiple of eight;
+  /// beyond `count` stand zeros.
+  static func packAligned(
+    _ values: UnsafePointer<UInt64>, _ count: Int, less reference: UInt64, of size: Int, width: Int,
+    into out: inout ByteWriter
+  ) {
+    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: size) { narrow in
+      guard let narrow = narrow.baseAddress else { return }
+      cvarve_narrow(values, count, reference, 0, narrow)
+      (narrow + count).initialize(repeating: 0, count: size - count)
+      out.append(uninitialized: size * width / 8) { room in
+        guard let target = room.baseAddress else { return }
+        cvarve_pack_aligned(narrow, size, UInt32(width), target.assumingMemoryBound(to: UInt8.self))
+      }
+    }
+  }
+
   /// `count` values, a multiple of eight; beyond the end stand zeros.
   static func pack(
     _ values: UnsafeBufferPointer<UInt64>, from start: Int, count: Int, width: Int, into out: inout ByteWriter
@@ -51,6 +72,11 @@ enum HybridRuns {
     while done < count {
       let taken = min(groupedCount, count - done)
       let present = max(0, min(taken, values.count - start - done))
+      if isAligned(width) {
+        packAligned(base + start + done, present, less: 0, of: taken, width: width, into: &out)
+        done += taken
+        continue
+      }
       out.append(uninitialized: taken * width / 8) { room in
         guard let target = room.baseAddress, present > 0 else { return }
         BitPacking.pack(base + start + done, count: present, width: width, into: target)
@@ -83,6 +109,14 @@ enum HybridRuns {
     }
   }
 
+  /// Whether all that comes is a run of 1, of a bit each, with `count` of them.
+  static func isOneRun(_ reader: ByteReader, of count: Int) -> Bool {
+    var reader = reader
+    // What cannot be read is something else.
+    guard let header = try? reader.readVarint(), let value = try? reader.readByte() else { return false }
+    return header & 1 == 0 && header >> 1 >= UInt64(count) && value == 1
+  }
+
   private static func readValue(_ reader: inout ByteReader, width: Int) throws -> UInt64 {
     var value: UInt64 = 0
     for byte in 0..<((width + 7) / 8) { value |= UInt64(try reader.readByte()) << UInt64(byte * 8) }
@@ -95,6 +129,15 @@ enum HybridRuns {
     _ reader: inout ByteReader, count: Int, width: Int, into out: UnsafeMutablePointer<UInt64>
   ) throws {
     if width == 0 { return out.update(repeating: 0, count: count) }
+    if isAligned(width) {
+      let byteCount = min((count + 7) / 8 * width, reader.remaining)
+      guard byteCount >= (count * width + 7) / 8 else { throw VarveError(.corruption, "packed values are cut short") }
+      let packed = try reader.readRaw(byteCount)
+      if let base = packed.baseAddress {
+        cvarve_unpack_aligned(base.assumingMemoryBound(to: UInt8.self), count, UInt32(width), out)
+      }
+      return
+    }
     var done = 0
     while done < count {
       let taken = min(groupedCount, count - done)

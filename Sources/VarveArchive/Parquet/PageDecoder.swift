@@ -83,8 +83,9 @@ struct PageDecoder {
   }
 
   private static func presence(_ reader: inout ByteReader, _ encoding: ParquetEncoding, count: Int) throws
-    -> Buffer<UInt8>
+    -> Buffer<UInt8>?
   {
+    if encoding == .runLength, HybridRuns.isOneRun(reader, of: count) { return nil }
     let words = Buffer<UInt64>(repeating: 0, count: count)
     if encoding == .runLength {
       try HybridRuns.decode(&reader, width: 1, count: count, into: words.base)

@@ -1,6 +1,7 @@
 // Smallest and largest of some values, as statistics say them. NaN is in no range, and both zeros are: a range that ends
 // at one says the other, since readers do not agree on their order.
 
+import CVarve
 import VarveCore
 
 struct ValueRange {
@@ -23,22 +24,15 @@ struct ValueRange {
     var (least, greatest) = bounds ?? (first, first)
     switch column.order {
     case .none: return
-    case .signed:
-      for word in words {
-        if Int64(bitPattern: word) < Int64(bitPattern: least) { least = word }
-        if Int64(bitPattern: word) > Int64(bitPattern: greatest) { greatest = word }
-      }
-    case .unsigned:
-      for word in words {
-        least = min(least, word)
-        greatest = max(greatest, word)
-      }
+    case .signed, .unsigned:
+      guard let base = words.baseAddress else { return }
+      let range = cvarve_range_of(base, words.count, column.order == .signed ? 1 : 0)
+      let flip: UInt64 = column.order == .signed ? 1 << 63 : 0
+      if range.least ^ flip < least ^ flip { least = range.least }
+      if range.greatest ^ flip > greatest ^ flip { greatest = range.greatest }
     case .floating where column.type == .double:
-      for word in words {
-        let value = Double(bitPattern: word)
-        if value < Double(bitPattern: least) { least = word }
-        if value > Double(bitPattern: greatest) { greatest = word }
-      }
+      let (low, high) = Self.doubles(words, Double(bitPattern: least), Double(bitPattern: greatest))
+      (least, greatest) = (low.bitPattern, high.bitPattern)
     case .floating:
       for word in words {
         let value = Self.float(word)
@@ -54,6 +48,30 @@ struct ValueRange {
       }
     }
     bounds = (least, greatest)
+  }
+
+  /// Which of equal zeros is found is not said.
+  private static func doubles(
+    _ words: UnsafeBufferPointer<UInt64>, _ least: Double, _ greatest: Double
+  ) -> (least: Double, greatest: Double) {
+    var (low, high) = (SIMD8<Double>(repeating: least), SIMD8<Double>(repeating: greatest))
+    let raw = UnsafeRawPointer(words.baseAddress)
+    var at = 0
+    while let raw, at &+ 8 <= words.count {
+      let values = raw.loadUnaligned(fromByteOffset: at &* 8, as: SIMD8<Double>.self)
+      // Comparisons with NaN are false: it moves neither bound.
+      low = low.replacing(with: values, where: values .< low)
+      high = high.replacing(with: values, where: values .> high)
+      at &+= 8
+    }
+    var (least, greatest) = (low.min(), high.max())
+    while at < words.count {
+      let value = Double(bitPattern: words[at])
+      if value < least { least = value }
+      if value > greatest { greatest = value }
+      at &+= 1
+    }
+    return (least, greatest)
   }
 
   mutating func add(_ other: ValueRange) {
