@@ -22,6 +22,16 @@ func systemError(_ operation: String, _ path: String, _ code: Int32) -> VarveErr
   return VarveError(kind, "\(operation): \(reason)", hint: hint, place: path)
 }
 
+/// Error numbers that come from sockets of others.
+package enum SystemErrorNumber {
+  package static func text(_ code: Int32) -> String { String(cString: strerror(code)) }
+
+  /// Of a connection that was not made: nothing went over it.
+  package static func isUnreachable(_ code: Int32) -> Bool {
+    [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, EADDRNOTAVAIL].contains(code)
+  }
+}
+
 /// Calls again after an interruption; throws what else goes wrong.
 func retrying(_ operation: String, _ path: String, _ call: () -> Int32) throws -> Int32 {
   while true {

@@ -6,6 +6,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import VarveIO
 
 package final class HTTPClientTransport: HTTPTransport {
   private let group: MultiThreadedEventLoopGroup
@@ -112,14 +113,20 @@ extension HTTPFailure {
       } else {
         self.init(.broken, "\(error)")
       }
-    case let error as IOError: self.init(.broken, error.description)
+    case let error as IOError:
+      let code = error.errnoCode
+      self.init(
+        SystemErrorNumber.isUnreachable(code) ? .unreachable : .broken, SystemErrorNumber.text(code))
     case is ChannelError: self.init(.unreachable, "\(error)")
     default: self.init(.broken, "\(error)")
     }
   }
 
   private static func text(_ error: NIOConnectionError) -> String {
-    if let first = error.connectionErrors.first { return "\(first.target): \(first.error)" }
+    if let first = error.connectionErrors.first {
+      let reason = (first.error as? IOError).map { SystemErrorNumber.text($0.errnoCode) } ?? "\(first.error)"
+      return "\(first.target): \(reason)"
+    }
     if error.dnsAError != nil || error.dnsAAAAError != nil { return "there is no such host: \(error.host)" }
     return "\(error.host):\(error.port) does not answer"
   }

@@ -33,7 +33,7 @@ extension S3Store {
   fileprivate func isLocked(_ key: String, freeIn seconds: Int64) -> VarveError {
     VarveError(
       .directoryLocked, "somebody else has the lock",
-      hint: "wait for it to be released; one whose process ended is free in \(max(1, seconds)) s at most",
+      hint: "a lock whose owner has gone is free in \(max(1, seconds)) s at the latest",
       place: address(key))
   }
 

@@ -14,10 +14,11 @@ import time
 from xml.sax.saxutils import escape
 
 import boto3
+import botocore.config
 
 
 class Moto:
-    """A process; `buckets` are made. With `guarded` it checks signatures, and gives out keys."""
+    """A process with these buckets."""
 
     def __init__(self, buckets=("bucket",), certificate=None):
         here = os.path.dirname(os.path.abspath(__file__))
@@ -34,7 +35,8 @@ class Moto:
     def client(self, service, certificate=None):
         return boto3.client(
             service, endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id="test",
-            aws_secret_access_key="test", verify=certificate[0] if certificate else None)
+            aws_secret_access_key="test", verify=certificate[0] if certificate else None,
+            config=botocore.config.Config(proxies={}))
 
     def keys(self, prefix="", bucket="bucket"):
         """Keys and lengths."""
@@ -59,9 +61,10 @@ class Moto:
         return key["AccessKeyId"], key["SecretAccessKey"]
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait(30)
-        self.process.stdout.close()
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            self.process.wait(30)
+            self.process.stdout.close()
 
 
 class Proxy:
@@ -145,7 +148,11 @@ class Proxy:
             return self.answer(request, 503, error("SlowDown"))
         if kind == "html":
             return self.answer(request, 200, b"<!DOCTYPE html><html><body>hello</body></html>", "text/html")
-        status, headers, answer = self.hand_on(request, body)
+        try:
+            status, headers, answer = self.hand_on(request, body)
+        except OSError:
+            # There is no store any more.
+            return self.reset(request)
         if "list-type=2" in request.path and status == 200:
             with self.lock:
                 if kind == "stale" and request.path in self.remembered:

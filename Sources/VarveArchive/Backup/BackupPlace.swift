@@ -29,14 +29,19 @@ package struct BackupPlace: Sendable {
   /// The stores that have backups here, or had.
   package func stores() throws -> [StoreIdentity] { try objects.folders("").compactMap { StoreIdentity($0) } }
 
-  /// The numbers of the store's backups, oldest first.
+  /// The numbers of the store's backups, oldest first. A list may be behind, and have what is deleted, or not have what is
+  /// there: those behind the last are asked for themselves, so that no number is given twice.
   package func numbers(of store: StoreIdentity) throws -> [Int] {
-    try objects.list("\(store)/backups/").compactMap { entry in
+    var numbers = try objects.list("\(store)/backups/").compactMap { entry -> Int? in
       guard let name = entry.key.split(separator: "/").last, name.hasSuffix(".backup"),
         let number = Int(name.dropLast(".backup".count)), number > 0, Self.manifestKey(store, number) == entry.key
       else { return nil }
       return number
     }.sorted()
+    while try objects.byteCount(Self.manifestKey(store, (numbers.last ?? 0) + 1)) != nil {
+      numbers.append((numbers.last ?? 0) + 1)
+    }
+    return numbers
   }
 
   /// Throws `.notFound`, `.corruption` or `.unsupportedVersion`.
@@ -62,11 +67,14 @@ package struct BackupPlace: Sendable {
   /// The store's backups, oldest first, or why one cannot be read.
   package func backups(of store: StoreIdentity) throws -> [(number: Int, manifest: Result<BackupManifest, VarveError>)]
   {
-    try numbers(of: store).map { number in
-      do { return (number, .success(try manifest(of: store, number))) } catch let error as VarveError
-        where error.code == .corruption || error.code == .unsupportedVersion
-      {
-        return (number, .failure(error))
+    try numbers(of: store).compactMap { number in
+      do { return (number, .success(try manifest(of: store, number))) } catch let error as VarveError {
+        switch error.code {
+        case .corruption, .unsupportedVersion: return (number, .failure(error))
+        // Removed since the list was made.
+        case .notFound: return nil
+        default: throw error
+        }
       }
     }
   }
@@ -99,7 +107,7 @@ package struct BackupPlace: Sendable {
     do { return try objects.lock("\(store)/backup") } catch var error as VarveError where error.code == .directoryLocked
     {
       error.message = "backups of store \(store) are being taken or pruned by somebody else"
-      error.hint = "wait for it to end, then try again"
+      error.hint = "wait for it to end, then try again" + (error.hint.map { "; \($0)" } ?? "")
       throw error
     }
   }

@@ -23,10 +23,12 @@ package enum BackupPruner {
     var report = PruneReport(removed: numbers.dropLast(count), kept: numbers.suffix(count))
     // All that stay are read before anything goes: what a damaged one needs nobody knows.
     let needed = try neededKeys(report.kept, store, place)
+    try lock.check()
     for number in report.removed { try place.objects.delete([BackupPlace.manifestKey(store, number)]) }
     let folder = BackupPlace.folder(store)
     let unneeded = try BackupFile.Kind.allCases.flatMap { try place.objects.list("\(folder)\($0.folder)/") }
       .filter { !needed.contains($0.key) }
+    try lock.check()
     try place.objects.delete(unneeded.map(\.key))
     try place.objects.removeUnfinished(folder)
     report.objects = unneeded.count
@@ -38,7 +40,12 @@ package enum BackupPruner {
     var keys = Set<String>()
     for number in numbers {
       let manifest: BackupManifest
-      do { manifest = try place.manifest(of: store, number) } catch var error as VarveError
+      do { manifest = try place.manifest(of: store, number) } catch let error as VarveError
+        where error.code == .notFound
+      {
+        // Removed since the list was made.
+        continue
+      } catch var error as VarveError
         where error.code == .corruption
       {
         error.message = "backup \(number) is to be kept and cannot be read, so nothing was removed: \(error.message)"

@@ -64,7 +64,7 @@ package final class BackupWriter {
     var point = try begin()
     defer { store.endBackup() }
     do {
-      let manifest = try send(&point)
+      let manifest = try send(&point, lock)
       return BackupReport(
         store: "\(identity)", number: manifest.number, sequence: manifest.sequence, files: manifest.files.count,
         byteCount: manifest.byteCount, sentByteCount: sentByteCount,
@@ -77,7 +77,7 @@ package final class BackupWriter {
     }
   }
 
-  private func send(_ point: inout BackupPoint) throws -> BackupManifest {
+  private func send(_ point: inout BackupPoint, _ lock: any ObjectLock) throws -> BackupManifest {
     if let previous, previous.sequence > point.sequence {
       throw VarveError(
         .invalidArgument,
@@ -112,6 +112,8 @@ package final class BackupWriter {
       store: identity, number: number, wallNanoseconds: point.wallNanoseconds, sequence: point.sequence,
       leastSequence: point.leastSequence, checkpoint: point.checkpoint, files: files, rowCounts: rowCounts)
     let bytes = manifest.encoded()
+    // A backup that is taken meanwhile could have the same number, and a prune remove what this one shares.
+    try lock.check()
     // From here on the backup may be there, whatever comes of it: what it names stays.
     sentKeys.removeAll()
     try place.objects.put(BackupPlace.manifestKey(identity, number), bytes)
@@ -133,6 +135,9 @@ package final class BackupWriter {
       do {
         previous = try place.manifest(of: identity, number)
         break
+      } catch let error as VarveError where error.code == .notFound {
+        // Removed since the list was made.
+        continue
       } catch let error as VarveError where error.code == .corruption {
         warnings.append("backup \(number) is damaged, and nothing of it was shared: \(error.message)")
       }

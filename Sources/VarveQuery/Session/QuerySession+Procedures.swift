@@ -58,7 +58,8 @@ extension QuerySession {
 
   private func backUp(_ arguments: ProcedureArguments, _ context: ExecutionContext) throws -> [Datum] {
     guard let place = arguments.text(0) else {
-      throw arguments.error("22004", "the place of a backup must not be null", at: 0, hint: "Write 'file:///path'.")
+      throw arguments.error(
+        "22004", "the place of a backup must not be null", at: 0, hint: "Write 'file:///path' or 's3://bucket/prefix'.")
     }
     let report = try store.backupBlocking(to: place) { try context.check() }
     for warning in report.warnings { state.add(.notice(severity: "WARNING", sqlState: "01000", message: warning)) }

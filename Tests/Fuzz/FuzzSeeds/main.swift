@@ -19,7 +19,20 @@ private func write(_ target: String, _ seeds: [[UInt8]]) throws {
   }
 }
 
-// MARK: - What clients send
+// MARK: - What clients and object stores send
+
+private let answers = [
+  "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"x\"><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
+    + "<NextContinuationToken>t</NextContinuationToken><Contents><Key>a%2Fb+c</Key><Size>12</Size></Contents>"
+    + "<CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes></ListBucketResult>",
+  "<Error><Code>SlowDown</Code><Message>a&amp;b&#x41;<![CDATA[<c>]]></Message><!-- d --><e f='g'/></Error>",
+  "<DeleteResult><Error><Key>k</Key><Code>c</Code></Error></DeleteResult>",
+  "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker>"
+    + "<NextUploadIdMarker>i</NextUploadIdMarker><Upload><Key>a</Key><UploadId>1</UploadId></Upload>"
+    + "</ListMultipartUploadsResult>",
+  "<CompleteMultipartUploadResult><ETag>\"t\"</ETag><ChecksumCRC32C>AAAA</ChecksumCRC32C></CompleteMultipartUploadResult>",
+  "bytes 0-9/100", "bytes */7", "Sun, 06 Nov 1994 08:49:37 GMT", "a%20b%C3%BC",
+]
 
 private let lines = [
   "cpu,host=a,zone=z usage=1.5,n=7i,u=8u,ok=t,s=\"te\\\"xt\" 1700000000000000000\n",
@@ -258,6 +271,7 @@ let disk = try makeStore()
 func contents(_ suffix: String) -> [[UInt8]] { disk.paths.filter { $0.hasSuffix(suffix) }.compactMap(disk.contents) }
 
 try write("line-protocol", lines.map { Array($0.utf8) })
+try write("s3", answers.map { Array($0.utf8) })
 try write("csv", csv.map { Array($0.utf8) })
 try write("copy", copies.map { [$0.choice] + $0.data })
 try write("postgres", postgres)

@@ -6,7 +6,7 @@ private let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "line-protocol": fuzzLineProtocol, "csv": fuzzCSV, "copy": fuzzCopy, "postgres": fuzzPostgres,
   "commit-record": fuzzCommitRecord,
   "manifest-edit": fuzzManifestEdit, "series-record": fuzzSeriesRecord, "log-file": fuzzLogFile,
-  "dimension-file": fuzzDimensionFile, "chunk": fuzzChunk, "parquet": fuzzParquet,
+  "dimension-file": fuzzDimensionFile, "chunk": fuzzChunk, "parquet": fuzzParquet, "s3": fuzzS3,
   "object-page": fuzzObjectPage,
 ]
 

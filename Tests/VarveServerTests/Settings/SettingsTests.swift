@@ -53,6 +53,21 @@ private func refusal(_ body: () throws -> Void) -> String {
     for setting in Setting.all { #expect(second[setting].source.contains(" line "), "\(setting.name)") }
   }
 
+  @Test func variablesOfAWSCountWhereNothingOfOursIsSaid() throws {
+    let theirs = [
+      "AWS_ENDPOINT_URL": "http://all", "AWS_ENDPOINT_URL_S3": "http://s3", "AWS_DEFAULT_REGION": "eu-west-1",
+    ]
+    let found = try settings(environment: theirs)
+    #expect(found[.s3Endpoint].value == .text("http://s3") && found[.s3Endpoint].source == "AWS_ENDPOINT_URL_S3")
+    #expect(found[.s3Region].value == .text("eu-west-1") && found[.s3Region].source == "AWS_DEFAULT_REGION")
+    let ours = try settings(
+      flags: ["s3-region": "us-west-2"], environment: theirs.merging(["VARVE_S3_ENDPOINT": "http://ours"]) { $1 })
+    #expect(ours[.s3Endpoint].source == "VARVE_S3_ENDPOINT" && ours[.s3Region].value == .text("us-west-2"))
+    let none = try settings(environment: ["AWS_REGION": ""])
+    #expect(none[.s3Endpoint].value == .text("") && none[.s3Region].source == "default")
+    #expect(try ServerSettings(none).s3Endpoint == nil && ServerSettings(none).s3IdleMilliseconds == 30_000)
+  }
+
   @Test func thePageCacheIsAShareOfTheMemoryUnlessItIsSaid() throws {
     let shared = try settings(flags: ["memory": "1GB"])
     #expect(shared[.pageCache].value == .byteCount(128 << 20) && shared[.pageCache].source == "an eighth of memory")
