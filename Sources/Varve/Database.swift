@@ -64,14 +64,15 @@ public final class Database: Sendable {
     public var refresh = true
     /// Bytes a second that compaction writes at most, unless it was asked for.
     public var compactionBytesPerSecond = 64 << 20
-    /// Where chunks go that are archived, as `file:///path`; nil: queries that need an archived chunk fail.
-    public var archive: String?
-    /// Bytes on disk of what was fetched of archived chunks, kept for the next query; 0 keeps none.
-    public var archiveCacheByteCount = 1 << 30
     /// Series that a table may have. Rows that would make more are rejected.
     public var maxSeriesPerTable = 10_000_000
     /// Statements that run for so long are logged, with their plan and what came of it; nil: none is.
     public var slowStatement: Duration? = .seconds(1)
+    /// Where chunks go that a tiering policy or `archive_run` says are old, and where their rows are read: `file:///path`
+    /// of a directory, made if its parent is there; nil: queries that need archived rows fail, and all others go on.
+    public var archive: String?
+    /// Bytes on disk that pieces of archived chunks may take that are kept for the next read; 0 keeps none.
+    public var archiveCacheByteCount = 1 << 30
     /// Of the threads that queries run on.
     package var queryThreads = ThreadPriority.normal
     /// In place of a line in the log.

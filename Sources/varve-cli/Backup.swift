@@ -33,14 +33,6 @@ struct Backup: ParsableCommand {
         "Where to: file:///path of a directory that is there, or s3://bucket/prefix.", valueName: "url"))
     var to: String
 
-    @OptionGroup var stores: ObjectStoreOptions
-
-    func validate() throws {
-      if place.connect != nil && stores.isGiven {
-        throw ValidationError("A server goes to S3 by its own settings; give --s3-… to `varve serve`.")
-      }
-    }
-
     func run() throws {
       if let server = try place.server() {
         let quoted = "'" + to.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
@@ -52,8 +44,7 @@ struct Backup: ParsableCommand {
           store: values[0], number: values[1], commit: values[2], files: values[3], bytes: Int(values[4]) ?? 0,
           sent: Int(values[5]) ?? 0, seconds: Double(values[6]) ?? 0)
       }
-      let database = try Database.openForCommand(
-        place.location.directory, objectStores: try stores.schemes())
+      let database = try place.open()
       var shown = Progress(byteCount: nil)
       var done = 0
       let report: BackupReport

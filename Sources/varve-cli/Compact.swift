@@ -26,7 +26,7 @@ struct Compact: ParsableCommand {
       }
       return
     }
-    let database = try Database.openForCommand(place.location.directory)
+    let database = try place.open()
     let reports: [CompactionReport]
     do {
       reports = try database.compactBlocking(table: table) {}

@@ -23,6 +23,8 @@ struct Export: ParsableCommand {
   @Option(help: ArgumentHelp("Server to ask, such as postgres://127.0.0.1:5433.", valueName: "url"))
   var connect: String?
 
+  @OptionGroup var archive: ArchiveOptions
+
   @Option(help: "parquet or csv. (default: csv for files named .csv, parquet for others)")
   var format: Format?
 
@@ -50,6 +52,7 @@ struct Export: ParsableCommand {
     if connect != nil && location.data != nil {
       throw ValidationError("--connect goes to a server, --data to a directory; give one of them.")
     }
+    try archive.validate(connect: connect)
     if (query == nil) == (table == nil) { throw ValidationError("Give --query or --table, one of them.") }
     if table == nil, from != nil || to != nil {
       throw ValidationError("--from and --to are for --table; a query says WHERE by itself.")
@@ -63,7 +66,7 @@ struct Export: ParsableCommand {
       if let connect {
         try writer.run(sql, PostgresClient(ConnectionURL(postgres: connect)))
       } else {
-        let database = try Database.openForCommand(location.directory, readOnly: true)
+        let database = try Database.openForCommand(location.directory, readOnly: true, archive: archive)
         do {
           try writer.run(sql, EmbeddedSQLConnection(DatabaseBackend(database)))
         } catch {

@@ -21,7 +21,7 @@ struct Flush: ParsableCommand {
       return try StandardStreams.write("flushed up to commit \(commit ?? "0")\n")
     }
     let directory = place.location.directory
-    let database = try Database.openForCommand(directory)
+    let database = try place.open()
     let commit: UInt64
     do {
       commit = try database.flushBlocking().rawValue

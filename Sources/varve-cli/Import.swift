@@ -29,6 +29,8 @@ struct Import: ParsableCommand {
   @Option(help: ArgumentHelp("Server to write to, such as tcp://127.0.0.1:9009.", valueName: "url"))
   var connect: String?
 
+  @OptionGroup var archive: ArchiveOptions
+
   @Option(
     help: "line-protocol, csv or parquet. (default: that of the file's name, .csv or .parquet, else line-protocol)")
   var format: Format?
@@ -59,6 +61,7 @@ struct Import: ParsableCommand {
     if connect != nil && location.data != nil {
       throw ValidationError("--connect goes to a server, --data to a directory; give one of them.")
     }
+    try archive.validate(connect: connect)
     if TimestampPrecision(name: precision) == nil {
       throw ValidationError("--precision is one of \(TimestampPrecision.names), not '\(precision)'.")
     }
@@ -77,7 +80,7 @@ struct Import: ParsableCommand {
       let url = try ConnectionURL(connect, defaultPorts: ["tcp": 9009])
       try load(inputs, into: RemoteTarget(LineProtocolClient(url), report), report)
     } else {
-      let database = try Database.openForCommand(location.directory, createIfMissing: true)
+      let database = try Database.openForCommand(location.directory, createIfMissing: true, archive: archive)
       do {
         try load(inputs, into: EmbeddedTarget(database, report), report)
       } catch {

@@ -39,7 +39,8 @@ struct VarveCommand: ParsableCommand {
       """,
     subcommands: [
       Serve.self, SQL.self, Import.self, Export.self, Status.self, Inspect.self, Verify.self, Repair.self,
-      Flush.self, Compact.self, Backup.self, Restore.self, Rollup.self, Retention.self, Bench.self,
+      Flush.self, Compact.self, Backup.self, Restore.self, Rollup.self, Retention.self, Archive.self,
+      Bench.self,
     ])
 }
 

@@ -93,12 +93,13 @@ struct AgeOption: ParsableArguments {
   var olderThan: String?
 
   /// Of a procedure, behind others; none without the option.
-  var argument: String {
-    guard let olderThan else { return "" }
+  var argument: String { olderThan.map { ", older_than => \(Self.value($0))" } ?? "" }
+
+  static func value(_ text: String) -> String {
     // A time begins with its year.
-    let year = olderThan.utf8.prefix { (0x30...0x39).contains($0) }
-    let isTime = year.count >= 4 && olderThan.utf8.dropFirst(year.count).first == UInt8(ascii: "-")
-    return ", older_than => \(isTime ? "TIMESTAMPTZ" : "INTERVAL") \(quotedSQL(olderThan))"
+    let year = text.utf8.prefix { (0x30...0x39).contains($0) }
+    let isTime = year.count >= 4 && text.utf8.dropFirst(year.count).first == UInt8(ascii: "-")
+    return "\(isTime ? "TIMESTAMPTZ" : "INTERVAL") \(quotedSQL(text))"
   }
 }
 

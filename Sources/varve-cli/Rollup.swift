@@ -66,7 +66,7 @@ extension PlaceOption {
   /// SQL on the directory, in this process, or through the server.
   func withConnection(readOnly: Bool = false, _ body: (any SQLConnection) throws -> Void) throws {
     if let server = try server() { return try body(server) }
-    let database = try Database.openForCommand(location.directory, readOnly: readOnly)
+    let database = try open(readOnly: readOnly)
     do {
       try body(EmbeddedSQLConnection(DatabaseBackend(database)))
     } catch {

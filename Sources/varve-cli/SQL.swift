@@ -20,6 +20,8 @@ struct SQL: ParsableCommand {
   @Option(help: ArgumentHelp("Server to ask, such as postgres://127.0.0.1:5433.", valueName: "url"))
   var connect: String?
 
+  @OptionGroup var archive: ArchiveOptions
+
   @Flag(help: "Open the directory for reading only: what was durable at that moment, even while a server writes.")
   var readOnly = false
 
@@ -33,6 +35,7 @@ struct SQL: ParsableCommand {
     if connect != nil && (location.data != nil || readOnly) {
       throw ValidationError("--connect goes to a server; --data and --read-only open a directory in this process.")
     }
+    try archive.validate(connect: connect)
   }
 
   func run() throws {
@@ -41,7 +44,7 @@ struct SQL: ParsableCommand {
       let url = try ConnectionURL(postgres: connect)
       return try run(text, PostgresClient(url))
     }
-    let database = try Database.openForCommand(location.directory, readOnly: readOnly)
+    let database = try Database.openForCommand(location.directory, readOnly: readOnly, archive: archive)
     do {
       try run(text, EmbeddedSQLConnection(DatabaseBackend(database)))
     } catch {

@@ -71,6 +71,8 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.logMinDurationStatement), help: help(.logMinDurationStatement))
   var logMinDurationStatement: String?
   @Flag(name: name(.insecure), help: help(.insecure)) var insecure = false
+  @Option(name: name(.archive), help: help(.archive)) var archive: String?
+  @Option(name: name(.archiveCache), help: help(.archiveCache)) var archiveCache: String?
   @Option(name: name(.s3Endpoint), help: help(.s3Endpoint)) var s3Endpoint: String?
   @Option(name: name(.s3Region), help: help(.s3Region)) var s3Region: String?
   @Flag(name: name(.s3PathStyle), help: help(.s3PathStyle)) var s3PathStyle = false
@@ -87,7 +89,8 @@ struct SettingFlags: ParsableArguments {
       (.connections, connections), (.sessions, sessions),
       (.queriesFirst, queriesFirst), (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat),
       (.logMinDurationStatement, logMinDurationStatement), (.insecure, insecure ? "true" : nil),
-      (.s3Endpoint, s3Endpoint), (.s3Region, s3Region), (.s3PathStyle, s3PathStyle ? "true" : nil),
+      (.archive, archive), (.archiveCache, archiveCache), (.s3Endpoint, s3Endpoint), (.s3Region, s3Region),
+      (.s3PathStyle, s3PathStyle ? "true" : nil),
       (.s3Timeout, s3Timeout),
     ]
     for (setting, value) in values { flags[setting.name] = value }

@@ -27,12 +27,14 @@ struct Status: ParsableCommand {
     ("table", false), ("series", true), ("rows", true), ("rows in memory", true), ("partitions", true),
     ("chunks", true),
     ("chunk bytes", true), ("chunk values", true), ("bytes a value", true), ("from", false), ("to", false),
+    ("archived rows", true), ("object bytes", true),
   ]
 
   private static let query = """
     SELECT table_name AS "table", series, rows, head_rows AS "rows in memory", partitions, chunks, \
     chunk_bytes AS "chunk bytes", round(bytes_per_value::numeric, 3) AS "bytes a value", \
-    first_time AS "from", last_time AS "to" FROM varve.tables ORDER BY table_name
+    first_time AS "from", last_time AS "to", archived_rows AS "archived rows", \
+    archived_bytes AS "object bytes" FROM varve.tables ORDER BY table_name
     """
 
   private static let maintenanceQuery = """
@@ -60,7 +62,7 @@ struct Status: ParsableCommand {
       try showRollups(server)
       return
     }
-    let database = try Database.openForCommand(place.location.directory, readOnly: true)
+    let database = try place.open(readOnly: true)
     do {
       try show(database)
     } catch {
@@ -92,10 +94,14 @@ struct Status: ParsableCommand {
       total.chunks += statistics.chunks
       total.chunkBytes += statistics.chunkBytes
       total.chunkValues += statistics.chunkValues
+      total.archivedChunks += statistics.archivedChunks
+      total.archivedRows += statistics.archivedRows
+      total.objectBytes += statistics.objectBytes
       try sink.row(texts: [
         table.name, "\(statistics.series)", "\(statistics.rows)", "\(statistics.headRows)", "\(statistics.partitions)",
         "\(statistics.chunks)", "\(statistics.chunkBytes)", "\(statistics.chunkValues)", Self.bytesPerValue(statistics),
         try statistics.time.map { try Self.time($0.lower) }, try statistics.time.map { try Self.time($0.upper) },
+        "\(statistics.archivedRows)", "\(statistics.objectBytes)",
       ])
     }
     try sink.end(tag: "SELECT \(tables.count)")
@@ -106,12 +112,24 @@ struct Status: ParsableCommand {
       """
       rows: \(total.rows), of which \(total.headRows) in memory and log only
       chunks: \(total.chunks) files, \(total.chunkBytes) bytes\(perValue)
+      \(Self.archiveLine(total, tables, snapshot))\
       log: \(try Self.logByteCount(database.store.directory)) bytes, preallocated segments included
       due: \(due.unsealedByteCount) bytes to seal, \(due.uncompactedByteCount) bytes to compact
       last commit: \(database.store.sequence.rawValue)
 
       """)
     try showRollups(EmbeddedSQLConnection(DatabaseBackend(database)))
+  }
+
+  /// Nothing where nothing is archived. Of the chunks' bytes those of stubs stand for objects.
+  private static func archiveLine(
+    _ total: TableStatistics, _ tables: [TableSchema], _ snapshot: any ReadSnapshot
+  ) -> String {
+    guard total.archivedChunks > 0 else { return "" }
+    let stubs = tables.flatMap { snapshot.chunks(of: $0.id) }.filter(\.isArchived).reduce(0) { $0 + $1.bytes }
+    return
+      "archive: \(total.archivedRows) rows in \(total.archivedChunks) objects, \(total.objectBytes) bytes; \(stubs) bytes "
+      + "of chunks stand for them\n"
   }
 
   /// Of the files: a log that is open for reading only is not asked for its length.
@@ -122,7 +140,8 @@ struct Status: ParsableCommand {
 
   private static func bytesPerValue(_ statistics: TableStatistics) -> String? {
     guard statistics.chunkValues > 0 else { return nil }
-    let thousandths = (statistics.chunkBytes * 1000 + statistics.chunkValues / 2) / statistics.chunkValues
+    let bytes = statistics.chunkBytes + statistics.objectBytes
+    let thousandths = (bytes * 1000 + statistics.chunkValues / 2) / statistics.chunkValues
     return "\(thousandths / 1000).\(String(1000 + thousandths % 1000).dropFirst())"
   }
 

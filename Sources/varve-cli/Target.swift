@@ -24,10 +24,18 @@ struct PlaceOption: ParsableArguments {
   @Option(help: ArgumentHelp("Server to ask, such as postgres://127.0.0.1:5433.", valueName: "url"))
   var connect: String?
 
+  @OptionGroup var archive: ArchiveOptions
+
   func validate() throws {
     if connect != nil && location.data != nil {
       throw ValidationError("--connect goes to a server, --data to a directory; give one of them.")
     }
+    try archive.validate(connect: connect)
+  }
+
+  /// The directory, in this process.
+  func open(readOnly: Bool = false) throws -> Database {
+    try Database.openForCommand(location.directory, readOnly: readOnly, archive: archive)
   }
 
   /// nil: work on the directory.
@@ -57,10 +65,10 @@ enum RowFormat: String, ExpressibleByArgument, CaseIterable {
 extension Database {
   /// Opens a directory for a command, without making one where there is none.
   static func openForCommand(
-    _ directory: String, readOnly: Bool = false, createIfMissing: Bool = false, objectStores: ObjectStoreSchemes = .none
+    _ directory: String, readOnly: Bool = false, createIfMissing: Bool = false, archive: ArchiveOptions
   ) throws -> Database {
     var options = Options()
-    options.objectStores = objectStores
+    try archive.apply(to: &options)
     options.readOnly = readOnly
     options.createIfMissing = createIfMissing
     options.log = { level, text in

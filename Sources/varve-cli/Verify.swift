@@ -19,6 +19,12 @@ struct Verify: ParsableCommand {
   @Flag(help: "Name each file that was read.")
   var verbose = false
 
+  func validate() throws {
+    if place.archive.isGiven {
+      throw ValidationError("varve verify reads what is in the directory; `varve archive verify` reads the archive.")
+    }
+  }
+
   func run() throws {
     let isSound = try place.server().map { try verify($0) } ?? verify(place.location.directory)
     if !isSound { throw ExitCode.failure }

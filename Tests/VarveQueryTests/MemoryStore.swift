@@ -32,6 +32,9 @@ final class MemorySnapshot: ReadSnapshot {
   let contents: [Name: MemoryTable]
   let order: [String]
   let dimensionTables: Dimensions
+  let policies: [TableID: [PolicyKind: [UInt8]]]
+  /// Partitions that are archived.
+  let archived: [TableID: Set<Int64>]
   let batchRowCount: Int
 
   /// Dimension tables, as the store has them.
@@ -41,12 +44,15 @@ final class MemorySnapshot: ReadSnapshot {
   }
 
   init(
-    sequence: Sequence, contents: [Name: MemoryTable], order: [String], dimensions: Dimensions, batchRowCount: Int
+    sequence: Sequence, contents: [Name: MemoryTable], order: [String], dimensions: Dimensions,
+    policies: [TableID: [PolicyKind: [UInt8]]], archived: [TableID: Set<Int64>], batchRowCount: Int
   ) {
     self.sequence = sequence
     self.contents = contents
     self.order = order
     dimensionTables = dimensions
+    self.policies = policies
+    self.archived = archived
     self.batchRowCount = batchRowCount
   }
 
@@ -57,7 +63,7 @@ final class MemorySnapshot: ReadSnapshot {
   // There are no rollups here.
   func rollup(_ table: TableID) -> Rollup? { nil }
   func rollups(of source: TableID) -> [Rollup] { [] }
-  func policies(of table: TableID) -> [PolicyKind: [UInt8]] { [:] }
+  func policies(of table: TableID) -> [PolicyKind: [UInt8]] { policies[table] ?? [:] }
   var pausedJobs: Set<DatabaseJob> { [] }
   var trustedClock: Int64 { .min }
 
@@ -67,8 +73,8 @@ final class MemorySnapshot: ReadSnapshot {
     let made = try store.snapshot()
     guard let made = made as? MemorySnapshot else { preconditionFailure("a memory store has such snapshots") }
     return MemorySnapshot(
-      sequence: sequence, contents: made.contents, order: order, dimensions: made.dimensionTables,
-      batchRowCount: batchRowCount)
+      sequence: sequence, contents: made.contents, order: order, dimensions: made.dimensionTables, policies: policies,
+      archived: archived, batchRowCount: batchRowCount)
   }
 
   func split(_ delete: DeleteRequest, _ batches: [PointBatch]) -> (published: DeleteRequest?, left: [PointBatch]) {
@@ -133,17 +139,22 @@ final class MemorySnapshot: ReadSnapshot {
     let times = table.rows.keys.map(\.time)
     if let low = times.min(), let high = times.max() { result.time = TimeRange(lower: low, upper: high) }
     result.partitions = Set(times.map { MemoryCursor.partition($0, table.schema.partitionNanoseconds) }).count
+    let objects = archivedChunks(of: table.schema)
+    result.archivedChunks = objects.count
+    result.archivedRows = objects.reduce(0) { $0 + $1.rows }
+    result.objectBytes = objects.reduce(0) { $0 + $1.objectBytes }
+    result.headRows -= result.archivedRows
     return result
   }
 
-  func chunks(of table: TableID) -> [ChunkStatistics] { [] }
-
   func estimate(_ request: ScanRequest) throws -> ScanStatistics {
-    let cursor = MemoryCursor(table(request.table), request, batchRowCount)
-    return cursor.statistics
+    cursor(request).statistics
   }
   func scan(_ request: ScanRequest, filter: (any RowFilter)?) throws -> any ScanCursor {
-    MemoryCursor(table(request.table), request, batchRowCount)
+    cursor(request)
+  }
+  private func cursor(_ request: ScanRequest) -> MemoryCursor {
+    MemoryCursor(table(request.table), request, batchRowCount, archived: archived[request.table] ?? [])
   }
 }
 
@@ -157,7 +168,7 @@ final class MemoryCursor: ScanCursor {
     time >= 0 ? time / width : (time + 1) / width - 1
   }
 
-  init(_ table: MemoryTable, _ request: ScanRequest, _ batchRowCount: Int) {
+  init(_ table: MemoryTable, _ request: ScanRequest, _ batchRowCount: Int, archived: Set<Int64>) {
     self.table = table
     self.request = request
     let width = table.schema.partitionNanoseconds
@@ -174,6 +185,12 @@ final class MemoryCursor: ScanCursor {
         request.time.contains($0.time) && (wanted?.contains($0.series) ?? true)
       }.sorted { ($0.series, $0.time) < ($1.series, $1.time) }
       statistics.rows += rows.count
+      if archived.contains(partition), !rows.isEmpty {
+        statistics.archive.objects += 1
+        statistics.archive.requests += 2
+        statistics.archive.byteCount += 8 * rows.count
+        statistics.archive.cachedByteCount += 1
+      }
       for start in stride(from: 0, to: rows.count, by: batchRowCount) {
         batches.append(Array(rows[start..<min(start + batchRowCount, rows.count)]))
       }
@@ -228,30 +245,40 @@ final class MemoryStore: StoreAccess {
     var order: [String] = []
     var nextTable: UInt32 = 0
     var dimensions = MemorySnapshot.Dimensions()
+    var policies: [TableID: [PolicyKind: [UInt8]]] = [:]
+    var archived: [TableID: Set<Int64>] = [:]
   }
   private let state: Mutex<State>
   let batchRowCount: Int
   let dimensionLocks = DimensionLocks()
+  /// nil: no archive is open.
+  let archive: MemoryArchive?
 
-  init(batchRowCount: Int = 7) {
+  init(batchRowCount: Int = 7, archive: MemoryArchive? = MemoryArchive()) {
     self.batchRowCount = batchRowCount
+    self.archive = archive
     state = Mutex(State())
   }
 
   init(_ snapshot: MemorySnapshot) {
     batchRowCount = snapshot.batchRowCount
+    archive = nil
     state = Mutex(
       State(
         sequence: snapshot.sequence, contents: snapshot.contents, order: snapshot.order,
-        dimensions: snapshot.dimensionTables))
+        dimensions: snapshot.dimensionTables, policies: snapshot.policies, archived: snapshot.archived))
   }
 
   func snapshot() throws -> any ReadSnapshot {
     state.withLock {
       MemorySnapshot(
         sequence: $0.sequence, contents: $0.contents, order: $0.order, dimensions: $0.dimensions,
-        batchRowCount: batchRowCount)
+        policies: $0.policies, archived: $0.archived, batchRowCount: batchRowCount)
     }
+  }
+
+  func updateArchived(_ table: TableID, _ body: (inout Set<Int64>) -> Void) {
+    state.withLock { body(&$0.archived[table, default: []]) }
   }
 
   func whileWaiting<T>(_ body: () throws -> T) rethrows -> T { try body() }
@@ -429,7 +456,12 @@ final class MemoryStore: StoreAccess {
   }
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport { VerifyReport() }
   // There are no rollups here.
-  func change(_ rollup: RollupChange) throws { throw VarveError(.unsupported, "no rollups here") }
+  func change(_ rollup: RollupChange) throws {
+    guard case .policy(let table, let kind, let policy) = rollup else {
+      throw VarveError(.unsupported, "no rollups here")
+    }
+    state.withLock { $0.policies[table, default: [:]][kind] = policy }
+  }
   func commit(_ rollups: RollupCommit) throws -> Sequence { throw VarveError(.unsupported, "no rollups here") }
 
   func dropTable(named name: String, cascade: Bool) throws {

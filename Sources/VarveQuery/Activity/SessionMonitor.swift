@@ -19,6 +19,8 @@ package final class SessionMonitor: Sendable {
   package let refreshes = RefreshRecords()
   /// What retention has come to, likewise.
   package let retentions = RefreshRecords()
+  /// What tiering has come to, likewise.
+  package let tierings = RefreshRecords()
   private let sessions = Mutex(Sessions())
   private let counts = Mutex(StatementCounts())
   private let wallNanoseconds: @Sendable () -> Int64

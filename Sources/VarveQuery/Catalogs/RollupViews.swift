@@ -94,8 +94,8 @@ enum RollupViews {
       policies[kind].map { policy in
         switch kind {
         case .refresh: refresh(table, policy, view)
-        case .retention: retention(table, policy, view)
-        case .tiering: row(table, .tiering, "tiering", policy)
+        case .retention: aged(table, .retention, policy, view.session.monitor.retentions, view)
+        case .tiering: tiering(table, policy, view)
         }
       }
     }
@@ -117,11 +117,19 @@ enum RollupViews {
     return row
   }
 
-  private static func retention(_ table: TableSchema, _ bytes: [UInt8], _ view: CatalogView) -> [Datum] {
-    let record = view.session.monitor.retentions[table.id]
-    var row = row(table, .retention, "retention", bytes)
+  private static func tiering(_ table: TableSchema, _ bytes: [UInt8], _ view: CatalogView) -> [Datum] {
+    var row = aged(table, .tiering, bytes, view.session.monitor.tierings, view)
+    row[3] = .interval(interval(TieringJob.scheduleNanoseconds))
+    return row
+  }
+
+  private static func aged(
+    _ table: TableSchema, _ kind: PolicyKind, _ bytes: [UInt8], _ records: RefreshRecords, _ view: CatalogView
+  ) -> [Datum] {
+    let record = records[table.id]
+    var row = row(table, kind, "\(kind)", bytes)
     do {
-      row[5] = .interval(try RetentionPolicy(bytes).dropAfter)
+      row[5] = .interval(try AgePolicy(bytes).age)
       row[12] = text(record.lastError)
     } catch {
       row[12] = text(asVarveError(error))

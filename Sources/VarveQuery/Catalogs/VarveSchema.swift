@@ -11,7 +11,7 @@ enum VarveSchema {
       """
       table_name text tags text[] fields text[] partition interval series int8 rows int8 head_rows int8 \
       partitions int8 chunks int8 chunk_bytes int8 bytes_per_value float8 first_time timestamptz \
-      last_time timestamptz
+      last_time timestamptz archived_chunks int8 archived_rows int8 archived_bytes int8
       """
     ) { view in
       view.snapshot.tables().map { table in
@@ -21,10 +21,10 @@ enum VarveSchema {
           .interval(interval(table.partitionNanoseconds)), Cell.int(statistics.series), Cell.int(statistics.rows),
           Cell.int(statistics.headRows), Cell.int(statistics.partitions), Cell.int(statistics.chunks),
           Cell.int(statistics.chunkBytes),
-          statistics.chunkValues > 0
-            ? .float(Double(statistics.chunkBytes) / Double(statistics.chunkValues)) : .null,
+          perValue(statistics.chunkBytes + statistics.objectBytes, statistics.chunkValues),
           statistics.time.map { .timestamp($0.lower) } ?? .null,
-          statistics.time.map { .timestamp($0.upper) } ?? .null,
+          statistics.time.map { .timestamp($0.upper) } ?? .null, Cell.int(statistics.archivedChunks),
+          Cell.int(statistics.archivedRows), Cell.int(statistics.objectBytes),
         ]
       }
     },
@@ -33,7 +33,7 @@ enum VarveSchema {
       """
       table_name text file text partition_start timestamptz partition_end timestamptz level int8 rows int8 bytes int8 \
       bytes_per_value float8 first_time timestamptz last_time timestamptz first_commit int8 last_commit int8 \
-      overlapping bool
+      overlapping bool tier text object_bytes int8
       """
     ) { view in
       view.snapshot.tables().flatMap { table in
@@ -43,15 +43,21 @@ enum VarveSchema {
             // The first instant behind it.
             .timestamp(chunk.partition.upper == .max ? .max : chunk.partition.upper + 1), Cell.int(chunk.level),
             Cell.int(chunk.rows), Cell.int(chunk.bytes),
-            chunk.values > 0 ? .float(Double(chunk.bytes) / Double(chunk.values)) : .null,
+            perValue(chunk.bytes + chunk.objectBytes, chunk.values),
             .timestamp(chunk.time.lower), .timestamp(chunk.time.upper),
             .int(Int64(bitPattern: chunk.firstSequence.rawValue)), .int(Int64(bitPattern: chunk.lastSequence.rawValue)),
-            .bool(chunk.isOverlapping),
+            .bool(chunk.isOverlapping), .text(chunk.isArchived ? "cold" : "warm"),
+            chunk.isArchived ? Cell.int(chunk.objectBytes) : .null,
           ]
         }
       }
     },
   ]
+
+  /// Here and in the archive.
+  private static func perValue(_ bytes: Int, _ values: Int) -> Datum {
+    values > 0 ? .float(Double(bytes) / Double(values)) : .null
+  }
 
   private static func interval(_ nanoseconds: Int64) -> Interval {
     let day: Int64 = 86_400_000_000_000

@@ -179,6 +179,7 @@ final class SeriesScanNode: PlanNode {
         lines.append(("Rows Aggregated on Pages", "\(actual.rowsAggregatedOnPages)"))
       }
       if actual.summaryBuckets > 0 { lines.append(("Summary Buckets", "\(actual.summaryBuckets)")) }
+      if actual.archive.objects > 0 { lines.append(("Archive", Self.text(actual.archive))) }
     }
     guard let request else { return lines }
     let estimate = try estimate(request, context)
@@ -188,6 +189,13 @@ final class SeriesScanNode: PlanNode {
     lines.append(("Head Rows", "\(estimate.headRows)"))
     lines.append(("Rows at Most", "\(estimate.rows)"))
     return lines
+  }
+
+  private static func text(_ reads: ArchiveReads) -> String {
+    func counted(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
+    return
+      "\(counted(reads.objects, "object")), \(counted(reads.requests, "request")), \(reads.byteCount) bytes fetched "
+      + "(\(reads.cachedByteCount) bytes from the disk cache)"
   }
 
   /// What a scan would look at, each range of its times by itself.

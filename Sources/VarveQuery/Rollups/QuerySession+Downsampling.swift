@@ -118,7 +118,7 @@ extension QuerySession {
     guard let table = catalog.snapshot.table(named: step.relation),
       let bytes = catalog.snapshot.policies(of: table.id)[.retention]
     else { return step.dropAfter != nil }
-    let kept = try RetentionPolicy(bytes).dropAfter
+    let kept = try AgePolicy(bytes).age
     guard arguments.isTrue(2), kept == step.dropAfter else {
       throw arguments.error(
         "42710", "\"\(step.relation)\" has a retention policy: rows go after \(try text(kept))", at: 0,
@@ -165,7 +165,7 @@ extension QuerySession {
         guard let table = snapshot.table(named: step.relation), let age = step.dropAfter else {
           throw SQLError.make("42P01", "relation \"\(step.relation)\" does not exist any more", hint: "Try again.")
         }
-        return (table: table.id, kind: PolicyKind.retention, policy: Optional(RetentionPolicy(dropAfter: age).bytes))
+        return (table: table.id, kind: PolicyKind.retention, policy: Optional(AgePolicy(age).bytes))
       }
       if !policies.isEmpty { try store.change(.policies(policies)) }
     } catch {

@@ -20,7 +20,7 @@ extension QuerySession {
     -> RetentionPreview
   {
     let catalog = CatalogView(snapshot: try store.snapshot(), session: state)
-    return try RetentionPreview(try retained(table, catalog).table, before: time, from: start, catalog)
+    return try RetentionPreview(try aged(table, .retention, catalog).table, before: time, from: start, catalog)
   }
 
   /// Drops what is wholly older than the time; every rollup has it before. Gives what went. What is newer than `start` goes
@@ -73,40 +73,23 @@ extension QuerySession {
   /// What is older goes at this time of day. Throws 42704 for a table without a policy.
   func policyLimit(of name: String) throws -> Int64 {
     let catalog = CatalogView(snapshot: try store.snapshot(), session: state)
-    guard let policy = try retained(name, catalog).policy else {
+    guard let policy = try aged(name, .retention, catalog).policy else {
       throw SQLError.make(
         "42704", "retention policy not found for \"\(name)\"",
         hint: "Say older_than, or add one: add_retention_policy('\(name)', INTERVAL '30 days').")
     }
-    return try RetentionPolicy(policy).limit(at: clock.wallNanoseconds())
+    return try AgePolicy(policy).limit(at: clock.wallNanoseconds())
   }
 
   // MARK: Policies
 
   /// False: it has one, which stays as it is.
   package func addRetentionPolicy(_ table: String, dropAfter: Interval) throws -> Bool {
-    try checkWritable("add_retention_policy")
-    let catalog = CatalogView(snapshot: try store.snapshot(), session: state)
-    let (schema, known) = try retained(table, catalog)
-    let policy = RetentionPolicy(dropAfter: dropAfter)
-    let now = clock.wallNanoseconds()
-    guard try policy.limit(at: now) < now else {
-      throw SQLError.make("22023", "drop_after must be a positive interval")
-    }
-    guard known == nil else { return false }
-    try store.change(.policy(schema.id, .retention, policy.bytes))
-    return true
+    try addPolicy(.retention, of: table, dropAfter, "drop_after")
   }
 
   /// False: there is none.
-  package func removeRetentionPolicy(_ table: String) throws -> Bool {
-    try checkWritable("remove_retention_policy")
-    let catalog = CatalogView(snapshot: try store.snapshot(), session: state)
-    let (schema, known) = try retained(table, catalog)
-    guard known != nil else { return false }
-    try store.change(.policy(schema.id, .retention, nil))
-    return true
-  }
+  package func removeRetentionPolicy(_ table: String) throws -> Bool { try removePolicy(.retention, of: table) }
 
   /// Says that the clock is right, however far it is past the last commit's.
   package func trustClock() throws {
@@ -126,7 +109,7 @@ extension QuerySession {
 
   /// Drops what the policy says is old; true if something was. Throws SQLSTATE 55000 while the clock is not believed.
   package func retain(_ job: RetentionJob, check: () throws -> Void = {}) throws -> Bool {
-    let policy = try RetentionPolicy(job.policy)
+    let policy = try AgePolicy(job.policy)
     guard !policy.isPaused else { return false }
     let now = clock.wallNanoseconds()
     if let objection = RetentionClock.objection(wall: now, trusted: try store.snapshot().trustedClock) {
@@ -145,16 +128,5 @@ extension QuerySession {
             "rollup \"\(rollup.schema.name)\" keeps what it has of rows of \"\(table.name)\" that retention has dropped"
         ))
     }
-  }
-
-  private func retained(_ name: String, _ catalog: CatalogView) throws -> (table: TableSchema, policy: [UInt8]?) {
-    guard let table = catalog.snapshot.table(named: name) else {
-      guard catalog.snapshot.dimension(named: name) == nil else {
-        throw SQLError.make(
-          "42809", "\"\(name)\" is a dimension table: its rows have no age", hint: "DELETE takes any condition there.")
-      }
-      throw SQLError.make("42P01", "relation \"\(name)\" does not exist")
-    }
-    return (table, catalog.snapshot.policies(of: table.id)[.retention])
   }
 }

@@ -26,31 +26,16 @@ extension QuerySession {
       }
     case .retentionPreview: return try previewRetention(of: table, arguments)
     case .runRetention: return try runRetention(arguments) { try context.check() }
-    case .addRetentionPolicy:
-      guard let age = arguments.interval(1) else {
-        throw arguments.error("22023", "drop_after must be an interval", at: 1)
-      }
-      if try !addRetentionPolicy(table, dropAfter: age) {
-        try skip("retention policy already exists for \"\(table)\"", "42710", arguments.isTrue(2), arguments)
-      }
-      guard let id = try store.snapshot().table(named: table)?.id else { return [[.null]] }
-      return [[.int(JobNumber.policy(id, .retention).rawValue)]]
+    case .addRetentionPolicy: return [[try addPolicy(.retention, procedure, arguments)]]
     case .removeRetentionPolicy:
-      if try !removeRetentionPolicy(table) {
-        try skip("retention policy not found for \"\(table)\"", "42704", arguments.isTrue(1), arguments)
-      }
+      try removePolicy(.retention, arguments)
       return [[.text("")]]
     default: preconditionFailure("\(procedure.rawValue) is not about the age of rows")
     }
   }
 
-  private func skip(_ message: String, _ sqlState: String, _ isAllowed: Bool, _ arguments: ProcedureArguments) throws {
-    guard isAllowed else { throw arguments.error(sqlState, message, at: 0) }
-    state.add(.notice(severity: "NOTICE", sqlState: sqlState, message: message + ", skipping"))
-  }
-
-  /// older_than and newer_than.
-  private func times(_ arguments: ProcedureArguments) throws -> (before: Int64?, from: Int64?) {
+  /// Of the parameters of these names, in places 1 and 2.
+  func times(_ arguments: ProcedureArguments) throws -> (before: Int64?, from: Int64?) {
     let (before, from) = (arguments.time(1), arguments.time(2))
     if let before, let from, from >= before {
       throw arguments.error(

@@ -36,6 +36,17 @@ enum Procedure: String, CaseIterable {
   case addDownsampling = "add_downsampling_policy"
   /// Rows of a table and of the rollups that such a call made do not go by themselves any more.
   case removeDownsampling = "remove_downsampling_policy"
+  /// What is old of a table goes to the archive by itself; gives the job's id.
+  case addTieringPolicy = "add_tiering_policy"
+  case removeTieringPolicy = "remove_tiering_policy"
+  /// What is old goes to the archive at once, or only would: by policy or by time, a row a table.
+  case archiveRun = "archive_run"
+  /// A row an archived chunk.
+  case archiveList = "archive_list"
+  /// Every byte of the archive's objects read and checked; gives a row a problem, and one that sums up.
+  case archiveVerify = "archive_verify"
+  /// What is archived of a table, within a range of time, is in local chunks again.
+  case archiveRestore = "archive_restore"
   /// The time of day is what it should be, however far it has jumped.
   case trustClock = "trust_clock"
 
@@ -49,6 +60,7 @@ enum Procedure: String, CaseIterable {
   var isFunction: Bool {
     switch self {
     case .flush, .verify, .backup, .refresh: false
+    case .addTieringPolicy, .removeTieringPolicy, .archiveRun, .archiveList, .archiveVerify, .archiveRestore: true
     case .compactChunks: true
     case .addRefreshPolicy, .removeRefreshPolicy, .pauseJob, .resumeJob: true
     case .dropChunks, .showChunks, .retentionPreview, .runRetention: true
@@ -107,6 +119,23 @@ enum Procedure: String, CaseIterable {
         Parameter("if_not_exists", .bool, isOptional: true),
       ]
     case .removeRetentionPolicy: [Parameter("relation", .text), Parameter("if_exists", .bool, isOptional: true)]
+    case .addTieringPolicy:
+      [
+        Parameter("hypertable", .text), Parameter("move_after", .interval),
+        Parameter("if_not_exists", .bool, isOptional: true),
+      ]
+    case .removeTieringPolicy: [Parameter("hypertable", .text), Parameter("if_exists", .bool, isOptional: true)]
+    case .archiveRun:
+      [
+        Parameter("relation", .text, isOptional: true), Parameter("older_than", .timestamptz, isOptional: true),
+        Parameter("dry_run", .bool, isOptional: true), Parameter("delete_unneeded", .bool, isOptional: true),
+      ]
+    case .archiveList, .archiveVerify: [Parameter("relation", .text, isOptional: true)]
+    case .archiveRestore:
+      [
+        Parameter("relation", .text), Parameter("older_than", .timestamptz, isOptional: true),
+        Parameter("newer_than", .timestamptz, isOptional: true),
+      ]
     case .trustClock: []
     }
   }
@@ -147,8 +176,25 @@ enum Procedure: String, CaseIterable {
           ("relation", .text), ("source", .text), ("bucket", .text), ("drop_after", .text), ("change", .text),
           ("statement", .text),
         ]
-      case .addRetentionPolicy: [(rawValue, .int8)]
-      case .removeRefreshPolicy, .removeRetentionPolicy, .trustClock, .removeDownsampling: [(rawValue, .void)]
+      case .archiveRun:
+        [
+          ("table_name", .text), ("older_than", .timestamptz), ("rows", .int8), ("chunks", .int8), ("bytes", .int8),
+          ("objects", .int8), ("object_bytes", .int8),
+        ]
+      case .archiveList:
+        [
+          ("table_name", .text), ("file", .text), ("object", .text), ("rows", .int8), ("bytes", .int8),
+          ("object_bytes", .int8), ("first_time", .timestamptz), ("last_time", .timestamptz),
+        ]
+      case .archiveVerify: [("kind", .text), ("object", .text), ("bytes", .int8), ("message", .text)]
+      case .archiveRestore:
+        [
+          ("table_name", .text), ("rows", .int8), ("objects", .int8), ("object_bytes", .int8), ("chunks", .int8),
+          ("bytes", .int8),
+        ]
+      case .addRetentionPolicy, .addTieringPolicy: [(rawValue, .int8)]
+      case .removeRefreshPolicy, .removeRetentionPolicy, .removeTieringPolicy, .trustClock, .removeDownsampling:
+        [(rawValue, .void)]
       case .refresh: []
       }
     return columns.isEmpty ? nil : columns.map { ResultColumn(name: $0.0, type: $0.1) }

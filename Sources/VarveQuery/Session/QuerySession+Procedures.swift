@@ -43,6 +43,9 @@ extension QuerySession {
       rows = [[.text("")]]
     case .dropChunks, .showChunks, .retentionPreview, .runRetention, .addRetentionPolicy, .removeRetentionPolicy:
       rows = try callRetention(procedure, arguments, context)
+    case .addTieringPolicy, .removeTieringPolicy: rows = try callTiering(procedure, arguments)
+    case .archiveRun, .archiveList, .archiveVerify, .archiveRestore:
+      rows = try callArchive(procedure, arguments) { try context.check() }
     case .addDownsampling: rows = try addDownsampling(arguments, binder)
     case .removeDownsampling:
       try removeDownsampling(arguments)

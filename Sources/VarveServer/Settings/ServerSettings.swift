@@ -32,6 +32,9 @@ package struct ServerSettings: Sendable {
   /// nil: none are logged.
   package var slowStatementMilliseconds: Int?
   package var isInsecure: Bool
+  /// nil: there is none.
+  package var archive: String?
+  package var archiveCacheByteCount: Int
   /// nil: what else says it.
   package var s3Endpoint: String?
   package var s3Region: String?
@@ -83,6 +86,8 @@ package struct ServerSettings: Sendable {
       slowStatementMilliseconds = milliseconds
     }
     isInsecure = effective[.insecure].value == .flag(true)
+    archive = text(.archive).isEmpty ? nil : text(.archive)
+    archiveCacheByteCount = number(.archiveCache)
     s3Endpoint = text(.s3Endpoint).isEmpty ? nil : text(.s3Endpoint)
     s3Region = text(.s3Region).isEmpty ? nil : text(.s3Region)
     isS3PathStyle = effective[.s3PathStyle].value == .flag(true)
@@ -115,6 +120,8 @@ package struct ServerSettings: Sendable {
     options.compaction = isCompacting
     options.compactionBytesPerSecond = compactionBytesPerSecond
     options.maxSeriesPerTable = maxSeries
+    options.archive = archive
+    options.archiveCacheByteCount = archiveCacheByteCount
     options.queryThreads = areQueriesFirst ? .preferred : .normal
     options.slowStatement = slowStatementMilliseconds.map { .milliseconds($0) }
     return options

@@ -104,6 +104,12 @@ package struct Setting: Sendable {
     "insecure", .flag, "BOOL", default: "false",
     "Lets listeners take other addresses than loopback, although there are neither TLS nor passwords.")
 
+  package static let archive = Setting(
+    "archive", .textOrNone, "URL", default: "",
+    "Where old chunks go and are read from: file:///path of a directory that is there, or s3://bucket/prefix.")
+  package static let archiveCache = Setting(
+    "archive-cache", .byteCount(minimum: 0), "BYTES", default: "1GB",
+    "Disk for pieces of archived chunks that were fetched; 0 keeps none.")
   package static let s3Endpoint = Setting(
     "s3-endpoint", .textOrNone, "URL", default: "",
     "Where the S3 API is spoken, such as http://127.0.0.1:9000; else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile, or AWS itself."
@@ -127,7 +133,7 @@ package struct Setting: Sendable {
   package static let all = [
     data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealIdle, sealSize,
     keptLog, compaction, compactionRate, maxSeries, connections, sessions, queriesFirst, maxBody, logLevel, logFormat,
-    logMinDurationStatement, insecure, s3Endpoint, s3Region, s3PathStyle, s3Timeout,
+    logMinDurationStatement, insecure, archive, archiveCache, s3Endpoint, s3Region, s3PathStyle, s3Timeout,
   ]
 
   package static func named(_ name: String) -> Setting? { all.first { $0.name == name } }

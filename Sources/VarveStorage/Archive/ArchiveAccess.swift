@@ -62,6 +62,8 @@ package struct ArchiveVerifyReport: Sendable, Equatable {
 /// The archive as SQL needs it. Calls block; `check` is called now and then, and throws to end them. They throw
 /// `.unavailable` where no archive is open or it cannot be reached, `.notFound` for a table that is not there.
 package protocol ArchiveAccess: AnyObject, Sendable {
+  /// Whether an archive is open, be it within reach or not.
+  var hasArchive: Bool { get }
   /// Seals what is in memory, and archives all partitions of the table (nil: of all tables) that end before a time; then
   /// deletes objects that nothing has needed for as long as they are kept, or at once.
   func archiveBlocking(table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void) throws
@@ -77,6 +79,7 @@ package protocol ArchiveAccess: AnyObject, Sendable {
 
 /// Of a store without an archive.
 extension ArchiveAccess {
+  package var hasArchive: Bool { false }
   package func archiveBlocking(table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void)
     throws -> ArchiveRunReport
   { throw noArchive }

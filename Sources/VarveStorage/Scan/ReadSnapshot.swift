@@ -154,6 +154,7 @@ package struct ChunkStatistics: Sendable {
   package let partition: TimeRange
   /// 0 as sealed, 1 merged, 2 all of its partition in the smallest form, 3 the same and archived.
   package let level: Int
+  package var isArchived: Bool { level == Int(ChunkLevel.archived.rawValue) }
   package let rows: Int
   package let values: Int
   /// Of the file, which is a stub if the chunk is archived.

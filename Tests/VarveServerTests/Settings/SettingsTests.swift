@@ -68,6 +68,15 @@ private func refusal(_ body: () throws -> Void) -> String {
     #expect(try ServerSettings(none).s3Endpoint == nil && ServerSettings(none).s3IdleMilliseconds == 30_000)
   }
 
+  @Test func theArchiveIsNoneUnlessItIsNamed() throws {
+    let none = try ServerSettings(try settings()).databaseOptions
+    #expect(none.archive == nil && none.archiveCacheByteCount == 1 << 30)
+    let file = "archive = \"file:///mnt/archive\"\narchive-cache = \"0\"\n"
+    let named = try ServerSettings(try settings(environment: ["VARVE_ARCHIVE": "s3://bucket/prefix"], file: file))
+    #expect(named.databaseOptions.archive == "s3://bucket/prefix")
+    #expect(named.databaseOptions.archiveCacheByteCount == 0)
+  }
+
   @Test func thePageCacheIsAShareOfTheMemoryUnlessItIsSaid() throws {
     let shared = try settings(flags: ["memory": "1GB"])
     #expect(shared[.pageCache].value == .byteCount(128 << 20) && shared[.pageCache].source == "an eighth of memory")

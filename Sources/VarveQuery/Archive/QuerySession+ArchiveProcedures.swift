@@ -1,0 +1,159 @@
+// The archive as procedures: policies, what goes there at once, what is there, whether it is sound, and back.
+
+import VarveCompute
+import VarveCore
+import VarveFormat
+import VarveStorage
+
+extension QuerySession {
+  func callTiering(_ procedure: Procedure, _ arguments: ProcedureArguments) throws -> [[Datum]] {
+    guard procedure == .addTieringPolicy else {
+      try removePolicy(.tiering, arguments)
+      return [[.text("")]]
+    }
+    let job = try addPolicy(.tiering, procedure, arguments)
+    if !store.hasArchive {
+      state.add(
+        .notice(
+          severity: "NOTICE", sqlState: "00000",
+          message: "no archive is open, so nothing moves until the database is opened with one (--archive URL)"))
+    }
+    return [[job]]
+  }
+
+  func callArchive(_ procedure: Procedure, _ arguments: ProcedureArguments, check: () throws -> Void) throws
+    -> [[Datum]]
+  {
+    // Names the table that is not there, or has no chunks, before the archive is asked.
+    if let name = arguments.text(0) {
+      _ = try aged(name, .tiering, CatalogView(snapshot: try store.snapshot(), session: state))
+    }
+    switch procedure {
+    case .archiveRun: return try runArchive(arguments, check: check)
+    case .archiveList:
+      return try store.archivedChunks(table: arguments.text(0)).map { chunk in
+        [
+          .text(chunk.table), .text(chunk.file), .text(chunk.key), .int(Int64(chunk.rows)),
+          .int(Int64(chunk.stubBytes)), .int(Int64(chunk.objectBytes)), .timestamp(chunk.time.lower),
+          .timestamp(chunk.time.upper),
+        ]
+      }
+    case .archiveVerify: return try verifyArchive(arguments, check: check)
+    case .archiveRestore: return [try restoreArchived(arguments, check: check)]
+    default: preconditionFailure("\(procedure.rawValue) is not about the archive")
+    }
+  }
+
+  // MARK: To the archive
+
+  /// A row a table. What could not be archived is told by warnings, and the rest was.
+  private func runArchive(_ arguments: ProcedureArguments, check: () throws -> Void) throws -> [[Datum]] {
+    let (isDry, deletes) = (arguments.isTrue(2), arguments.isTrue(3))
+    if !isDry { try checkWritable("archive_run") }
+    if let before = arguments.time(1) {
+      return try archive([(table: arguments.text(0), before: before)], isDry: isDry, deletes: deletes, check: check)
+    }
+    if let name = arguments.text(0) {
+      let limit = try tieringLimit(of: name)
+      return try archive([(table: name, before: limit)], isDry: isDry, deletes: deletes, check: check)
+    }
+    let now = clock.wallNanoseconds()
+    var runs = try tieringJobs().filter { !$0.isPaused }.map { job in
+      (table: Optional(job.name), before: try AgePolicy(job.policy).limit(at: now))
+    }
+    if runs.isEmpty {
+      note("no table has a tiering policy that is not paused: older_than says of all tables what is old")
+    }
+    // Objects of tables without a policy, or that are gone, are looked at, too.
+    if !isDry { runs.append((table: nil, before: .min)) }
+    return try archive(runs, isDry: isDry, deletes: deletes, check: check)
+  }
+
+  private func archive(
+    _ runs: [(table: String?, before: Int64)], isDry: Bool, deletes: Bool, check: () throws -> Void
+  ) throws -> [[Datum]] {
+    var rows: [[Datum]] = []
+    var deleted = (objects: 0, bytes: 0)
+    var unneeded = (objects: 0, bytes: 0)
+    for (place, run) in runs.enumerated() {
+      try check()
+      if isDry {
+        let reports = try store.previewArchive(table: run.table, before: run.before)
+        rows += reports.map { Self.row($0, before: run.before, isDry: true) }
+        continue
+      }
+      let report = try store.archiveBlocking(
+        table: run.table, before: run.before, deletingUnneeded: deletes && place == runs.count - 1, check: check)
+      rows += report.tables.map { Self.row($0, before: run.before, isDry: false) }
+      for failure in report.failures { state.add(.notice(severity: "WARNING", sqlState: "01000", message: failure)) }
+      deleted.objects += report.deletedObjects
+      deleted.bytes += report.deletedBytes
+      unneeded = (report.unneededObjects, report.unneededBytes)
+    }
+    if deleted.objects > 0 { note("deleted \(Self.text(deleted)) that nothing needed any more") }
+    if unneeded.objects > 0 {
+      note(
+        "\(Self.text(unneeded)) that nothing needs any more are kept for a while: delete_unneeded deletes them at once")
+    }
+    return rows
+  }
+
+  /// What objects there will be nobody knows before.
+  private static func row(_ report: ArchiveReport, before: Int64, isDry: Bool) -> [Datum] {
+    [
+      .text(report.table), before == .min ? .null : .timestamp(before), .int(Int64(report.rows)),
+      .int(Int64(report.chunksBefore)), .int(Int64(report.bytesBefore)),
+      isDry ? .null : .int(Int64(report.chunksAfter)), isDry ? .null : .int(Int64(report.bytesAfter)),
+    ]
+  }
+
+  private static func text(_ objects: (objects: Int, bytes: Int)) -> String {
+    "\(objects.objects) object\(objects.objects == 1 ? "" : "s") of \(objects.bytes) bytes"
+  }
+
+  // MARK: In the archive, and back
+
+  private func verifyArchive(_ arguments: ProcedureArguments, check: () throws -> Void) throws -> [[Datum]] {
+    let report = try store.verifyArchiveBlocking(table: arguments.text(0), check: check)
+    let problems: [[Datum]] = report.problems.map { [.text("damaged"), .text($0.path), .null, .text($0.message)] }
+    let verdict =
+      switch report.problems.count {
+      case 0: "all sound"
+      case 1: "1 problem"
+      case let count: "\(count) problems"
+      }
+    let summary = "\(report.objects) objects, \(report.bytes) bytes read; \(report.rows) rows; \(verdict)"
+    return problems + [[.text("summary"), .null, .int(Int64(report.bytes)), .text(summary)]]
+  }
+
+  private func restoreArchived(_ arguments: ProcedureArguments, check: () throws -> Void) throws -> [Datum] {
+    try checkWritable("archive_restore")
+    guard let name = arguments.text(0) else {
+      throw arguments.error("22004", "relation must not be null", at: 0, hint: "Name the table or rollup.")
+    }
+    let (before, from) = try times(arguments)
+    let range = TimeRange(lower: from ?? .min, upper: before.map { $0 == .min ? $0 : $0 - 1 } ?? .max)
+    let report = try store.restoreArchivedBlocking(table: name, time: range, check: check)
+    try noteTiering(of: name, range)
+    return [.text(report.table)]
+      + [report.rows, report.chunksBefore, report.bytesBefore, report.chunksAfter, report.bytesAfter].map {
+        .int(Int64($0))
+      }
+  }
+
+  /// Tells whoever takes something out of the archive that it goes there again.
+  private func noteTiering(of name: String, _ range: TimeRange) throws {
+    let catalog = CatalogView(snapshot: try store.snapshot(), session: state)
+    let (table, policy) = try aged(name, .tiering, catalog)
+    guard let policy = try policy.map({ try AgePolicy($0) }), !policy.isPaused,
+      try policy.limit(at: clock.wallNanoseconds()) > range.lower
+    else { return }
+    note(
+      "the tiering policy of \"\(table.name)\" archives it again: remove_tiering_policy('\(table.name)') or "
+        + "pause_job(\(JobNumber.policy(table.id, .tiering).rawValue)) keeps it here")
+  }
+
+  private func note(_ message: String) {
+    state.add(.notice(severity: "NOTICE", sqlState: "00000", message: message))
+  }
+}
