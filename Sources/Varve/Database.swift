@@ -103,13 +103,14 @@ public final class Database: Sendable {
   package let monitor: SessionMonitor
   package let memoryBudgetByteCount: Int
   let jobs: JobScheduler
+  private let tiering = TieringScheduler()
   let archive: ParquetTier?
   /// Whether the archive is being written to or verified.
   let archiveGate = Gate(false)
   let objectStores: ObjectStoreSchemes
   private let closing = Gate(Closing.notBegun)
   private let readers = Gate(Readers())
-  private let log: @Sendable (LogLevel, String) -> Void
+  let log: @Sendable (LogLevel, String) -> Void
 
   private init(
     store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, liveWorkers: BlockingWorkers,
@@ -182,11 +183,14 @@ public final class Database: Sendable {
       jobs: jobs, memoryBudgetByteCount: budget, objectStores: options.objectStores, archive: archive,
       log: options.log)
     if !options.readOnly, options.refresh { jobs.start(database) }
+    if !options.readOnly, archive != nil { database.tiering.start(database) }
     return database
   }
 
   /// Its place is looked at when it is needed: an archive that cannot be reached fails what needs it, and nothing else.
-  private static func openArchive(_ options: Options, _ directory: String, _ files: any FileSystem) throws -> ParquetTier? {
+  private static func openArchive(_ options: Options, _ directory: String, _ files: any FileSystem) throws
+    -> ParquetTier?
+  {
     guard let url = options.archive else { return nil }
     return ParquetTier(
       try ObjectStoreURL.open(url, files: files, schemes: options.objectStores), files: files,
@@ -220,6 +224,7 @@ public final class Database: Sendable {
     }
     defer { closing.update { $0 = .done } }
     jobs.stop()
+    tiering.stop()
     stopReaders()
     store.feed.close()
     pipeline?.beginClosing()

@@ -54,6 +54,8 @@ package final class Store: @unchecked Sendable {
     /// Damaged: compacting them is not tried again and again.
     var unreadableChunks = Set<FileID>()
     var postponements = Postponements()
+    /// What is on its way to the archive: nobody else begins with it.
+    var archiving: PartitionKey?
   }
   let maintenance = Mutex(Maintenance())
   private let lock: (any FileLock)?

@@ -37,7 +37,10 @@ package struct ArchiveRun {
   /// its partitions end.
   package func run(_ tables: [(table: TableSchema, before: Int64)], deletingUnneeded: Bool) throws -> ArchiveRunReport {
     let (folder, lock) = try tier.claim()
-    defer { lock.release() }
+    defer {
+      store.endArchiving()
+      lock.release()
+    }
     var report = ArchiveRunReport()
     for (table, before) in tables {
       try lock.check()

@@ -3,7 +3,7 @@
 import VarveCore
 
 /// The bucket width of a chunk's summaries, aligned to 1970. The raw value is in files: never renumber.
-package enum SummaryStep: UInt8, CaseIterable, Sendable {
+package enum SummaryStep: UInt8, CaseIterable, Comparable, Sendable {
   case second = 1
   case tenSeconds = 2
   case minute = 3
@@ -12,6 +12,8 @@ package enum SummaryStep: UInt8, CaseIterable, Sendable {
   case hour = 6
   case sixHours = 7
   case day = 8
+
+  package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 
   package var nanoseconds: Int64 {
     let seconds: Int64 =
@@ -46,17 +48,20 @@ package enum SummaryStep: UInt8, CaseIterable, Sendable {
 
   /// Fewer rows than this a bucket, and summaries would cost more of the chunk than they spare of the reading.
   static let rowsPerBucket = 200
+  /// The same of an archived chunk, down to hours: reading what the summaries spare is dear there.
+  static let archivedRowsPerBucket = 10
 
   /// The step for a chunk of so many rows: the smallest with `rowsPerBucket` rows a series and bucket on average, which
   /// is at most as wide as the partition. Nil if there is none: the chunk has no summaries.
   package static func choose(
-    rowCount: Int, seriesCount: Int, time: TimeRange, partitionNanoseconds: Int64
+    rowCount: Int, seriesCount: Int, time: TimeRange, partitionNanoseconds: Int64, isArchived: Bool = false
   ) -> SummaryStep? {
     guard rowCount > 0, seriesCount > 0, !time.isEmpty else { return nil }
     return allCases.first { step in
       guard step.nanoseconds <= partitionNanoseconds else { return false }
       let buckets = Double(step.bucket(of: time.upper) - step.bucket(of: time.lower) + 1)
-      return Double(rowCount) >= Double(seriesCount) * buckets * Double(rowsPerBucket)
+      let least = isArchived && step >= .hour ? archivedRowsPerBucket : rowsPerBucket
+      return Double(rowCount) >= Double(seriesCount) * buckets * Double(least)
     }
   }
 }

@@ -38,12 +38,9 @@ extension QuerySession {
 
   package var tieringRecords: RefreshRecords { state.monitor.tierings }
 
-  /// Archives what the policy says is old; nil for one that is paused.
-  package func archive(_ job: TieringJob, check: () throws -> Void = {}) throws -> ArchiveRunReport? {
-    let policy = try AgePolicy(job.policy)
-    guard !policy.isPaused else { return nil }
-    return try store.archiveBlocking(
-      table: job.name, before: try policy.limit(at: clock.wallNanoseconds()), deletingUnneeded: false, check: check)
+  /// What is older goes at this time of day.
+  package func limit(of job: TieringJob) throws -> Int64 {
+    try AgePolicy(job.policy).limit(at: clock.wallNanoseconds())
   }
 
   /// What is older goes at this time of day. Throws 42704 for a table without a policy.

@@ -46,6 +46,8 @@ extension Store {
         .unavailable, "there is no archive to write to",
         hint: "name the archive: --archive URL, VARVE_ARCHIVE or archive in the configuration")
     }
+    // A compaction of the partition meanwhile would make this one's work void.
+    maintenance.withLock { $0.archiving = task.partition }
     let tags = tagColumns(of: task.table)
     let writer = ArchiveWriter(
       options: options, paths: paths, ids: ids, archive: archive, table: task.table, partition: task.partition,
@@ -59,7 +61,7 @@ extension Store {
           return (handle: input, exclusions: exclusions)
         }
         let rows = try MergedPartition(
-          inputs, try Self.fields(of: task), task.table, byteLimit: options.compactionByteCount)
+          inputs, try Self.fields(of: task), task.table, byteLimit: options.compactionByteCount, isArchived: true)
         outputs += try writer.write(rows, day: day, progress: pace)
       }
       if !outputs.isEmpty { try options.fileSystem.syncDirectory(paths.chunks) }
@@ -91,6 +93,9 @@ extension Store {
     }
   }
 
+  /// Whoever archived chunks of partitions is done.
+  package func endArchiving() { maintenance.withLock { $0.archiving = nil } }
+
   /// All archived chunks of a table, or of all, and where their rows are. Throws if a stub cannot be read.
   package func archivedChunks(of table: TableID? = nil) throws -> [ArchivedChunkReference] {
     let chunks = published.withLock { $0.chunks }
@@ -102,9 +107,10 @@ extension Store {
   /// Everything that is wrong with an archived chunk, its object read whole.
   package func problems(ofArchived chunk: ArchivedChunkReference) throws -> [VarveError] {
     let (catalog, chunks) = published.withLock { ($0.catalog, $0.chunks) }
-    guard let handle = chunks[chunk.metadata.table].chunks(in: chunk.metadata.partition).first(where: {
-      $0.metadata.file == chunk.metadata.file
-    })
+    guard
+      let handle = chunks[chunk.metadata.table].chunks(in: chunk.metadata.partition).first(where: {
+        $0.metadata.file == chunk.metadata.file
+      })
     else { return [] }
     return try ChunkCheck(
       paths: paths, files: options.fileSystem, catalog: catalog, series: series, archive: options.archive

@@ -16,10 +16,11 @@ struct MergedPartition: SortedRows {
   /// A row block with more text than this in one column ends, whatever its row count: pages are held in memory whole.
   private static let textByteCount = 16 << 20
 
-  /// `chunks` are neighbours in order of sequence, which together have `fields`; of each is left out what is excluded.
+  /// `chunks` are neighbours in order of sequence, which together have `fields`; of each is left out what is excluded. `isArchived`: they
+  /// are written to the archive.
   init(
     _ chunks: [(handle: ChunkHandle, exclusions: Exclusions)], _ fields: [(id: ColumnID, type: FieldType)],
-    _ schema: TableSchema, byteLimit: Int
+    _ schema: TableSchema, byteLimit: Int, isArchived: Bool = false
   ) throws {
     self.fields = fields
     let memory = MergeMemory(byteLimit: byteLimit)
@@ -37,12 +38,14 @@ struct MergedPartition: SortedRows {
     }
     let sources = ChainSource.generations(of: placed)
     source = sources.count == 1 ? sources[0] : try MergeSource(sources, [Self.placeField], table: table)
-    summaryStep = try Self.summaryStep(of: chunks.map(\.handle), schema)
+    summaryStep = try Self.summaryStep(of: chunks.map(\.handle), schema, isArchived: isArchived)
     self.memory = memory
     self.table = table
   }
 
-  private static func summaryStep(of chunks: [ChunkHandle], _ schema: TableSchema) throws -> SummaryStep? {
+  private static func summaryStep(
+    of chunks: [ChunkHandle], _ schema: TableSchema, isArchived: Bool
+  ) throws -> SummaryStep? {
     var rowCount = 0
     var seriesCount = 0
     var time = TimeRange(lower: .max, upper: .min)
@@ -54,7 +57,8 @@ struct MergedPartition: SortedRows {
         lower: min(time.lower, chunk.metadata.time.lower), upper: max(time.upper, chunk.metadata.time.upper))
     }
     return SummaryStep.choose(
-      rowCount: rowCount, seriesCount: seriesCount, time: time, partitionNanoseconds: schema.partitionNanoseconds)
+      rowCount: rowCount, seriesCount: seriesCount, time: time, partitionNanoseconds: schema.partitionNanoseconds,
+      isArchived: isArchived)
   }
 
   func forEachRowBlock(_ body: (SortedBlock) throws -> Void) throws {

@@ -71,10 +71,11 @@ extension Store {
   /// The next step that is due from where the pass stands; nil at its end.
   package func pickCompaction(_ pass: inout CompactionPass) -> CompactionTask? {
     let time = options.clock.monotonicNanoseconds()
-    let postponements = maintenance.withLock { $0.postponements }
+    let (postponements, archiving) = maintenance.withLock { ($0.postponements, $0.archiving) }
     let now = options.clock.wallNanoseconds()
     let isOver = now.subtractingReportingOverflow(options.compactionGraceNanoseconds)
-    return pick(&pass, isPostponed: { postponements.contains($0, at: time) }) { table, key, chunks, picker, state in
+    return pick(&pass, isPostponed: { postponements.contains($0, at: time) || $0 == archiving }) {
+      table, key, chunks, picker, state in
       let end = PartitionSplit.range(key.index, width: table.partitionNanoseconds).upper
       let isClosed =
         !isOver.overflow && end < isOver.partialValue && state.active.partitions[key] == nil
