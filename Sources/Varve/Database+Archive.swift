@@ -7,6 +7,15 @@ import VarveIO
 import VarveStorage
 
 extension Database {
+  package var hasArchive: Bool { archive != nil }
+
+  package func archiveBlocking(
+    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, check: () throws -> Void
+  ) throws -> ArchiveRunReport {
+    try archiveBlocking(tables, deletingUnneeded: deletingUnneeded, bytesPerSecond: nil, check: check)
+  }
+
+  /// Of the table, or of all.
   package func archiveBlocking(
     table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void
   ) throws -> ArchiveRunReport {
@@ -20,7 +29,9 @@ extension Database {
   ) throws -> ArchiveRunReport {
     let (tier, pipeline) = (try openArchive(), try writer())
     let snapshot = store.snapshot()
-    let tables = tables.compactMap { table in snapshot.table(named: table.name).map { (table: $0, before: table.before) } }
+    let tables = tables.compactMap { table in
+      snapshot.table(named: table.name).map { (table: $0, before: table.before) }
+    }
     if tables.contains(where: { store.hasRowsToArchive(of: $0.table.id, before: $0.before) }) {
       try workers.standingIn { try pipeline.flush() }
     }

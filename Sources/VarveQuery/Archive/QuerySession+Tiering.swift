@@ -42,8 +42,8 @@ extension QuerySession {
   package func archive(_ job: TieringJob, check: () throws -> Void = {}) throws -> ArchiveRunReport? {
     let policy = try AgePolicy(job.policy)
     guard !policy.isPaused else { return nil }
-    return try store.archiveBlocking(
-      table: job.name, before: try policy.limit(at: clock.wallNanoseconds()), deletingUnneeded: false, check: check)
+    let limit = try policy.limit(at: clock.wallNanoseconds())
+    return try store.archiveBlocking([(name: job.name, before: limit)], deletingUnneeded: false, check: check)
   }
 
   /// What is older goes at this time of day. Throws 42704 for a table without a policy.
