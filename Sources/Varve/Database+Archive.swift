@@ -10,6 +10,13 @@ extension Database {
   package var hasArchive: Bool { archive != nil }
 
   package func archiveBlocking(
+    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, check: () throws -> Void
+  ) throws -> ArchiveRunReport {
+    try archiveBlocking(tables, deletingUnneeded: deletingUnneeded, bytesPerSecond: nil, check: check)
+  }
+
+  /// Of the table, or of all.
+  package func archiveBlocking(
     table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void
   ) throws -> ArchiveRunReport {
     try archiveBlocking(

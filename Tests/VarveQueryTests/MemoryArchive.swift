@@ -77,25 +77,26 @@ extension MemoryStore {
     }
   }
 
-  func archiveBlocking(table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void) throws
-    -> ArchiveRunReport
-  {
+  func archiveBlocking(
+    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, check: () throws -> Void
+  ) throws -> ArchiveRunReport {
     let (archive, snapshot) = try opened()
     var run = ArchiveRunReport()
-    run.tables = try previewArchive(table: table, before: time).map { report in
-      var report = report
-      report.chunksAfter = report.chunksBefore
-      report.bytesAfter = 8 * report.rows
-      return report
-    }
-    for table in schemas(table, snapshot) {
-      let indexes = snapshot.partitions(of: table).keys.filter {
-        PartitionSplit.range($0, width: table.partitionNanoseconds).upper < time
+    for (name, before) in tables {
+      for var report in try previewArchive(table: name, before: before) {
+        report.chunksAfter = report.chunksBefore
+        report.bytesAfter = 8 * report.rows
+        run.tables.append(report)
       }
-      updateArchived(table.id) { $0.formUnion(indexes) }
+      for table in schemas(name, snapshot) {
+        let indexes = snapshot.partitions(of: table).keys.filter {
+          PartitionSplit.range($0, width: table.partitionNanoseconds).upper < before
+        }
+        updateArchived(table.id) { $0.formUnion(indexes) }
+      }
     }
     archive.state.withLock { state in
-      state.runs.append("\(table ?? "all")\(deletingUnneeded ? ", deleting" : "")")
+      state.runs.append(tables.map(\.name).joined(separator: ",") + (deletingUnneeded ? " deleting" : ""))
       run.failures = state.failures
       if deletingUnneeded {
         (run.deletedObjects, run.deletedBytes) = (state.unneeded, 8 * state.unneeded)

@@ -83,21 +83,21 @@ import VarveStorage
   }
 
   @Test func aPolicyDropsWhatIsWhollyOlder() throws {
-    #expect(try session.addAgePolicy("t", dropAfter: Interval(days: 3)))
-    #expect(try !session.addAgePolicy("t", dropAfter: Interval(days: 1)))
+    #expect(try session.addRetentionPolicy("t", dropAfter: Interval(days: 3)))
+    #expect(try !session.addRetentionPolicy("t", dropAfter: Interval(days: 1)))
     clock.advance(nanoseconds: 5 * Self.hour)
     let job = try #require(try session.retentionJobs().first)
     #expect(try session.retain(job))
     #expect(try rows == ["72"])
     #expect(try days.count == 9)
     #expect(try !session.retain(job))
-    #expect(try session.removeAgePolicy("t"))
-    #expect(try !session.removeAgePolicy("t"))
+    #expect(try session.removeRetentionPolicy("t"))
+    #expect(try !session.removeRetentionPolicy("t"))
     #expect(try session.retentionJobs().isEmpty)
   }
 
   @Test func aClockThatJumpsDropsNothingUntilSomebodySaysItIsRight() throws {
-    #expect(try session.addAgePolicy("t", dropAfter: Interval(days: 3)))
+    #expect(try session.addRetentionPolicy("t", dropAfter: Interval(days: 3)))
     let job = try #require(try session.retentionJobs().first)
     // A device from 2098 says nothing about the time of day.
     try session.run("INSERT INTO t VALUES ('2024-01-10 00:00:01Z', 'h', 1)")
@@ -144,7 +144,7 @@ import VarveStorage
     }
     #expect(state { try session.dropChunks(of: "d", olderThan: 0) } == "42809")
     #expect(state { try session.dropChunks(of: "nobody", olderThan: 0) } == "42P01")
-    #expect(state { _ = try session.addAgePolicy("t", dropAfter: Interval(days: 0)) } == "22023")
+    #expect(state { _ = try session.addRetentionPolicy("t", dropAfter: Interval(days: 0)) } == "22023")
   }
 
   /// Raw rows longer than days, and days than their rollup: what is dropped of a rollup is not made again.

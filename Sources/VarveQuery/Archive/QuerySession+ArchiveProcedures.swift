@@ -50,52 +50,51 @@ extension QuerySession {
   private func runArchive(_ arguments: ProcedureArguments, check: () throws -> Void) throws -> [[Datum]] {
     let (isDry, deletes) = (arguments.isTrue(2), arguments.isTrue(3))
     if !isDry { try checkWritable("archive_run") }
-    if let before = arguments.time(1) {
-      return try archive([(table: arguments.text(0), before: before)], isDry: isDry, deletes: deletes, check: check)
+    let tables = try tablesToArchive(arguments.text(0), before: arguments.time(1))
+    if isDry {
+      return try tables.flatMap { table in
+        try store.previewArchive(table: table.name, before: table.before).map { report in
+          var report = report
+          report.rows += try rowsInMemory(of: table.name, before: table.before)
+          return Self.row(report, before: table.before, isDry: true)
+        }
+      }
     }
-    if let name = arguments.text(0) {
-      let limit = try tieringLimit(of: name)
-      return try archive([(table: name, before: limit)], isDry: isDry, deletes: deletes, check: check)
+    let report = try store.archiveBlocking(tables, deletingUnneeded: deletes, check: check)
+    for failure in report.failures { state.add(.notice(severity: "WARNING", sqlState: "01000", message: failure)) }
+    if report.deletedObjects > 0 {
+      note("deleted \(Self.objects(report.deletedObjects, report.deletedBytes)) that nothing needed any more")
     }
-    let now = clock.wallNanoseconds()
-    var runs = try tieringJobs().filter { !$0.isPaused }.map { job in
-      (table: Optional(job.name), before: try AgePolicy(job.policy).limit(at: now))
+    if report.unneededObjects > 0 {
+      note(
+        "\(Self.objects(report.unneededObjects, report.unneededBytes)) that nothing needs any more are kept for a while: "
+          + "delete_unneeded deletes them at once")
     }
-    if runs.isEmpty {
-      note("no table has a tiering policy that is not paused: older_than says of all tables what is old")
-    }
-    // Objects of tables without a policy, or that are gone, are looked at, too.
-    if !isDry { runs.append((table: nil, before: .min)) }
-    return try archive(runs, isDry: isDry, deletes: deletes, check: check)
+    let times = Dictionary(tables.map { (Name($0.name), $0.before) }) { first, _ in first }
+    return report.tables.map { Self.row($0, before: times[Name($0.table)] ?? .min, isDry: false) }
   }
 
-  private func archive(
-    _ runs: [(table: String?, before: Int64)], isDry: Bool, deletes: Bool, check: () throws -> Void
-  ) throws -> [[Datum]] {
-    var rows: [[Datum]] = []
-    var deleted = (objects: 0, bytes: 0)
-    var unneeded = (objects: 0, bytes: 0)
-    for (place, run) in runs.enumerated() {
-      try check()
-      if isDry {
-        let reports = try store.previewArchive(table: run.table, before: run.before)
-        rows += reports.map { Self.row($0, before: run.before, isDry: true) }
-        continue
-      }
-      let report = try store.archiveBlocking(
-        table: run.table, before: run.before, deletingUnneeded: deletes && place == runs.count - 1, check: check)
-      rows += report.tables.map { Self.row($0, before: run.before, isDry: false) }
-      for failure in report.failures { state.add(.notice(severity: "WARNING", sqlState: "01000", message: failure)) }
-      deleted.objects += report.deletedObjects
-      deleted.bytes += report.deletedBytes
-      unneeded = (report.unneededObjects, report.unneededBytes)
+  /// With the time before which what is of each is old.
+  private func tablesToArchive(_ name: String?, before: Int64?) throws -> [(name: String, before: Int64)] {
+    if let name { return [(name, try before ?? tieringLimit(of: name))] }
+    if let before { return try store.snapshot().tables().map { ($0.name, before) } }
+    let now = clock.wallNanoseconds()
+    let tables = try tieringJobs().filter { !$0.isPaused }.map { job in
+      (name: job.name, before: try AgePolicy(job.policy).limit(at: now))
     }
-    if deleted.objects > 0 { note("deleted \(Self.text(deleted)) that nothing needed any more") }
-    if unneeded.objects > 0 {
-      note(
-        "\(Self.text(unneeded)) that nothing needs any more are kept for a while: delete_unneeded deletes them at once")
+    if tables.isEmpty {
+      note("no table has a tiering policy that is not paused: older_than says of all tables what is old")
     }
-    return rows
+    return tables
+  }
+
+  /// A run seals them first.
+  private func rowsInMemory(of name: String, before time: Int64) throws -> Int {
+    let snapshot = try store.snapshot()
+    guard let table = snapshot.table(named: name) else { return 0 }
+    let start = RetentionCut.start(of: time, table.partitionNanoseconds)
+    guard start > .min else { return 0 }
+    return try snapshot.estimate(ScanRequest(table: table.id, time: TimeRange(lower: .min, upper: start - 1))).headRows
   }
 
   /// What objects there will be nobody knows before.
@@ -107,8 +106,8 @@ extension QuerySession {
     ]
   }
 
-  private static func text(_ objects: (objects: Int, bytes: Int)) -> String {
-    "\(objects.objects) object\(objects.objects == 1 ? "" : "s") of \(objects.bytes) bytes"
+  private static func objects(_ count: Int, _ byteCount: Int) -> String {
+    "\(count) object\(count == 1 ? "" : "s") of \(byteCount) bytes"
   }
 
   // MARK: In the archive, and back

@@ -30,7 +30,7 @@ enum RetentionCut {
   }
 
   /// The first time of all where the partition would begin before it.
-  private static func start(of time: Int64, _ width: Int64) -> Int64 {
+  static func start(of time: Int64, _ width: Int64) -> Int64 {
     let rest = time % width
     let start = time.subtractingReportingOverflow(rest < 0 ? rest + width : rest)
     return start.overflow ? .min : start.partialValue

@@ -95,6 +95,11 @@ enum ServerMetrics {
     text.gauges("varve_table_chunks", "Live chunk files, \(which).", "table", tables.map { ($0, $1.chunks) })
     text.gauges(
       "varve_table_chunk_bytes", "Bytes of live chunk files, \(which).", "table", tables.map { ($0, $1.chunkBytes) })
+    text.gauges(
+      "varve_table_archived_rows", "Rows that are archived, \(which).", "table", tables.map { ($0, $1.archivedRows) })
+    text.gauges(
+      "varve_table_object_bytes", "Bytes of objects that hold archived rows, \(which).", "table",
+      tables.map { ($0, $1.objectBytes) })
   }
 
   private static func queue(_ queue: IngestQueueReport, _ text: inout MetricsText) {

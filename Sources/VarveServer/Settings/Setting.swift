@@ -106,7 +106,7 @@ package struct Setting: Sendable {
 
   package static let archive = Setting(
     "archive", .textOrNone, "URL", default: "",
-    "Where old chunks go and are read from: file:///path of a directory that is there, or s3://bucket/prefix.")
+    "Where old chunks go and are read from: file:///path or s3://bucket/prefix.")
   package static let archiveCache = Setting(
     "archive-cache", .byteCount(minimum: 0), "BYTES", default: "1GB",
     "Disk for pieces of archived chunks that were fetched; 0 keeps none.")

@@ -64,10 +64,11 @@ package struct ArchiveVerifyReport: Sendable, Equatable {
 package protocol ArchiveAccess: AnyObject, Sendable {
   /// Whether an archive is open, be it within reach or not.
   var hasArchive: Bool { get }
-  /// Seals what is in memory, and archives all partitions of the table (nil: of all tables) that end before a time; then
-  /// deletes objects that nothing has needed for as long as they are kept, or at once.
-  func archiveBlocking(table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void) throws
-    -> ArchiveRunReport
+  /// Seals what is in memory, and archives all partitions of each table that end before its time; then deletes objects, of
+  /// any table, that nothing has needed for as long as they are kept, or at once. Tables that are gone are left out.
+  func archiveBlocking(
+    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, check: () throws -> Void
+  ) throws -> ArchiveRunReport
   /// What `archiveBlocking` would take: chunks and bytes.
   func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport]
   func archivedChunks(table: String?) throws -> [ArchivedChunkLine]
@@ -80,9 +81,9 @@ package protocol ArchiveAccess: AnyObject, Sendable {
 /// Of a store without an archive.
 extension ArchiveAccess {
   package var hasArchive: Bool { false }
-  package func archiveBlocking(table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void)
-    throws -> ArchiveRunReport
-  { throw noArchive }
+  package func archiveBlocking(
+    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, check: () throws -> Void
+  ) throws -> ArchiveRunReport { throw noArchive }
   package func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport] { throw noArchive }
   package func archivedChunks(table: String?) throws -> [ArchivedChunkLine] { throw noArchive }
   package func verifyArchiveBlocking(table: String?, check: () throws -> Void) throws -> ArchiveVerifyReport {
