@@ -71,6 +71,7 @@ package enum Limits {
   // Object stores
   /// How long a connection may take to be made, and a store to go on answering.
   package static let objectIdleMilliseconds = 30_000
+  package static let objectLeastIdleMilliseconds = 100
   /// A request may take this long, and a second more for each `objectBytesPerSecond` that it sends or asks for.
   package static let objectRequestMilliseconds = 60_000
   package static let objectBytesPerSecond = 256 * 1024
@@ -78,8 +79,9 @@ package enum Limits {
   package static let objectAttempts = 6
   package static let objectFirstPauseMilliseconds = 100
   package static let objectLongestPauseMilliseconds = 5_000
-  /// Requests of one call at a time.
+  /// Requests of one call at a time, and connections of one store.
   package static let objectRequestsAtATime = 8
+  package static let objectConnections = 32
   /// Longer objects are sent in parts of at least this many bytes, some at a time.
   package static let objectPartByteCount = 16 << 20
   package static let objectPartsAtATime = 4

@@ -69,7 +69,10 @@ enum S3Failure: Error {
     case .transport(let failure): error = Self.error(failure, place, often)
     case .complaint(let complaint):
       error = VarveError(
-        complaint.code, complaint.message + often, hint: "`varve backup verify` names all that is damaged")
+        complaint.code, complaint.message + often,
+        hint: complaint.code == .corruption
+          ? "bring the object back from another copy; others may be damaged too"
+          : "see what stands between here and \(place.origin)")
     case .answer(var answer, var said, let seconds):
       if said == nil, let (fuller, reason) = reason(request) { (answer, said) = (fuller, reason) }
       error =

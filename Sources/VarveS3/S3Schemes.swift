@@ -17,7 +17,7 @@ package enum S3Schemes {
           address, endpoint: try options.endpoint ?? environment.endpoint(),
           region: try options.region ?? environment.region() ?? defaultRegion, isPathStyle: options.isPathStyle)
         let transport = HTTPClientTransport(
-          idleMilliseconds: options.idleMilliseconds, connectionCount: Limits.objectRequestsAtATime,
+          idleMilliseconds: options.idleMilliseconds, connectionCount: Limits.objectConnections,
           authorities: environment.authorities)
         return S3Store(try S3Client(place, environment, transport: transport, clock: clock), clock: clock, warn: warn)
       }

@@ -46,6 +46,10 @@ package final class S3Store: ObjectStore {
     request.headers = [("Content-Type", "application/octet-stream")]
     let checksum = Base64.text(bigEndian: CRC32C.checksum(bytes))
     request.complaint = { answer in
+      // Whatever says yes to everything stores nothing.
+      if answer.headers["etag"] == nil {
+        return .init(code: .unavailable, message: "the object store gives what was put no tag")
+      }
       guard let found = answer.headers["x-amz-checksum-crc32c"], found != checksum, !bytes.isEmpty else { return nil }
       return .init(code: .inputOutput, message: "the object store got other bytes than were sent")
     }

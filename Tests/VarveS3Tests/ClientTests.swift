@@ -94,6 +94,9 @@ import VarveS3
     for _ in 0..<2 { bucket.fault(.beforeAnswer(200, "<!DOCTYPE html><html></html>")) }
     let error = #expect(throws: VarveError.self) { try store.checkPlace() }
     #expect(error?.code == .unavailable && error?.message.contains("no list of objects") == true)
+    for _ in 0..<2 { bucket.fault(.beforeAnswer(200, "<!DOCTYPE html><html></html>")) }
+    let put = #expect(throws: VarveError.self) { try store.put("a/1.x", [1]) }
+    #expect(put?.code == .unavailable && put?.message.contains("no tag") == true)
     bucket.fault(.beforeAnswer(405, "not allowed"))
     let refused = #expect(throws: VarveError.self) { try store.checkPlace() }
     #expect(refused?.hint?.contains("--s3-endpoint") == true)

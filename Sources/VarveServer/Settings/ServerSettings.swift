@@ -91,7 +91,12 @@ package struct ServerSettings: Sendable {
     s3Endpoint = text(.s3Endpoint).isEmpty ? nil : text(.s3Endpoint)
     s3Region = text(.s3Region).isEmpty ? nil : text(.s3Region)
     isS3PathStyle = effective[.s3PathStyle].value == .flag(true)
-    s3IdleMilliseconds = max(1, number(.s3Timeout))
+    s3IdleMilliseconds = number(.s3Timeout)
+    guard s3IdleMilliseconds >= Limits.objectLeastIdleMilliseconds else {
+      throw VarveError(
+        .invalidArgument,
+        "\(effective[.s3Timeout].source): s3-timeout must be at least \(Limits.objectLeastIdleMilliseconds)ms")
+    }
 
     for (setting, address) in [(Setting.lineProtocol, lineProtocol), (.http, http), (.postgres, postgres)]
     where !isInsecure && !address.isLoopback {

@@ -66,6 +66,7 @@ private func refusal(_ body: () throws -> Void) -> String {
     let none = try settings(environment: ["AWS_REGION": ""])
     #expect(none[.s3Endpoint].value == .text("") && none[.s3Region].source == "default")
     #expect(try ServerSettings(none).s3Endpoint == nil && ServerSettings(none).s3IdleMilliseconds == 30_000)
+    #expect(throws: VarveError.self) { try ServerSettings(settings(flags: ["s3-timeout": "0s"])) }
   }
 
   @Test func theArchiveIsNoneUnlessItIsNamed() throws {
