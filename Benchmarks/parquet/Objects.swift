@@ -57,22 +57,38 @@ private struct ChunkRows {
     byteCount = bytes.count
     table = snapshot.map { ChunkTable(contents.identity.table, of: $0) } ?? ChunkTable(contents.index.columns)
     for block in contents.index.rowBlocks {
-      let file = identity.file
-      func page(_ place: PageReference) -> ArraySlice<UInt8> { bytes[place.offset..<(place.offset + place.byteCount)] }
-      let runs = try page(block.seriesPage).withUnsafeBytes {
-        try RowBlockReader.decodeSeries($0, block: block, file: file, place: path)
-      }
-      let times = try page(block.timesPage).withUnsafeBytes {
-        try RowBlockReader.decodeTimes($0, block: block, file: file, place: path)
-      }
-      let fields = try block.fields.map { field in
-        try page(field.page).withUnsafeBytes {
-          (field.column, try RowBlockReader.decodeField($0, field: field, block: block, file: file, place: path))
-        }
-      }
       valueCount += block.fields.reduce(0) { $0 + $1.zone.valueCount }
-      blocks.append(RowBlock(runs: runs, times: times, fields: fields.map { (id: $0.0, column: $0.1) }))
+      blocks.append(try Self.decoded(block, of: bytes, identity.file, path))
     }
+  }
+
+  static func decoded(_ block: RowBlockEntry, of bytes: [UInt8], _ file: FileID, _ path: String) throws -> RowBlock {
+    func page(_ place: PageReference) -> ArraySlice<UInt8> { bytes[place.offset..<(place.offset + place.byteCount)] }
+    let runs = try page(block.seriesPage).withUnsafeBytes {
+      try RowBlockReader.decodeSeries($0, block: block, file: file, place: path)
+    }
+    let times = try page(block.timesPage).withUnsafeBytes {
+      try RowBlockReader.decodeTimes($0, block: block, file: file, place: path)
+    }
+    let fields = try block.fields.map { field in
+      try page(field.page).withUnsafeBytes {
+        (field.column, try RowBlockReader.decodeField($0, field: field, block: block, file: file, place: path))
+      }
+    }
+    return RowBlock(runs: runs, times: times, fields: fields.map { (id: $0.0, column: $0.1) })
+  }
+
+  /// As archiving does: a row block at a time, from the chunk to the object.
+  func archived(_ bytes: [UInt8], _ path: String) throws -> Int {
+    let contents = try ChunkContents.open(bytes, file: nil, place: path)
+    let writer = ObjectWriter(table.schema, keyValues: [], tagCells: table.tagCells)
+    for entry in contents.index.rowBlocks {
+      let block = try Self.decoded(entry, of: bytes, identity.file, path)
+      try writer.begin(runs: block.runs, times: block.times)
+      for (id, column) in block.fields { writer.append(id, column) }
+      writer.end()
+    }
+    return writer.finish().bytes.count
   }
 
   func written() throws -> (bytes: [UInt8], rowBlocks: [ObjectRowBlock]) {
@@ -122,16 +138,18 @@ func measureObjects(_ paths: [String], directory: String?) throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: path + "/chunks")
     files += names.filter { $0.hasSuffix(".chunk") }.sorted().map { ("\(path)/chunks/\($0)", snapshot) }
   }
-  var chunks: [ChunkRows] = []
-  let decoding = try seconds {
-    chunks = try files.map { path, snapshot in
-      try ChunkRows(Array(try Data(contentsOf: URL(fileURLWithPath: path))), path, snapshot)
-    }
-  }
+  let contents = try files.map { Array(try Data(contentsOf: URL(fileURLWithPath: $0.path))) }
+  let chunks = try zip(files, contents).map { try ChunkRows($1, $0.path, $0.snapshot) }
   var objects: [(bytes: [UInt8], rowBlocks: [ObjectRowBlock])] = []
   var writing = Double.infinity
   var reading = Double.infinity
+  var archiving = Double.infinity
   for _ in 0..<3 {
+    archiving = min(
+      archiving,
+      try seconds {
+        for (chunk, (file, bytes)) in zip(chunks, zip(files, contents)) { _ = try chunk.archived(bytes, file.path) }
+      })
     writing = min(writing, try seconds { objects = try chunks.map { try $0.written() } })
     reading = min(reading, try seconds { for (chunk, object) in zip(chunks, objects) { try chunk.read(object) } })
   }
@@ -145,7 +163,7 @@ func measureObjects(_ paths: [String], directory: String?) throws {
   }
   print(
     "\(chunks.count) chunks", "\(rows) rows, \(Int(values)) values",
-    "chunks read \(rate(decoding))", "objects written \(rate(writing))", "objects read \(rate(reading))",
+    "chunks archived \(rate(archiving))", "objects written \(rate(writing))", "objects read \(rate(reading))",
     "\(before) bytes of chunks, \(after) of objects", String(format: "%.3f", Double(after) / Double(before)),
     separator: "\n  ")
   guard let directory else { return }

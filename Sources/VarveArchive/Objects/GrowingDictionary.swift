@@ -46,16 +46,18 @@ struct GrowingDictionary {
   }
 
   private mutating func append(_ words: UnsafeBufferPointer<UInt64>, to indices: Buffer<UInt64>) -> Bool {
-    var last: (word: UInt64, index: UInt64)?
-    for word in words {
-      if let last, last.word == word {
-        indices.append(last.index)
-        continue
+    guard let first = words.first, var index = table.code(first) else { return words.isEmpty }
+    var last = first
+    let out = indices.base
+    for row in 0..<words.count {
+      let word = words[row]
+      if word != last {
+        guard let found = table.code(word) else { return false }
+        (index, last) = (found, word)
       }
-      guard let index = table.code(word) else { return false }
-      indices.append(index)
-      last = (word, index)
+      out[row] = index
     }
+    indices.count = words.count
     return true
   }
 

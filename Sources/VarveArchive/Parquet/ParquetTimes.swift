@@ -15,7 +15,8 @@ package enum ParquetTimes {
   /// 0 to 999.
   package static func remainder(_ nanoseconds: Int64) -> Int64 {
     if nanoseconds == .max || nanoseconds == .min { return 0 }
-    return nanoseconds - microseconds(nanoseconds) * 1000
+    let rest = nanoseconds % 1000
+    return rest < 0 ? rest + 1000 : rest
   }
 
   /// All at once. Answers whether any leaves something.

@@ -24,12 +24,15 @@ struct ValueRange {
     var (least, greatest) = bounds ?? (first, first)
     switch column.order {
     case .none: return
-    case .signed, .unsigned:
+    case .signed:
       guard let base = words.baseAddress else { return }
-      let range = cvarve_range_of(base, words.count, column.order == .signed ? 1 : 0)
-      let flip: UInt64 = column.order == .signed ? 1 << 63 : 0
-      if range.least ^ flip < least ^ flip { least = range.least }
-      if range.greatest ^ flip > greatest ^ flip { greatest = range.greatest }
+      let range = cvarve_extremes_of(base, words.count)
+      if Int64(bitPattern: range.least) < Int64(bitPattern: least) { least = range.least }
+      if Int64(bitPattern: range.greatest) > Int64(bitPattern: greatest) { greatest = range.greatest }
+    case .unsigned:
+      guard let base = words.baseAddress else { return }
+      let range = cvarve_range_of(base, words.count, 0)
+      (least, greatest) = (min(least, range.least), max(greatest, range.greatest))
     case .floating where column.type == .double:
       let (low, high) = Self.doubles(words, Double(bitPattern: least), Double(bitPattern: greatest))
       (least, greatest) = (low.bitPattern, high.bitPattern)
