@@ -6,6 +6,7 @@
 
 import Foundation
 import Testing
+import VarveArchive
 import VarveCore
 import VarveFormat
 import VarveIO
@@ -83,6 +84,15 @@ import VarveStorage
     }
   }
 
+  @Test func theObjectsOfVersion6AreAsTheyWere() throws {
+    try Self.withCopy(of: "version-6") { directory, _ in
+      let store = try Store.open(Self.options(directory, readOnly: true))
+      let report = try ArchiveVerifier.verify(store, Self.archive(directory), table: nil) {}
+      #expect(report.objects > 1 && report.problems.isEmpty)
+      try store.close()
+    }
+  }
+
   /// Old files and new ones side by side: more rows over the old, some of them deleted, sealed, opened again.
   @Test(arguments: try versions) func anOldDirectoryGoesOn(version: String) throws {
     try Self.withCopy(of: version) { directory, _ in
@@ -113,7 +123,12 @@ import VarveStorage
   @Test(.enabled(if: ProcessInfo.processInfo.environment["VARVE_MAKE_GOLDEN"] != nil)) func make() throws {
     let target = try #require(ProcessInfo.processInfo.environment["VARVE_MAKE_GOLDEN"])
     let store = try Store.open(Self.options(target))
-    try GoldenWorkload.run(store)
+    try GoldenWorkload.run(store) {
+      let run = ArchiveRun(store, Self.archive(target), pace: { _ in }) { try store.install($0) }
+      let tables = ["long", "sensors"].compactMap { store.snapshot().table(named: $0) }
+      let report = try run.run(tables.map { ($0, before: .max) }, deletingUnneeded: true)
+      #expect(report.tables.allSatisfy { $0.chunksAfter > 0 } && report.failures.isEmpty)
+    }
     let text = GoldenText.lines(try Model.reading(store)).joined(separator: "\n") + "\n"
     // As a killed process leaves it: nothing is closed.
     try text.write(toFile: target + "/expected.txt", atomically: true, encoding: .utf8)
@@ -138,7 +153,16 @@ import VarveStorage
     options.manifestByteCount = 4096
     options.spareSegments = 1
     options.reserveByteCount = 0
+    options.archive = archive(directory)
     return options
+  }
+
+  /// Its objects are kept with the directory.
+  private static func archive(_ directory: String) -> ParquetTier {
+    let files = PosixFileSystem()
+    return ParquetTier(
+      DirectoryStore(root: directory + "/archive/objects", files: files), files: files,
+      directory: directory + "/archive", cacheByteLimit: 0, random: { 0x5EED })
   }
 }
 

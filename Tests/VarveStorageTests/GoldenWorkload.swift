@@ -8,7 +8,8 @@ import VarveStorage
 enum GoldenWorkload {
   private static let day: Int64 = 86_400_000_000_000
 
-  static func run(_ store: Store) throws {
+  /// `archive` is called when the oldest rows are in chunks.
+  static func run(_ store: Store, archive: () throws -> Void) throws {
     var schema = TableDefinition(name: "made", tags: ["host"], fields: [("at", .timestamp), ("u", .uint64)])
     schema.partitionNanoseconds = day / 24
     _ = try store.commit([.createTable(schema)])[0].get()
@@ -24,6 +25,7 @@ enum GoldenWorkload {
       // Chunks over chunks, a table that comes and goes, and rows that only the log has.
       if turn == 1 || turn == 3 || turn == 4 { try store.sealAll() }
       if turn == 3 { try compact("long", store) }
+      if turn == 4 { try archive() }
       if turn == 2 || turn == 5 { _ = try store.commit([.dropTable("gone")])[0].get() }
       try rollups(turn: turn, store)
     }

@@ -17,9 +17,12 @@ TIMES, SERIES = 16, 17
 
 
 class Chunk:
-    def __init__(self, path, file_id, met):
-        with open(path, "rb") as file:
-            self.data = file.read()
+    def __init__(self, path, file_id, met, data=None):
+        """Of the file, or of the bytes that it stands for."""
+        if data is None:
+            with open(path, "rb") as file:
+                data = file.read()
+        self.data = data
         self.id, self.path, self.met = file_id, path, met
         require(len(self.data) >= HEADER_LENGTH + FOOTER_LENGTH, f"{path}: too short")
         self._read_header()

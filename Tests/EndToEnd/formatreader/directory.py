@@ -11,9 +11,11 @@ from .logfile import BEGIN, HEADER_LENGTH, LogFile, unwrap
 from .primitives import Cursor, require, signed
 from .records import ABSENT, TAG, VALUE, Catalog, read_commit, read_deletion
 from .rollups import State, read_state
+from .stubs import Stub
 
 CHECKPOINT, EDIT, MANIFEST_MARK = 1, 2, 3
 COMMIT, MARK = 1, 2
+ARCHIVED = 3
 
 
 @dataclass
@@ -29,8 +31,9 @@ class Directory:
     """`tables` maps a name to its Table of records.py, `rows` a name to Rows sorted by (series, time), `dimensions` the
     name of a dimension table to its rows by column name, in order of key, and `met` counts what forms the files had."""
 
-    def __init__(self, path):
-        self.path, self.met, self.catalog = path, Counter(), Catalog()
+    def __init__(self, path, objects=None):
+        """`objects` is the directory that is the archive."""
+        self.path, self.met, self.catalog, self.objects = path, Counter(), Catalog(), objects
         self._read_manifest()
         self._read_series()
         self._read_dimensions()
@@ -96,7 +99,9 @@ class Directory:
             if version >= 2:
                 entry["level"] = cursor.u8()
                 entry["deleted_through"] += cursor.varint()
-                require(entry["level"] <= 2, f"chunk {entry['id']} is of level {entry['level']}")
+                require(entry["level"] <= (3 if version >= 6 else 2), f"chunk {entry['id']} is of level {entry['level']}")
+                if entry["level"] == ARCHIVED:
+                    entry["object_bytes"] = cursor.varint()
             require(entry["id"] not in self.live, f"chunk {entry['id']} is added twice")
             self.live[entry["id"]] = entry
         self.live = {id_: entry for id_, entry in self.live.items() if entry["table"] in self.catalog.tables}
@@ -175,10 +180,15 @@ class Directory:
         """Live chunks, oldest writes first, each with the deletions that cover rows of it."""
         paths = dict(self._files("chunks", ".chunk"))
         for entry in sorted(self.live.values(), key=lambda entry: entry["first_sequence"]):
-            chunk = Chunk(paths[entry["id"]], entry["id"], self.met)
-            require(entry["bytes"] == len(chunk.data), f"{chunk.path}: length")
+            path, data = paths[entry["id"]], None
+            if entry["level"] == ARCHIVED:
+                stub = Stub(path, entry["id"], self.met, self.objects)
+                require((entry["bytes"], entry["object_bytes"]) == (len(stub.data), stub.object_length), f"{path}: length")
+                data = stub.chunk
+            chunk = Chunk(path, entry["id"], self.met, data)
+            require(data is not None or entry["bytes"] == len(chunk.data), f"{path}: length")
             require(chunk.last_sequence <= self.flushed, f"{chunk.path}: rows that are not flushed")
-            for name in entry.keys() - {"id", "bytes", "level", "deleted_through"}:
+            for name in entry.keys() - {"id", "bytes", "object_bytes", "level", "deleted_through"}:
                 require(getattr(chunk, name) == entry[name], f"{chunk.path}: {name} is not what the manifest says")
             table = self.catalog.tables[chunk.table]
             require(all(table.columns[column][1] == type_ for column, type_ in chunk.columns), f"{chunk.path}: columns")

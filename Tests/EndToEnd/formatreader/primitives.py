@@ -3,7 +3,7 @@
 import struct
 
 MASK = (1 << 64) - 1
-LOG_VERSION, CHUNK_VERSION = 5, 2  # the newest that this reads
+LOG_VERSION, CHUNK_VERSION = 6, 2  # the newest that this reads
 
 
 class Damaged(Exception):
