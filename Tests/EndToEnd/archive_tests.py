@@ -10,6 +10,7 @@ import warnings
 
 import psycopg
 
+from s3_tests import KEYS, URL, moto, without_aws
 from support import connect, expect, expect_error, flip, psql, until
 
 START = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
@@ -442,3 +443,26 @@ def test_wrong_addresses_and_flags_are_refused_by_name(context):
     output, _ = context.run("archive", "run", "--help")
     for word in ["--older-than", "--table", "--dry-run", "--delete-unneeded", "--archive", "--archive-cache", "--s3-endpoint"]:
         assert word in output, output
+
+
+def test_an_archive_in_a_bucket_answers_as_a_directory_does(context):
+    store = moto(context)
+    environment = without_aws(context, **KEYS)
+    server = context.server("--archive", URL, "--archive-cache", "0", "--page-cache", "0", "--s3-endpoint", store.endpoint, environment=environment)
+    fill(server)
+    before = ask(server)
+    with connect(server) as connection:
+        run(connection, "'cpu'", f"'{OLD}'", "delete_unneeded => true")
+        expect(archived(connection), 4 * ROWS_PER_DAY)
+        keys = {row[2] for row in connection.execute("SELECT archive_list()").fetchall()}
+        expect({key for key in store.keys() if key.endswith(".parquet")}, {"some/prefix/" + key for key in keys})
+        same(server, before)
+        plan = connection.execute("EXPLAIN ANALYZE " + DAY.format("2024-01-02", "2024-01-02") + " AND host = 'b'").fetchall()
+        (line,) = [row[0] for row in plan if "Archive:" in row[0]]
+        assert 1 <= int(line.split()[3]) <= 5, line
+    server.stop()
+    question = ("sql", "--data", server.data, "--archive", URL, "--archive-cache", "0", "--format", "csv", DAY.format("2024-01-02", "2024-01-02"))
+    found = context.run(*question, environment={**environment, "VARVE_S3_ENDPOINT": store.endpoint})[0]
+    expect(int(found.splitlines()[1].split(",")[0]), ROWS_PER_DAY)
+    _, error = context.run(*question, environment={**environment, "VARVE_S3_ENDPOINT": "http://127.0.0.1:1", "VARVE_S3_TIMEOUT": "1s"}, code=1)
+    assert "127.0.0.1:1" in error or "bucket" in error, error
