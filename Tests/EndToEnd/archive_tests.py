@@ -401,7 +401,9 @@ def test_the_archive_command_works_on_a_closed_directory(context):
     context.run("archive", "run", "--data", data, "--archive", url, "--older-than", "2024-01-05")
     expect({path.split("varve_date=")[1][:10] for path in objects(directory)}, {f"2024-01-0{day}" for day in range(1, 5)})
     named = json.loads(context.run("archive", "list", "--data", data, "--archive", url, "--format", "json")[0])
-    expect(sum(row["object_bytes"] for row in named), sum(os.path.getsize(path) for path in objects(directory)))
+    expect({row["object"]: row["object_bytes"] for row in named},
+           {row["object"]: os.path.getsize(os.path.join(directory, row["object"])) for row in named})
+    expect(sum(row["rows"] for row in named), 4 * ROWS_PER_DAY)
     _, error = context.run(*question, code=1)
     assert "archive" in error, error
     expect(context.run(*question[:3], "--archive", url, *question[3:])[0], before)
