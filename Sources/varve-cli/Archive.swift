@@ -15,11 +15,10 @@ struct Archive: ParsableCommand {
       server by itself. Works on a directory that no server holds open, or with --connect through the server, which has \
       an archive of its own.
 
-        varve archive run --data DIR --archive file:///mnt/archive --older-than '90 days'
-        varve archive run --connect postgres://127.0.0.1:5433 --table cpu --older-than 2026-01-01 --dry-run
-        varve archive list --data DIR --archive s3://bucket/prefix --table cpu
+        varve archive run --archive file:///mnt/archive --older-than '90 days'
+        varve archive list --archive s3://bucket/prefix --table cpu
         varve archive verify --connect postgres://127.0.0.1:5433
-        varve archive restore --data DIR --archive file:///mnt/archive --table cpu --newer-than 2026-01-01
+        varve archive restore --archive file:///mnt/archive --table cpu
       """,
     subcommands: [Run.self, List.self, Verify.self, Restore.self], defaultSubcommand: List.self)
 
@@ -31,7 +30,9 @@ struct Archive: ParsableCommand {
         Partitions go whole, and only those that are wholly older. Rows that came late for what is archived are merged \
         into it. What cannot be archived stays as it is and is told of; then the exit code is 1.
 
-          varve archive run --data DIR --archive file:///mnt/archive --older-than '90 days' --table cpu
+          varve archive run --archive file:///mnt/archive --older-than '90 days'
+          varve archive run --connect postgres://127.0.0.1:5433 --dry-run
+          varve archive run --archive s3://b/p --table cpu --older-than 2026-01-01
         """)
 
     @OptionGroup var place: PlaceOption
@@ -127,7 +128,7 @@ struct Archive: ParsableCommand {
         All of the table, or the partitions with times between --newer-than and --older-than. A tiering policy archives \
         it again, unless it is paused or removed. The objects stay for a while, and go with a later run.
 
-          varve archive restore --data DIR --archive file:///mnt/archive --table cpu --newer-than '1 year'
+          varve archive restore --archive file:///m --table cpu --newer-than '1 year'
         """)
 
     @OptionGroup var place: PlaceOption

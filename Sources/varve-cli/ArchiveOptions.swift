@@ -36,6 +36,8 @@ struct ArchiveOptions: ParsableArguments {
   }
 
   private static func help(_ setting: Setting) -> ArgumentHelp {
-    ArgumentHelp("\(setting.help) Also \(setting.environmentVariable).", valueName: setting.valueName)
+    let value = setting.kind == .textOrNone ? "" : " (default: \(setting.defaultValue.text))"
+    return ArgumentHelp(
+      "\(setting.help) Also \(setting.environmentVariable).\(value)", valueName: setting.valueName)
   }
 }

@@ -47,7 +47,7 @@ import VarveStorage
     }
     var said = try notices(session, "SELECT archive_run()")
     #expect(said.count == 2 && said[0] == "WARNING partition 7 of \"b\": the disk is full", "\(said)")
-    #expect(said.last?.hasPrefix("NOTICE 3 objects of 24 bytes") == true, "\(said)")
+    #expect(said.last?.hasPrefix("NOTICE kept for a while: 3 objects of 24 bytes") == true, "\(said)")
     #expect(try session.rows("SELECT archive_list()").map { $0[0] } == ["b"])
     archive.state.withLock { $0.failures = [] }
     said = try notices(session, "SELECT archive_run(delete_unneeded => true)")

@@ -1,10 +1,12 @@
 // Under which keys an archive keeps what:
 //
 //   <folder>/<table id>/varve_date=2026-11-27/<chunk id>.parquet     an object: rows of one day in UTC
-//   <folder>/<table id>/objects.json          the objects that hold the table's archived rows, written last in a run
-//   <folder>/<table id>/unneeded.csv          objects that no chunk names any more, and since when
+//   <folder>/<table id>/_objects.json         the objects that hold the table's archived rows, written last in a run
+//   <folder>/<table id>/_unneeded.csv         objects that no chunk names any more, and since when
 //   <folder>/archive.json                     who wrote last, see `ArchiveIdentity`
 //   <folder>/archive.lock                     held by a run
+//
+// What begins with `_` is no data to engines that read a table's folder.
 //
 // A folder is one data directory's: its name is random. Ids are numbers; names that users chose stand in objects and in
 // the JSON, never in keys.
@@ -17,8 +19,8 @@ enum ArchiveKeys {
     "\(folder)/\(table.rawValue)/varve_date=\(date(day))/\(StorePaths.name(chunk, "parquet"))"
   }
 
-  static func objects(_ folder: String, _ table: TableID) -> String { "\(folder)/\(table.rawValue)/objects.json" }
-  static func unneeded(_ folder: String, _ table: TableID) -> String { "\(folder)/\(table.rawValue)/unneeded.csv" }
+  static func objects(_ folder: String, _ table: TableID) -> String { "\(folder)/\(table.rawValue)/_objects.json" }
+  static func unneeded(_ folder: String, _ table: TableID) -> String { "\(folder)/\(table.rawValue)/_unneeded.csv" }
   static func state(_ folder: String) -> String { "\(folder)/archive.json" }
   static func lock(_ folder: String) -> String { "\(folder)/archive" }
 

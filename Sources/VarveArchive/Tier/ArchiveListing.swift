@@ -1,4 +1,4 @@
-// `objects.json`: which objects hold a table's archived rows, for engines and people that do not want to list the store.
+// `_objects.json`: which objects hold a table's archived rows, for engines and people that do not want to list the store.
 // Varve writes it and does not read it.
 
 import VarveCore

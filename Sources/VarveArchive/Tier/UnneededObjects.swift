@@ -1,4 +1,4 @@
-// Objects that no chunk names any more, and since when: `unneeded.csv`, a line each, "key,nanoseconds since 1970".
+// Objects that no chunk names any more, and since when: `_unneeded.csv`, a line each, "key,nanoseconds since 1970".
 
 import VarveCore
 

@@ -67,7 +67,7 @@ extension QuerySession {
     }
     if report.unneededObjects > 0 {
       note(
-        "\(Self.objects(report.unneededObjects, report.unneededBytes)) that nothing needs any more are kept for a while: "
+        "kept for a while: \(Self.objects(report.unneededObjects, report.unneededBytes)) that nothing needs any more; "
           + "delete_unneeded deletes them at once")
     }
     let times = Dictionary(tables.map { (Name($0.name), $0.before) }) { first, _ in first }
@@ -78,10 +78,7 @@ extension QuerySession {
   private func tablesToArchive(_ name: String?, before: Int64?) throws -> [(name: String, before: Int64)] {
     if let name { return [(name, try before ?? tieringLimit(of: name))] }
     if let before { return try store.snapshot().tables().map { ($0.name, before) } }
-    let now = clock.wallNanoseconds()
-    let tables = try tieringJobs().filter { !$0.isPaused }.map { job in
-      (name: job.name, before: try AgePolicy(job.policy).limit(at: now))
-    }
+    let tables = try tieringJobs().filter { !$0.isPaused }.map { (name: $0.name, before: try limit(of: $0)) }
     if tables.isEmpty {
       note("no table has a tiering policy that is not paused: older_than says of all tables what is old")
     }
