@@ -56,6 +56,8 @@ package final class Store: @unchecked Sendable {
     var postponements = Postponements()
     /// What is on its way to the archive: nobody else begins with it.
     var archiving: PartitionKey?
+    /// What compaction is writing anew.
+    var compacting: PartitionKey?
   }
   let maintenance = Mutex(Maintenance())
   private let lock: (any FileLock)?

@@ -122,9 +122,12 @@ import VarveStorage
   /// Not a test of anything: writes the directory of the version that this code is.
   @Test(.enabled(if: ProcessInfo.processInfo.environment["VARVE_MAKE_GOLDEN"] != nil)) func make() throws {
     let target = try #require(ProcessInfo.processInfo.environment["VARVE_MAKE_GOLDEN"])
-    let store = try Store.open(Self.options(target))
+    let archive = Self.archive(target)
+    var options = Self.options(target)
+    options.archive = archive
+    let store = try Store.open(options)
     try GoldenWorkload.run(store) {
-      let run = ArchiveRun(store, Self.archive(target), pace: { _ in }) { try store.install($0) }
+      let run = ArchiveRun(store, archive, pace: { _ in }) { try store.install($0) }
       let tables = ["long", "sensors"].compactMap { store.snapshot().table(named: $0) }
       let report = try run.run(tables.map { ($0, before: .max) }, deletingUnneeded: true)
       #expect(report.tables.allSatisfy { $0.chunksAfter > 0 } && report.failures.isEmpty)

@@ -24,6 +24,16 @@ enum ArchiveKeys {
   static func state(_ folder: String) -> String { "\(folder)/archive.json" }
   static func lock(_ folder: String) -> String { "\(folder)/archive" }
 
+  /// Where an object is kept that no chunk names any more. Engines that read the folder leave it out: its name begins with
+  /// an underscore and does not end as those of objects do.
+  static func unneeded(_ key: String) -> String {
+    let slash = key.lastIndex(of: "/").map { key.index(after: $0) } ?? key.startIndex
+    return key[..<slash] + "_" + key[slash...].dropLast(objectSuffix.count) + unneededSuffix
+  }
+
+  static let objectSuffix = ".parquet"
+  static let unneededSuffix = ".unneeded"
+
   /// A day since 1970 as year, month and day of the Gregorian calendar.
   static func date(_ day: Int64) -> String {
     // Days from a 1 March on, in cycles of 400 years: https://howardhinnant.github.io/date_algorithms.html

@@ -1,7 +1,10 @@
 // A run of the archive: what is old enough goes to objects, partition by partition; then what is there and not needed is
 // noted, and deleted once it was not needed for a while. Backups of that time can still be restored with what they name.
 //
-//   take the folder → (for each table:) pick → archive → install, until there is nothing left → its lists written → sweep
+//   take the folder → (for each table:) pick → archive → install → put aside what was replaced, until there is nothing left
+//   → its lists written → sweep
+//
+// What is put aside has another name, so that engines that read the folder do not count its rows.
 //
 // A run can be interrupted anywhere. What it had put and nobody names is found by the next: there is one rule, that an
 // object is needed if a live stub names it. Lists of an object store may lag behind; a key that is listed and gone, or there
@@ -44,20 +47,29 @@ package struct ArchiveRun {
     var report = ArchiveRunReport()
     for (table, before) in tables {
       try lock.check()
-      report.tables.append(try archive(table, before: before, &report.failures))
+      report.tables.append(try archive(table, before: before, folder, &report.failures))
     }
     try lock.check()
     try sweep(folder, deletingUnneeded: deletingUnneeded, &report)
     return report
   }
 
-  private func archive(_ table: TableSchema, before: Int64, _ failures: inout [String]) throws -> ArchiveReport {
+  private func archive(
+    _ table: TableSchema, before: Int64, _ folder: String, _ failures: inout [String]
+  ) throws -> ArchiveReport {
     var report = ArchiveReport(table: table.name)
     var pass = CompactionPass(store, table: table.id)
     while let task = store.pickArchiving(&pass, before: before) {
       do {
+        guard store.beginArchiving(task) else {
+          try pace(0)
+          _ = Gate(()).wait(milliseconds: 20) { _ in nil as Bool? }
+          continue
+        }
+        let replaced = try store.objects(of: task)
         let done = try store.archive(task, pace: pace)
         guard try install(done) else { continue }
+        for object in replaced where object.key.hasPrefix(folder + "/") { try putAside(object.key) }
         report.add(done, objectBytes: true)
         pass.didCompact()
       } catch {
@@ -86,6 +98,13 @@ package struct ArchiveRun {
 
   // MARK: - What is not needed
 
+  /// Under its other name before the first one goes. A list may still have what is gone.
+  private func putAside(_ key: String) throws {
+    guard let byteCount = try tier.objects.byteCount(key) else { return }
+    try tier.objects.put(ArchiveKeys.unneeded(key), try tier.objects.get(key, 0..<byteCount))
+    try tier.objects.delete([key])
+  }
+
   private func sweep(_ folder: String, deletingUnneeded: Bool, _ report: inout ArchiveRunReport) throws {
     let live = try store.archivedChunks()
     let snapshot = store.snapshot()
@@ -110,14 +129,18 @@ package struct ArchiveRun {
     let now = store.clock.wallNanoseconds()
     var kept = UnneededObjects()
     var deleted: [String] = []
-    for entry in listed where entry.key.hasSuffix(".parquet") && !live.contains(entry.key) {
-      let since = min(known.since[entry.key] ?? now, now)
+    for entry in listed {
+      let isAside = entry.key.hasSuffix(ArchiveKeys.unneededSuffix)
+      guard isAside || entry.key.hasSuffix(ArchiveKeys.objectSuffix) && !live.contains(entry.key) else { continue }
+      let key = isAside ? entry.key : ArchiveKeys.unneeded(entry.key)
+      let since = min(known.since[key] ?? now, now)
       if deletingUnneeded || now - since >= Self.keepNanoseconds {
         deleted.append(entry.key)
         report.deletedObjects += 1
         report.deletedBytes += entry.byteCount
       } else {
-        kept.since[entry.key] = since
+        if !isAside { try putAside(entry.key) }
+        kept.since[key] = since
         report.unneededObjects += 1
         report.unneededBytes += entry.byteCount
       }

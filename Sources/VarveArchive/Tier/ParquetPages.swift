@@ -121,17 +121,27 @@ final class ParquetPages: ArchivedPages {
 
   private func get(_ requests: [ObjectRange]) throws -> [[UInt8]] {
     let answers: [[UInt8]]
-    do { answers = try objects.get(requests) } catch let error as VarveError where error.code == .notFound {
+    do { answers = try getWherever(requests) } catch let error as VarveError where error.code == .notFound {
       throw VarveError(
-        .unavailable, "an object of the archive is not there", hint: "name the archive that the chunk was moved to, or put the object back from a copy",
+        .unavailable, "an object of the archive is not there",
+        hint: "name the archive that the chunk was moved to, or put the object back from a copy",
         place: objects.address(object.key))
     }
     for (request, bytes) in zip(requests, answers) where bytes.count != request.range.count {
       throw VarveError(
-        .corruption, "an object of the archive ends at byte \(request.range.lowerBound + bytes.count), and has \(object.byteCount)",
+        .corruption,
+        "an object of the archive ends at byte \(request.range.lowerBound + bytes.count), and has \(object.byteCount)",
         hint: "put it back from a copy of the archive", place: objects.address(object.key))
     }
     return answers
+  }
+
+  /// A snapshot, or a directory that was restored from a backup, may need what its archive needs no more.
+  private func getWherever(_ requests: [ObjectRange]) throws -> [[UInt8]] {
+    do { return try objects.get(requests) } catch let error as VarveError where error.code == .notFound {
+      let key = ArchiveKeys.unneeded(object.key)
+      return try objects.get(requests.map { ObjectRange(key: key, range: $0.range) })
+    }
   }
 
   /// What to ask for: near pieces at once.

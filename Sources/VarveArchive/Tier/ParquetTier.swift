@@ -116,8 +116,14 @@ enum ObjectProof {
   private static let pieceByteCount = 8 << 20
 
   static func check(_ object: ArchivedObject, _ objects: any ObjectStore, check: () throws -> Void = {}) throws {
-    let place = objects.address(object.key)
-    guard let byteCount = try objects.byteCount(object.key) else {
+    var key = object.key
+    var found = try objects.byteCount(key)
+    if found == nil {
+      key = ArchiveKeys.unneeded(key)
+      found = try objects.byteCount(key)
+    }
+    let place = objects.address(found == nil ? object.key : key)
+    guard let byteCount = found else {
       throw VarveError(.corruption, "the object is gone", hint: hint, place: place)
     }
     guard byteCount == object.byteCount else {
@@ -129,7 +135,7 @@ enum ObjectProof {
     while offset < byteCount {
       try check()
       let end = min(offset + pieceByteCount, byteCount)
-      let bytes = try objects.get(object.key, offset..<end)
+      let bytes = try objects.get(key, offset..<end)
       guard bytes.count == end - offset else {
         throw VarveError(.corruption, "the object ends at byte \(offset + bytes.count)", hint: hint, place: place)
       }
@@ -137,9 +143,11 @@ enum ObjectProof {
       offset = end
     }
     guard checksum == object.checksum else {
-      throw VarveError(.corruption, "the object is not what was archived: its checksum differs", hint: hint, place: place)
+      throw VarveError(
+        .corruption, "the object is not what was archived: its checksum differs", hint: hint, place: place)
     }
   }
 
-  private static let hint = "put it back from a copy of the archive; until then queries that need it fail, and no others"
+  private static let hint =
+    "put it back from a copy of the archive; until then queries that need it fail, and no others"
 }

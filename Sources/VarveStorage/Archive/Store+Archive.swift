@@ -46,8 +46,6 @@ extension Store {
         .unavailable, "there is no archive to write to",
         hint: "name the archive: --archive URL, VARVE_ARCHIVE or archive in the configuration")
     }
-    // A compaction of the partition meanwhile would make this one's work void.
-    maintenance.withLock { $0.archiving = task.partition }
     let tags = tagColumns(of: task.table)
     let writer = ArchiveWriter(
       options: options, paths: paths, ids: ids, archive: archive, table: task.table, partition: task.partition,
@@ -93,6 +91,15 @@ extension Store {
     }
   }
 
+  /// Keeps compaction from beginning with the task's partition. False if it is at it: the task is to be picked anew.
+  package func beginArchiving(_ task: CompactionTask) -> Bool {
+    maintenance.withLock { maintenance in
+      guard maintenance.compacting != task.partition else { return false }
+      maintenance.archiving = task.partition
+      return true
+    }
+  }
+
   /// Whoever archived chunks of partitions is done.
   package func endArchiving() { maintenance.withLock { $0.archiving = nil } }
 
@@ -102,6 +109,11 @@ extension Store {
     return try (table.map { chunks.chunks(of: $0) } ?? chunks.all).filter(\.isArchived).map { chunk in
       ArchivedChunkReference(metadata: chunk.metadata, object: try chunk.holdStub().map().object)
     }
+  }
+
+  /// Those that hold the inputs' rows.
+  package func objects(of task: CompactionTask) throws -> [ArchivedObject] {
+    try task.inputs.filter(\.isArchived).map { try $0.holdStub().map().object }
   }
 
   /// Everything that is wrong with an archived chunk, its object read whole.

@@ -132,10 +132,16 @@ extension Store {
   package func write(_ task: CompactionTask, pace: (Int) throws -> Void = { _ in }) throws -> CompactedChunks {
     if let failure { throw failure }
     let began = options.clock.monotonicNanoseconds()
-    maintenance.withLock { $0.statistics.compaction.began() }
+    maintenance.withLock { maintenance in
+      maintenance.statistics.compaction.began()
+      maintenance.compacting = task.partition
+    }
     defer {
       let nanoseconds = options.clock.monotonicNanoseconds() - began
-      maintenance.withLock { $0.statistics.compaction.took(nanoseconds) }
+      maintenance.withLock { maintenance in
+        maintenance.statistics.compaction.took(nanoseconds)
+        maintenance.compacting = nil
+      }
     }
     do {
       try checkRoom(for: task)
