@@ -183,7 +183,7 @@ class Proxy:
             request.wfile.write(answer[:len(answer) // 2])
             request.wfile.flush()
             return self.reset(request)
-        request.wfile.write(answer)
+        self.write(request, answer)
 
     def hand_on(self, request, body):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -204,7 +204,14 @@ class Proxy:
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if request.command != "HEAD":
+            self.write(request, body)
+
+    def write(self, request, body):
+        try:
             request.wfile.write(body)
+        except OSError:
+            # Whoever asked waits no longer.
+            request.close_connection = True
 
     def reset(self, request):
         request.close_connection = True
