@@ -106,6 +106,18 @@ package struct CompactionReport: Sendable, Equatable {
   }
 }
 
+/// A backup that is wanted.
+package struct BackupRequest: Sendable, Equatable {
+  /// nil: the one that is set.
+  package var place: String?
+  /// What is read at most; 0: as fast as it goes; nil: what is set.
+  package var bytesPerSecond: Int?
+  package init(place: String?, bytesPerSecond: Int? = nil) {
+    self.place = place
+    self.bytesPerSecond = bytesPerSecond
+  }
+}
+
 /// What a backup came to.
 package struct BackupReport: Sendable, Equatable {
   /// Which store, and which of its backups.
@@ -174,8 +186,8 @@ package protocol StoreAccess: ArchiveAccess {
   func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport]
   /// Reads and checks every byte of the files as they stand now. `check` is called between files, and throws to end it.
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport
-  /// Takes a backup to the place at `url` while writes go on. `check` is called between pieces, and throws to end it.
-  func backupBlocking(to url: String, check: () throws -> Void) throws -> BackupReport
+  /// Takes a backup while writes go on. `check` is called between pieces, and throws to end it.
+  func backupBlocking(_ request: BackupRequest, check: () throws -> Void) throws -> BackupReport
   /// What was written since the database was opened.
   func ingestReport() -> IngestReport
   /// What sealing, compaction and checkpoints have done since the database was opened.

@@ -86,7 +86,8 @@ enum Procedure: String, CaseIterable {
     let rollup = Parameter("continuous_aggregate", .text)
     return switch self {
     case .flush, .verify: []
-    case .backup: [Parameter("place", .text)]
+    case .backup:
+      [Parameter("place", .text, isOptional: true), Parameter("bytes_per_second", .int8, isOptional: true)]
     case .compactChunks: [Parameter("table_name", .text, isOptional: true)]
     case .refresh: [rollup, Parameter("window_start", .timestamptz), Parameter("window_end", .timestamptz)]
     case .addRefreshPolicy:
