@@ -46,7 +46,7 @@ def varve(*arguments):
 def back_up(server, place):
     """Bytes of the backup, bytes sent, seconds."""
     text = varve("backup", "--to", place, "--connect", server.url)
-    found = re.search(r"files, (\d+) bytes, (\d+) of them sent .* in ([\d.]+) s", text)
+    found = re.search(r"files, (\d+) bytes, (\d+) sent .* in ([\d.]+) s", text)
     return int(found[1]), int(found[2]), float(found[3])
 
 

@@ -127,14 +127,16 @@ package struct BackupReport: Sendable, Equatable {
   package var sequence: Sequence
   package var files: Int
   package var byteCount: Int
-  /// What was not in the place already.
+  /// What went to the place: of the log less than it stands for.
   package var sentByteCount: Int
+  /// What was in the place already.
+  package var sharedByteCount: Int
   package var nanoseconds: Int64
   /// What the backup went on in spite of.
   package var warnings: [String]
   package init(
-    store: String, number: Int, sequence: Sequence, files: Int, byteCount: Int, sentByteCount: Int, nanoseconds: Int64,
-    warnings: [String]
+    store: String, number: Int, sequence: Sequence, files: Int, byteCount: Int, sentByteCount: Int,
+    sharedByteCount: Int, nanoseconds: Int64, warnings: [String]
   ) {
     self.store = store
     self.number = number
@@ -142,6 +144,7 @@ package struct BackupReport: Sendable, Equatable {
     self.files = files
     self.byteCount = byteCount
     self.sentByteCount = sentByteCount
+    self.sharedByteCount = sharedByteCount
     self.nanoseconds = nanoseconds
     self.warnings = warnings
   }

@@ -58,13 +58,13 @@ struct Backup: ParsableCommand {
           "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
         }
         let call = "CALL backup(\(quoted ?? "NULL"), \(limit.map(String.init) ?? "NULL"))"
-        guard let row = try server.rows(call).first, row.count == 7 else {
-          throw VarveError(.unsupported, "the server does not answer CALL backup() with a row of 7 columns")
+        guard let row = try server.rows(call).first, row.count == 8 else {
+          throw VarveError(.unsupported, "the server does not answer CALL backup() with a row of 8 columns")
         }
         let values = row.map { $0 ?? "" }
         return try show(
           store: values[0], number: values[1], commit: values[2], files: values[3], bytes: Int(values[4]) ?? 0,
-          sent: Int(values[5]) ?? 0, seconds: Double(values[6]) ?? 0)
+          sent: Int(values[5]) ?? 0, shared: Int(values[6]) ?? 0, seconds: Double(values[7]) ?? 0)
       }
       let database = try place.open()
       var shown = Progress(byteCount: nil)
@@ -86,16 +86,16 @@ struct Backup: ParsableCommand {
       for warning in report.warnings { StandardStreams.note("varve: \(warning)") }
       try show(
         store: report.store, number: "\(report.number)", commit: "\(report.sequence.rawValue)",
-        files: "\(report.files)", bytes: report.byteCount, sent: report.sentByteCount,
+        files: "\(report.files)", bytes: report.byteCount, sent: report.sentByteCount, shared: report.sharedByteCount,
         seconds: Double(report.nanoseconds) / 1e9)
     }
 
     private func show(
-      store: String, number: String, commit: String, files: String, bytes: Int, sent: Int, seconds: Double
+      store: String, number: String, commit: String, files: String, bytes: Int, sent: Int, shared: Int, seconds: Double
     ) throws {
       try StandardStreams.write(
-        "backup \(number) of store \(store): commit \(commit), \(files) files, \(bytes) bytes, \(sent) of them sent and "
-          + "\(max(0, bytes - sent)) shared, in \(Self.rounded(seconds)) s\n")
+        "backup \(number) of store \(store): commit \(commit), \(files) files, \(bytes) bytes, \(sent) sent and "
+          + "\(shared) shared, in \(Self.rounded(seconds)) s\n")
     }
 
     private static func rounded(_ seconds: Double) -> String { String((seconds * 100).rounded() / 100) }

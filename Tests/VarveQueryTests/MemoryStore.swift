@@ -454,7 +454,8 @@ final class MemoryStore: StoreAccess {
       throw VarveError(.invalidArgument, "no place for backups is set", sqlState: "22004")
     }
     return BackupReport(
-      store: "0000000000000001", number: 1, sequence: .zero, files: 1, byteCount: 64, sentByteCount: 64, nanoseconds: 0,
+      store: "0000000000000001", number: 1, sequence: .zero, files: 1, byteCount: 64, sentByteCount: 64,
+      sharedByteCount: 0, nanoseconds: 0,
       warnings: place.hasSuffix("damaged") ? ["backup 0 is damaged"] : [])
   }
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport { VerifyReport() }

@@ -31,6 +31,7 @@ package final class BackupWriter {
   private var present: [String: Int] = [:]
   private var sentKeys: [String] = []
   private var sentByteCount = 0
+  private var sharedByteCount = 0
   private var doneByteCount = 0
   private var totalByteCount = 0
   private var warnings: [String] = []
@@ -71,7 +72,7 @@ package final class BackupWriter {
       let manifest = try send(&point, lock)
       return BackupReport(
         store: "\(identity)", number: manifest.number, sequence: manifest.sequence, files: manifest.files.count,
-        byteCount: manifest.byteCount, sentByteCount: sentByteCount,
+        byteCount: manifest.byteCount, sentByteCount: sentByteCount, sharedByteCount: sharedByteCount,
         nanoseconds: store.clock.monotonicNanoseconds() - began, warnings: warnings)
     } catch {
       if asVarveError(error).code == .diskFull { try makeRoom(after: error) }
@@ -190,6 +191,7 @@ package final class BackupWriter {
     var pieces = placed.beginning(of: segment.id, reader.fingerprint, upTo: segment.end.offset)
     if let known = pieces.last {
       reader = try LogPieceReader(file, segment: segment.id, from: known.end.offset, behind: known.last)
+      sharedByteCount += known.end.offset
       note(known.end.offset)
     }
     while let (piece, bytes) = try reader.next(before: segment.end.offset) {
@@ -233,6 +235,7 @@ package final class BackupWriter {
       pieces: [])
     backed.pieces = sharedPieces(of: backed, count: count)
     var offset = backed.sentByteCount
+    sharedByteCount += offset
     note(offset)
     while offset < count {
       try checkAll()

@@ -160,7 +160,7 @@ enum Procedure: String, CaseIterable {
       case .backup:
         [
           ("store", .text), ("backup", .int8), ("commit", .int8), ("files", .int8), ("bytes", .int8),
-          ("bytes_sent", .int8), ("seconds", .float8),
+          ("bytes_sent", .int8), ("bytes_shared", .int8), ("seconds", .float8),
         ]
       case .verify: [("kind", .text), ("file", .text), ("bytes", .int8), ("message", .text)]
       case .addRefreshPolicy, .pauseJob, .resumeJob: [(rawValue, .int8)]

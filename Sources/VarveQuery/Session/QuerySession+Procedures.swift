@@ -70,7 +70,10 @@ extension QuerySession {
     { throw arguments.error(error.sqlState ?? "", error.message, at: 0, hint: error.hint) }
     for warning in report.warnings { state.add(.notice(severity: "WARNING", sqlState: "01000", message: warning)) }
     return [.text(report.store)]
-      + [report.number, Int(report.sequence.rawValue), report.files, report.byteCount, report.sentByteCount].map {
+      + [
+        report.number, Int(report.sequence.rawValue), report.files, report.byteCount, report.sentByteCount,
+        report.sharedByteCount,
+      ].map {
         .int(Int64($0))
       } + [.float(Double(report.nanoseconds) / 1e9)]
   }
