@@ -63,7 +63,7 @@ public final class Database: Sendable {
     /// Backups that it takes of itself, and its log between them; nil: none.
     public var backups: Backups?
     /// Bytes a second that a backup reads at most; 0: as fast as it goes.
-    public var backupBytesPerSecond = 64 << 20
+    public var backupBytesPerSecond = 32 << 20
     /// Whether a backup may go to another place than that of `backups`.
     public var backupsGoAnywhere = true
     /// Whether rollups are refreshed without being asked for.

@@ -1,5 +1,5 @@
-// Backups of an open database, taken while it is written and read: on a thread of their own, which stands back behind all
-// others and keeps to a rate. Whoever asks for one waits for it.
+// Backups of an open database, taken while it is written and read: on a thread of their own, which keeps to a rate and
+// stands back behind all others. Whoever asks for one waits for it.
 
 import VarveArchive
 import VarveCore
@@ -107,7 +107,9 @@ private final class BackupRun: Sendable {
         _ progress: @escaping (BackupProgress) -> Void
       ) throws -> BackupReport
   ) {
-    _ = WorkerThread(name: "varve-backup", priority: .patient(niceness: 10)) { [state] in
+    // Without a limit somebody wants it done, and takes what it costs.
+    let priority: ThreadPriority = bytesPerSecond > 0 ? .patient(niceness: 10) : .normal
+    _ = WorkerThread(name: "varve-backup", priority: priority) { [state] in
       let pacer = Pacer(SystemClock(), bytesPerSecond: max(1, bytesPerSecond))
       let outcome = Result {
         try body(
