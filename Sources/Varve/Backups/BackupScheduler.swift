@@ -168,7 +168,7 @@ final class BackupScheduler: Sendable {
 
   /// When the newest backup that can be read was taken; nil: there is none.
   private func newestThere(_ database: Database) throws -> Int64? {
-    let place = try BackupPlace.open(settings.place, files: database.store.files)
+    let place = try state.open(settings.place, database.store.files)
     let identity = try StoreIdentity(of: database.store)
     for (_, manifest) in try place.backups(of: identity).reversed() {
       if case .success(let manifest) = manifest { return manifest.wallNanoseconds }
@@ -185,7 +185,7 @@ final class BackupScheduler: Sendable {
       let since = clock.wallNanoseconds().subtractingReportingOverflow(age.clampedNanoseconds)
       retention = .since(since.overflow ? .min : since.partialValue)
     }
-    let place = try BackupPlace.open(settings.place, files: database.store.files)
+    let place = try state.open(settings.place, database.store.files)
     let report = try BackupPruner.prune(StoreIdentity(of: database.store), in: place, keeping: retention)
     if !report.removed.isEmpty {
       log(.info, "removed \(report.removed.count) backups that are old, and \(report.objects) objects")

@@ -12,6 +12,7 @@ final class BackupState: Sendable {
   let bytesPerSecond: Int
   /// Whether a backup may go to another place than the one of the settings.
   private let isAnywhereAllowed: Bool
+  private let schemes: ObjectStoreSchemes
   let records: ServiceRecords
   let clock: any Clock
 
@@ -19,6 +20,7 @@ final class BackupState: Sendable {
     settings = options.backups
     bytesPerSecond = max(0, options.backupBytesPerSecond)
     isAnywhereAllowed = options.backupsGoAnywhere
+    schemes = options.objectStores
     self.records = records
     self.clock = clock
   }
@@ -41,6 +43,10 @@ final class BackupState: Sendable {
         hint: "say where to, such as 'file:///path'; or start the server with --backup-to", sqlState: "22004")
     }
     return settings.place
+  }
+
+  func open(_ address: String, _ files: any FileSystem) throws -> BackupPlace {
+    try BackupPlace.open(address, files: files, schemes: schemes)
   }
 
   /// Runs a backup, whoever asked for it.

@@ -48,7 +48,7 @@ extension Database {
     defer { workers.stop() }
     return try await workers.run {
       let files = PosixFileSystem()
-      let place = try BackupPlace.open(url, files: files)
+      let place = try BackupPlace.open(url, files: files, schemes: .none)
       let (manifest, target) = try BackupChoice(place, store: nil).chosen(number: nil, at: time.map { .time($0) })
       return try BackupRestore(manifest, from: place, files: files, clock: SystemClock(), threadCount: 4)
         .run(to: directory, target).sequence.rawValue
@@ -64,7 +64,7 @@ extension Database {
     _ request: BackupRequest, check: () throws -> Void, progress: (BackupProgress) -> Void
   ) throws -> BackupReport {
     let pipeline = try writer()
-    let place = try BackupPlace.open(try backups.address(of: request.place), files: store.files)
+    let place = try backups.open(try backups.address(of: request.place), store.files)
     let run = BackupRun()
     let rate = request.bytesPerSecond ?? backups.bytesPerSecond
     return try workers.standingIn {

@@ -40,7 +40,7 @@ final class LogShipping {
     let start = state.clock.monotonicNanoseconds()
     state.records.update(.logShipping) { $0.work.isRunning = true }
     do {
-      let shipper = try shipper ?? LogShipper(store, to: BackupPlace.open(settings.place, files: store.files))
+      let shipper = try shipper ?? LogShipper(store, to: state.open(settings.place, store.files))
       self.shipper = shipper
       var reached: LogView?
       let report = try shipper.ship(check: check) {

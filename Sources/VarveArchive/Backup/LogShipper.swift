@@ -128,6 +128,7 @@ package final class LogShipper {
       // Marks alone wait for the next commit, or the segment's end.
       if isLast, piece.previous == piece.last { return }
       try check()
+      try lock.check()
       let object = bytes.withUnsafeBytes { LogPieceObject.encode(piece, wallNanoseconds: wall, $0) }
       try place.objects.put(BackupPlace.folder(identity) + piece.key, object)
       sent(up: piece.end, piece.last)

@@ -122,7 +122,7 @@ package struct ServerSettings: Sendable {
 
   private static func backups(_ effective: EffectiveSettings) -> Database.Backups? {
     let place = effective[.backupTo].value.text
-    guard place != "none" else { return nil }
+    guard !place.isEmpty else { return nil }
     func duration(_ setting: Setting) -> Duration? {
       if case .duration(let milliseconds) = effective[setting].value { .milliseconds(milliseconds) } else { nil }
     }

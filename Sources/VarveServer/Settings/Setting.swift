@@ -93,8 +93,9 @@ package struct Setting: Sendable {
     "Whether the first milliseconds of a statement go before ingest and everything else, as far as the system lets the process have real-time or negative nice priorities (CAP_SYS_NICE; LimitRTPRIO=, LimitNICE=)."
   )
   package static let backupTo = Setting(
-    "backup-to", .text, "URL", default: "none",
-    "Where the server backs itself up to, such as file:///mnt/backups: a directory that is there; none: nowhere.")
+    "backup-to", .textOrNone, "URL", default: "",
+    "Where the server backs itself up to, such as file:///mnt/backups: a directory that is there, or s3://bucket/prefix."
+  )
   package static let backupEvery = Setting(
     "backup-every", .durationOrOff, "DURATION|off", default: "1d",
     "How often a backup is taken, with --backup-to; the first at once if there is none. off: only when one is asked for."
