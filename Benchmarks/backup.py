@@ -46,7 +46,7 @@ def varve(*arguments):
 def back_up(server, place):
     """Bytes of the backup, bytes sent, seconds."""
     text = varve("backup", "--to", place, "--connect", server.url)
-    found = re.search(r"files, (\d+) bytes, (\d+) of them sent .* in ([\d.]+) s", text)
+    found = re.search(r"files, (\d+) bytes, (\d+) sent .* in ([\d.]+) s", text)
     return int(found[1]), int(found[2]), float(found[3])
 
 
@@ -88,7 +88,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=5)
     options = parser.parse_args()
     shutil.rmtree(SCRATCH, ignore_errors=True)
     os.makedirs(os.path.join(SCRATCH, "place"))
@@ -107,16 +107,22 @@ def main():
             _, sent, seconds = back_up(server, place)
             print(f"1 % more rows, {form}: {sent / 1e6:.2f} MB sent, {sent * 100 / total:.2f} %, in {seconds:.2f} s")
         nxt, rates = steps + steps // 100 + 100, []
-        for _ in range(options.pairs):
-            alone, nxt = ingest(server, nxt, options.seconds)
-            backups = Backups(server)
-            beside, nxt = ingest(server, nxt, options.seconds)
-            backups.stop()
-            rates.append((alone, beside, backups.count))
+        for number in range(options.pairs):
+            # In turn, and the other way round every second time: what changes meanwhile changes both.
+            rate, count = {}, 0
+            for beside in [False, True] if number % 2 == 0 else [True, False]:
+                backups = Backups(server) if beside else None
+                rate[beside], nxt = ingest(server, nxt, options.seconds)
+                if backups:
+                    backups.stop()
+                    count = backups.count
+            rates.append((rate[False], rate[True], count))
         for alone, beside, count in rates:
             print(
                 f"ingest: {alone / 1e3:.0f} k rows/s alone, {beside / 1e3:.0f} k beside {count} backups "
                 f"({100 - beside * 100 / alone:.1f} % less)")
+        ratio = sorted(beside / alone for alone, beside, _ in rates)[len(rates) // 2]
+        print(f"ingest beside backups, median: {100 - ratio * 100:.1f} % less")
         back_up(server, place)
         server.stop()
         text = varve("restore", "--from", place, "--data", os.path.join(SCRATCH, "restored"))

@@ -60,6 +60,12 @@ public final class Database: Sendable {
     /// Bytes of the log that are kept though all in them is in chunk files, so that subscriptions can go on where they
     /// were; 0: none. A database that was just made keeps none before somebody subscribes.
     public var keptLogByteCount = 128 << 20
+    /// Backups that it takes of itself, and its log between them; nil: none.
+    public var backups: Backups?
+    /// Bytes a second that a backup reads at most; 0: as fast as it goes.
+    public var backupBytesPerSecond = 32 << 20
+    /// Whether a backup may go to another place than that of `backups`.
+    public var backupsGoAnywhere = true
     /// Whether rollups are refreshed without being asked for.
     public var refresh = true
     /// Bytes a second that compaction writes at most, unless it was asked for.
@@ -108,6 +114,8 @@ public final class Database: Sendable {
   /// Whether the archive is being written to or verified.
   let archiveGate = Gate(false)
   let objectStores: ObjectStoreSchemes
+  let backups: BackupState
+  private let backupScheduler: BackupScheduler?
   private let closing = Gate(Closing.notBegun)
   private let readers = Gate(Readers())
   let log: @Sendable (LogLevel, String) -> Void
@@ -115,7 +123,7 @@ public final class Database: Sendable {
   private init(
     store: Store, pipeline: CommitPipeline?, workers: BlockingWorkers, liveWorkers: BlockingWorkers,
     helpers: HelperThreads, subscriptions: CommitSubscriptions, monitor: SessionMonitor, jobs: JobScheduler,
-    memoryBudgetByteCount: Int, objectStores: ObjectStoreSchemes, archive: ParquetTier?,
+    backups: BackupState, memoryBudgetByteCount: Int, objectStores: ObjectStoreSchemes, archive: ParquetTier?,
     log: @escaping @Sendable (LogLevel, String) -> Void
   ) {
     self.store = store
@@ -129,6 +137,8 @@ public final class Database: Sendable {
     self.subscriptions = subscriptions
     self.monitor = monitor
     self.jobs = jobs
+    self.backups = backups
+    backupScheduler = store.isReadOnly ? nil : BackupScheduler(backups, log: log)
     self.memoryBudgetByteCount = memoryBudgetByteCount
     self.objectStores = objectStores
     self.archive = archive
@@ -169,21 +179,22 @@ public final class Database: Sendable {
     tune(&storeOptions)
     let store = try Store.open(storeOptions)
     let clock = storeOptions.clock
+    let monitor = SessionMonitor(
+      wallNanoseconds: { clock.wallNanoseconds() },
+      slowStatementMilliseconds: options.slowStatement?.clampedMilliseconds,
+      onSlowStatement: options.onSlowStatement ?? { [log = options.log] in log(.info, $0.line) })
     let database = Database(
       store: store, pipeline: options.readOnly ? nil : CommitPipeline(store),
       workers: workers ?? BlockingWorkers(count: 2, priority: options.queryThreads),
       liveWorkers: BlockingWorkers(count: 2, priority: options.queryThreads),
       helpers: HelperThreads(
         threadCount: min(8, ProcessLimits.processorCount) - 1, priority: options.queryThreads),
-      subscriptions: subscriptions,
-      monitor: SessionMonitor(
-        wallNanoseconds: { clock.wallNanoseconds() },
-        slowStatementMilliseconds: options.slowStatement?.clampedMilliseconds,
-        onSlowStatement: options.onSlowStatement ?? { [log = options.log] in log(.info, $0.line) }),
-      jobs: jobs, memoryBudgetByteCount: budget, objectStores: options.objectStores, archive: archive,
-      log: options.log)
+      subscriptions: subscriptions, monitor: monitor, jobs: jobs,
+      backups: BackupState(options, monitor.services, clock), memoryBudgetByteCount: budget,
+      objectStores: options.objectStores, archive: archive, log: options.log)
     if !options.readOnly, options.refresh { jobs.start(database) }
     if !options.readOnly, archive != nil { database.tiering.start(database) }
+    database.backupScheduler?.start(database)
     return database
   }
 
@@ -225,11 +236,13 @@ public final class Database: Sendable {
     defer { closing.update { $0 = .done } }
     jobs.stop()
     tiering.stop()
+    backupScheduler?.stop()
     stopReaders()
     store.feed.close()
     pipeline?.beginClosing()
     _ = readers.wait { $0.stops.isEmpty ? true : nil }
     pipeline?.close()
+    backupScheduler?.finish(store)
     subscriptions.finish()
     if releasingLog {
       do { try store.releaseLog() } catch {
@@ -304,7 +317,7 @@ extension Duration {
     return self < .zero ? 0 : overflow || overflows ? .max : sum
   }
 
-  fileprivate var clampedMilliseconds: Int { Int(clampedNanoseconds / 1_000_000) }
+  var clampedMilliseconds: Int { Int(clampedNanoseconds / 1_000_000) }
 }
 
 extension StoreOptions {
@@ -326,6 +339,9 @@ extension StoreOptions {
     chunkIndexByteCount = budget / 32
     tailByteCount = budget / 64
     keptLogByteCount = max(0, options.keptLogByteCount)
+    if let backups = options.backups, backups.shipEvery != nil {
+      unshippedLogByteCount = max(1, backups.unshippedLogByteCount)
+    }
     keepsLogUnasked = false
     feedByteCount = min(feedByteCount, budget / 64)
     compactionByteCount = budget / 32

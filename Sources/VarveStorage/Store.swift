@@ -44,6 +44,9 @@ package final class Store: @unchecked Sendable {
   let published: Mutex<Published>
   let reserve: ReserveFile
   let backupHold = BackupHold()
+  let shipHold: ShipHold
+  /// Who sends the log to where backups are.
+  package let logTurn = LogTurn()
   /// For those who follow commits.
   package let feed: CommitFeed
   /// What compaction counts and knows; of no consequence for what is stored.
@@ -78,6 +81,8 @@ package final class Store: @unchecked Sendable {
   var loggedSeries: [TableID: Int]
   /// Table → series that the series file defines.
   var savedSeries: [TableID: Int]
+  /// The last commit that dropped a table: chunks that went with it no earlier commit can have back.
+  var lastDrop = Sequence.zero
   /// Rollup → the last commit since the start that wrote it.
   var lastRollupWrites: [TableID: Sequence] = [:]
   var idleSeal: IdleSealRule
@@ -97,6 +102,7 @@ package final class Store: @unchecked Sendable {
     self.caches = caches
     self.lock = lock
     reserve = ReserveFile(options, paths)
+    shipHold = ShipHold(byteLimit: options.unshippedLogByteCount)
     idleSeal = IdleSealRule(options)
     self.workingCatalog = published.catalog
     self.loggedSeries = Dictionary(uniqueKeysWithValues: published.catalog.tables.keys.map { ($0, series[$0].count) })

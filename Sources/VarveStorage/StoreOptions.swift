@@ -66,6 +66,8 @@ package struct StoreOptions: Sendable {
   package var keptLogByteCount = 0
   /// Also of a store that was just made and that nobody has followed yet: there is nobody who could come back.
   package var keepsLogUnasked = true
+  /// Bytes of log segments that are kept until they were sent to where backups are; 0: the log is not shipped.
+  package var unshippedLogByteCount = 0
   /// Bytes of rows of the latest commits that are kept in memory while somebody follows commits.
   package var feedByteCount = 16 << 20
   /// Emptied log segments kept for reuse.

@@ -106,6 +106,18 @@ package struct CompactionReport: Sendable, Equatable {
   }
 }
 
+/// A backup that is wanted.
+package struct BackupRequest: Sendable, Equatable {
+  /// nil: the one that is set.
+  package var place: String?
+  /// What is read at most; 0: as fast as it goes; nil: what is set.
+  package var bytesPerSecond: Int?
+  package init(place: String?, bytesPerSecond: Int? = nil) {
+    self.place = place
+    self.bytesPerSecond = bytesPerSecond
+  }
+}
+
 /// What a backup came to.
 package struct BackupReport: Sendable, Equatable {
   /// Which store, and which of its backups.
@@ -115,14 +127,16 @@ package struct BackupReport: Sendable, Equatable {
   package var sequence: Sequence
   package var files: Int
   package var byteCount: Int
-  /// What was not in the place already.
+  /// What went to the place: of the log less than it stands for.
   package var sentByteCount: Int
+  /// What was in the place already.
+  package var sharedByteCount: Int
   package var nanoseconds: Int64
   /// What the backup went on in spite of.
   package var warnings: [String]
   package init(
-    store: String, number: Int, sequence: Sequence, files: Int, byteCount: Int, sentByteCount: Int, nanoseconds: Int64,
-    warnings: [String]
+    store: String, number: Int, sequence: Sequence, files: Int, byteCount: Int, sentByteCount: Int,
+    sharedByteCount: Int, nanoseconds: Int64, warnings: [String]
   ) {
     self.store = store
     self.number = number
@@ -130,6 +144,7 @@ package struct BackupReport: Sendable, Equatable {
     self.files = files
     self.byteCount = byteCount
     self.sentByteCount = sentByteCount
+    self.sharedByteCount = sharedByteCount
     self.nanoseconds = nanoseconds
     self.warnings = warnings
   }
@@ -174,8 +189,8 @@ package protocol StoreAccess: ArchiveAccess {
   func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport]
   /// Reads and checks every byte of the files as they stand now. `check` is called between files, and throws to end it.
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport
-  /// Takes a backup to the place at `url` while writes go on. `check` is called between pieces, and throws to end it.
-  func backupBlocking(to url: String, check: () throws -> Void) throws -> BackupReport
+  /// Takes a backup while writes go on. `check` is called between pieces, and throws to end it.
+  func backupBlocking(_ request: BackupRequest, check: () throws -> Void) throws -> BackupReport
   /// What was written since the database was opened.
   func ingestReport() -> IngestReport
   /// What sealing, compaction and checkpoints have done since the database was opened.

@@ -30,26 +30,49 @@ struct Backup: ParsableCommand {
 
     @Option(
       help: ArgumentHelp(
-        "Where to: file:///path of a directory that is there, or s3://bucket/prefix.", valueName: "url"))
-    var to: String
+        "Where to: file:///path of a directory that is there, or s3://bucket/prefix. (default: where the server backs up to)",
+        valueName: "url"))
+    var to: String?
+
+    @Option(
+      help: ArgumentHelp(
+        "Bytes a second that are read at most, such as 32MB; 0 is without a limit. (default: the server's; none on a "
+          + "directory that is not in use)", valueName: "bytes"),
+      transform: { text in
+        // As people write it: '32 MB/s'.
+        let bare = text.hasSuffix("/s") ? String(text.dropLast(2)) : text
+        guard case .success(.byteCount(let count)) = SettingKind.byteCount(minimum: 0).value(of: bare) else {
+          throw ValidationError("--limit takes bytes a second, such as 33554432 or 32MB, not '\(text)'.")
+        }
+        return count
+      })
+    var limit: Int?
+
+    func validate() throws {
+      if to == nil, place.connect == nil { throw ValidationError("--to says where the backup goes.") }
+    }
 
     func run() throws {
       if let server = try place.server() {
-        let quoted = "'" + to.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
-        guard let row = try server.rows("CALL backup(\(quoted))").first, row.count == 7 else {
-          throw VarveError(.unsupported, "the server does not answer CALL backup() with a row of 7 columns")
+        let quoted = to.map {
+          "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        }
+        let call = "CALL backup(\(quoted ?? "NULL"), \(limit.map(String.init) ?? "NULL"))"
+        guard let row = try server.rows(call).first, row.count == 8 else {
+          throw VarveError(.unsupported, "the server does not answer CALL backup() with a row of 8 columns")
         }
         let values = row.map { $0 ?? "" }
         return try show(
           store: values[0], number: values[1], commit: values[2], files: values[3], bytes: Int(values[4]) ?? 0,
-          sent: Int(values[5]) ?? 0, seconds: Double(values[6]) ?? 0)
+          sent: Int(values[5]) ?? 0, shared: Int(values[6]) ?? 0, seconds: Double(values[7]) ?? 0)
       }
       let database = try place.open()
       var shown = Progress(byteCount: nil)
       var done = 0
       let report: BackupReport
       do {
-        report = try database.backupBlocking(to: to, check: {}) { progress in
+        let request = BackupRequest(place: to, bytesPerSecond: limit ?? 0)
+        report = try database.backupBlocking(request, check: {}) { progress in
           shown.advance(by: progress.doneByteCount - done, rows: nil)
           done = progress.doneByteCount
         }
@@ -63,37 +86,45 @@ struct Backup: ParsableCommand {
       for warning in report.warnings { StandardStreams.note("varve: \(warning)") }
       try show(
         store: report.store, number: "\(report.number)", commit: "\(report.sequence.rawValue)",
-        files: "\(report.files)", bytes: report.byteCount, sent: report.sentByteCount,
+        files: "\(report.files)", bytes: report.byteCount, sent: report.sentByteCount, shared: report.sharedByteCount,
         seconds: Double(report.nanoseconds) / 1e9)
     }
 
     private func show(
-      store: String, number: String, commit: String, files: String, bytes: Int, sent: Int, seconds: Double
+      store: String, number: String, commit: String, files: String, bytes: Int, sent: Int, shared: Int, seconds: Double
     ) throws {
       try StandardStreams.write(
-        "backup \(number) of store \(store): commit \(commit), \(files) files, \(bytes) bytes, \(sent) of them sent and "
-          + "\(max(0, bytes - sent)) shared, in \(Self.rounded(seconds)) s\n")
+        "backup \(number) of store \(store): commit \(commit), \(files) files, \(bytes) bytes, \(sent) sent and "
+          + "\(shared) shared, in \(Self.rounded(seconds)) s\n")
     }
 
     private static func rounded(_ seconds: Double) -> String { String((seconds * 100).rounded() / 100) }
   }
 
   struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List the backups of a place, oldest first.")
+    static let configuration = CommandConfiguration(
+      abstract: "List the backups of a place, oldest first.",
+      discussion: """
+        Each can be restored to commits between "restores from" and "to", the last one "of" that moment: what its log \
+        holds, and what was shipped behind it.
+        """)
 
     @OptionGroup var from: BackupsOption
 
     func run() throws {
       let place = try from.place()
-      var rows = [["store", "backup", "taken", "commit", "restores from", "files", "bytes"]]
+      var rows = [["store", "backup", "taken", "commit", "restores from", "to", "of", "files", "bytes"]]
       let stores = try from.store.map { [$0] } ?? place.stores()
       for store in stores {
+        let log = try PlacedLog(of: store, in: place)
         for (number, result) in try place.backups(of: store) {
           switch result {
           case .success(let manifest):
+            let reach = try BackupReach(of: manifest, in: place, log)
             rows.append([
               "\(store)", "\(number)", try Moment.text(manifest.wallNanoseconds), "\(manifest.sequence.rawValue)",
-              "\(manifest.leastSequence.rawValue)", "\(manifest.files.count)", "\(manifest.byteCount)",
+              "\(manifest.leastSequence.rawValue)", "\(reach.last.rawValue)", try Moment.text(reach.wallNanoseconds),
+              "\(manifest.files.count)", "\(manifest.byteCount)",
             ])
           case .failure(let error): rows.append(["\(store)", "\(number)", error.message])
           }
@@ -139,16 +170,29 @@ struct Backup: ParsableCommand {
 
     @OptionGroup var from: BackupsOption
 
-    @Option(help: "How many of the newest backups stay.")
-    var keep: Int
+    @Option(
+      help: ArgumentHelp(
+        "What stays: so many of the newest backups, or those that it takes to restore any moment of the last '30 days'.",
+        valueName: "count|duration"))
+    var keep: String
 
-    func validate() throws {
-      if keep < 1 { throw ValidationError("--keep takes 1 or more: a place without backups is of no use.") }
+    func validate() throws { _ = try retention() }
+
+    private func retention() throws -> BackupRetention {
+      switch SettingKind.countOrDurationOrAll.value(of: keep) {
+      case .success(.count(let count)): return .count(count)
+      case .success(.duration(let milliseconds)):
+        let age = Int64(milliseconds).multipliedReportingOverflow(by: 1_000_000)
+        return .since(SystemClock().wallNanoseconds() - (age.overflow ? .max : age.partialValue))
+      default:
+        throw ValidationError(
+          "--keep takes a count of 1 or more, since a place without backups is of no use, or a duration such as 30d.")
+      }
     }
 
     func run() throws {
       let place = try from.place()
-      let report = try BackupPruner.prune(try place.store(from.store), in: place, keeping: keep)
+      let report = try BackupPruner.prune(try place.store(from.store), in: place, keeping: retention())
       try StandardStreams.write(
         "removed \(report.removed.count) backups and \(report.objects) objects of \(report.byteCount) bytes; "
           + "kept \(report.kept.map(String.init).joined(separator: ", "))\n")

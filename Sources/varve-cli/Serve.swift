@@ -65,6 +65,13 @@ struct SettingFlags: ParsableArguments {
   @Option(name: name(.connections), help: help(.connections)) var connections: String?
   @Option(name: name(.sessions), help: help(.sessions)) var sessions: String?
   @Option(name: name(.queriesFirst), help: help(.queriesFirst)) var queriesFirst: String?
+  @Option(name: name(.backupTo), help: help(.backupTo)) var backupTo: String?
+  @Option(name: name(.backupEvery), help: help(.backupEvery)) var backupEvery: String?
+  @Option(name: name(.shipEvery), help: help(.shipEvery)) var shipEvery: String?
+  @Option(name: name(.backupKeep), help: help(.backupKeep)) var backupKeep: String?
+  @Option(name: name(.backupRate), help: help(.backupRate)) var backupRate: String?
+  @Option(name: name(.unshippedLog), help: help(.unshippedLog)) var unshippedLog: String?
+  @Option(name: name(.backupAnywhere), help: help(.backupAnywhere)) var backupAnywhere: String?
   @Option(name: name(.maxBody), help: help(.maxBody)) var maxBody: String?
   @Option(name: name(.logLevel), help: help(.logLevel)) var logLevel: String?
   @Option(name: name(.logFormat), help: help(.logFormat)) var logFormat: String?
@@ -87,6 +94,8 @@ struct SettingFlags: ParsableArguments {
       (.maxFuture, maxFuture), (.sealAge, sealAge), (.sealIdle, sealIdle), (.sealSize, sealSize),
       (.keptLog, keptLog), (.compaction, compaction), (.compactionRate, compactionRate), (.maxSeries, maxSeries),
       (.connections, connections), (.sessions, sessions),
+      (.backupTo, backupTo), (.backupEvery, backupEvery), (.shipEvery, shipEvery), (.backupKeep, backupKeep),
+      (.backupRate, backupRate), (.unshippedLog, unshippedLog), (.backupAnywhere, backupAnywhere),
       (.queriesFirst, queriesFirst), (.maxBody, maxBody), (.logLevel, logLevel), (.logFormat, logFormat),
       (.logMinDurationStatement, logMinDurationStatement), (.insecure, insecure ? "true" : nil),
       (.archive, archive), (.archiveCache, archiveCache), (.s3Endpoint, s3Endpoint), (.s3Region, s3Region),

@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 
-from support import HOUR, connect, expect, flip, psql
+from support import HOUR, connect, expect, flip, psql, until
 
 
 def summary(output):
@@ -15,7 +15,7 @@ def summary(output):
     assert words[0] == "backup" and words[2:4] == ["of", "store"], output
     return {
         "number": int(words[1]), "store": words[4], "commit": int(words[6]), "files": int(words[7]),
-        "bytes": int(words[9]), "sent": int(words[11]), "shared": int(words[16])}
+        "bytes": int(words[9]), "sent": int(words[11]), "shared": int(words[14])}
 
 
 def place(context):
@@ -220,3 +220,106 @@ def test_damage_in_a_backup_is_named(context):
     _, error = context.run("backup", "prune", "--keep", "0", "--from", url, code=64)
     _, error = context.run("backup", "list", "--from", url + "/none", code=1)
     assert "no such directory" in error, error
+
+
+SHIPPING = ["--ship-every", "200ms", "--backup-every", "1 day", "--unshipped-log", "64MB"]
+
+
+def jobs(server):
+    """Of backups and of shipping: runs, failures, last error, lag in seconds, next run, by job."""
+    found = connect(server).execute(
+        "SELECT job, runs, failures, last_error, extract(epoch FROM lag), next_run FROM varve.jobs WHERE id IN (8, 9)")
+    return {row[0]: row[1:] for row in found.fetchall()}
+
+
+def test_a_server_ships_its_log_and_is_restored_to_any_moment(context):
+    url = place(context)
+    server = context.server("--backup-to", url, *SHIPPING)
+    # The first backup is taken at once.
+    until(lambda: "backup" in jobs(server) and jobs(server)["backup"][0] == 1)
+    load = Load(server)
+    moments = []
+    for _ in range(4):
+        time.sleep(0.7)
+        until(lambda: load.counts)
+        count = len(load.counts)
+        moments.append((connect(server).execute("SELECT now()::text").fetchone()[0], load.counts[count - 1][1]))
+        psql(server, "CALL flush()")
+    load.stop()
+    last = load.counts[-1]
+    until(lambda: jobs(server)["log shipping"][3] == 0)
+    found = jobs(server)
+    assert found["log shipping"][0] > 3 and found["log shipping"][1:3] == (0, None), found
+    assert found["backup"][4] is not None, found
+    listed, _ = context.run("backup", "list", "--from", url)
+    expect(len(listed.splitlines()), 2)
+    assert f" {last[0]} " in listed, (listed, last)
+    server.kill()
+    shutil.rmtree(server.data)
+    for number, (moment, acknowledged) in enumerate(moments):
+        data = context.path(f"at-{number}")
+        context.run("restore", "--from", url, "--to-time", moment, "--data", data)
+        output, _ = context.run("sql", "--data", data, "--format", "csv", "SELECT count(*) FROM cpu")
+        count = int(output.split()[1])
+        # What was acknowledged before, and no more than was on its way then.
+        assert acknowledged <= count <= acknowledged + 1_000, (number, acknowledged, count)
+    for sequence, total in [load.counts[len(load.counts) // 3], load.counts[len(load.counts) // 2], last]:
+        data = context.path(f"commit-{sequence}")
+        context.run("restore", "--from", url, "--to-sequence", str(sequence), "--data", data)
+        output, _ = context.run("sql", "--data", data, "--format", "csv", "SELECT count(*), max(n) FROM cpu")
+        expect(output, f"count,max\n{total},{total - 1}\n")
+    output, _ = context.run("backup", "verify", "--from", url)
+    assert "pieces of log behind it" in output and "all sound" in output, output
+    # All there is; and the restored store goes on beside the first one, in the same place.
+    output, _ = context.run("restore", "--from", url, "--data", server.data)
+    assert f"commit {last[0]}," in output, output
+    again = context.server("--backup-to", url, *SHIPPING)
+    until(lambda: "backup" in jobs(again) and jobs(again)["backup"][0] == 1)
+    expect(connect(again).execute("SELECT count(*) FROM cpu").fetchone()[0], last[1])
+    expect(again.stop(), 0)
+    listed, _ = context.run("backup", "list", "--from", url)
+    expect(len({line.split()[0] for line in listed.splitlines()[1:]}), 2)
+
+
+def test_a_place_that_goes_away_is_waited_for(context):
+    url = place(context)
+    server = context.server("--backup-to", url, *SHIPPING)
+    until(lambda: "backup" in jobs(server) and jobs(server)["backup"][0] == 1)
+    lines = server.lines()
+    lines.send(rows("a", 0, 1_000))
+    lines.sync()
+    until(lambda: jobs(server)["log shipping"][3] == 0)
+    os.rename(context.path("backups"), context.path("away"))
+    lines.send(rows("a", 1_000, 1_000))
+    _, _, sequence, _ = lines.sync()
+    until(lambda: jobs(server)["log shipping"][1] > 0 and jobs(server)["log shipping"][3] > 0)
+    assert "no such" in jobs(server)["log shipping"][2].lower()
+    psql(server, "CALL flush()")
+    os.rename(context.path("away"), context.path("backups"))
+    until(lambda: jobs(server)["log shipping"][3] == 0 and jobs(server)["log shipping"][2] is None)
+    # A clean stop sends what is left.
+    lines.send(rows("a", 2_000, 500))
+    _, _, sequence, _ = lines.sync()
+    expect(server.stop(), 0)
+    data = context.path("restored")
+    output, _ = context.run("restore", "--from", url, "--data", data)
+    assert f"commit {sequence}," in output, output
+    output, _ = context.run("sql", "--data", data, "--format", "csv", "SELECT count(*) FROM cpu")
+    expect(output, "count\n2500\n")
+
+
+def test_backups_go_where_the_server_was_told(context):
+    url = place(context)
+    server = context.server("--backup-to", url, "--backup-every", "off", "--ship-every", "off")
+    os.mkdir(context.path("elsewhere"))
+    other = "file://" + context.path("elsewhere")
+    output, _ = context.run("backup", "--connect", server.url)
+    expect(summary(output)["number"], 1)
+    _, error = context.run("backup", "--to", other, "--connect", server.url, code=1)
+    assert "nowhere but where it was started" in error and "--backup-anywhere" in error, error
+    expect(os.listdir(context.path("elsewhere")), [])
+    free = context.server("--backup-to", url, "--backup-every", "off", "--backup-anywhere", "on", name="free")
+    context.run("backup", "--to", other, "--limit", "10 MB/s", "--connect", free.url)
+    none = context.server(name="none")
+    _, error = context.run("backup", "--connect", none.url, code=1)
+    assert "no place for backups is set" in error, error

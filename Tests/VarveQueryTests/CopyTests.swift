@@ -198,8 +198,8 @@ private final class RefusingStore: StoreAccess {
   func compactBlocking(table: String?, check: () throws -> Void) throws -> [CompactionReport] {
     try store.compactBlocking(table: table, check: check)
   }
-  func backupBlocking(to url: String, check: () throws -> Void) throws -> BackupReport {
-    try store.backupBlocking(to: url, check: check)
+  func backupBlocking(_ request: BackupRequest, check: () throws -> Void) throws -> BackupReport {
+    try store.backupBlocking(request, check: check)
   }
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport { try store.verifyBlocking(check: check) }
 }

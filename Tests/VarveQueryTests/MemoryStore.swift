@@ -449,10 +449,14 @@ final class MemoryStore: StoreAccess {
     return try write(batches)
   }
 
-  func backupBlocking(to url: String, check: () throws -> Void) throws -> BackupReport {
-    BackupReport(
-      store: "0000000000000001", number: 1, sequence: .zero, files: 1, byteCount: 64, sentByteCount: 64, nanoseconds: 0,
-      warnings: url.hasSuffix("damaged") ? ["backup 0 is damaged"] : [])
+  func backupBlocking(_ request: BackupRequest, check: () throws -> Void) throws -> BackupReport {
+    guard let place = request.place else {
+      throw VarveError(.invalidArgument, "no place for backups is set", sqlState: "22004")
+    }
+    return BackupReport(
+      store: "0000000000000001", number: 1, sequence: .zero, files: 1, byteCount: 64, sentByteCount: 64,
+      sharedByteCount: 0, nanoseconds: 0,
+      warnings: place.hasSuffix("damaged") ? ["backup 0 is damaged"] : [])
   }
   func verifyBlocking(check: () throws -> Void) throws -> VerifyReport { VerifyReport() }
   // There are no rollups here.

@@ -1,4 +1,7 @@
-// Which backup is meant: by number, or by the moment that it is to be restored to.
+// Which backup is meant, and how far it is to be restored: a backup by its number, a moment, or all there is.
+//
+// A moment is best reached from the newest backup before it, whose log and what was shipped behind it lead on to it; else
+// from the first one behind it, whose own log may reach back.
 
 import VarveCore
 import VarveStorage
@@ -13,8 +16,14 @@ package struct BackupChoice {
     self.store = store
   }
 
-  /// The backup of that number, else the first that is not older than the moment, else the newest. Whether it reaches
-  /// back to the moment, its log says. Throws where the newest cannot be read: nothing older is taken unasked.
+  /// The backup of that number at its own moment, or at another one that is wanted of it; of the newest all that was
+  /// shipped behind it.
+  package func chosen(number: Int?, at limit: LogLimit?) throws -> (manifest: BackupManifest, target: RestoreTarget) {
+    let target: RestoreTarget = limit.map { .limit($0) } ?? (number == nil ? .end : .backup)
+    return (try manifest(number: number, at: limit), target)
+  }
+
+  /// Throws where the newest cannot be read and no moment is asked for: nothing older is taken unasked.
   package func manifest(number: Int?, at limit: LogLimit?) throws -> BackupManifest {
     let store = try place.store(store)
     if let number { return try place.manifest(of: store, number) }
@@ -22,25 +31,65 @@ package struct BackupChoice {
     guard let newest = numbers.last else { preconditionFailure("a store that is chosen has backups") }
     guard let limit else { return try place.manifest(of: store, newest) }
     var unreadable: VarveError?
-    for number in numbers {
+    /// The first one behind the moment so far.
+    var behind: BackupManifest?
+    for number in numbers.reversed() {
       do {
         let manifest = try place.manifest(of: store, number)
-        if manifest.isBehind(limit) { return manifest }
+        guard manifest.isBefore(limit) else {
+          behind = manifest
+          continue
+        }
+        let reach = try reach(of: manifest, limit)
+        if reach.isEnough { return manifest }
+        guard let behind else { throw beyond(limit, reach.description, store) }
+        return behind
       } catch let error as VarveError where error.isDamage { unreadable = error }
     }
-    if let unreadable { throw unreadable }
-    throw VarveError(
-      .invalidArgument, "no backup is as new as that moment", hint: "`varve backup list` shows when each was taken",
+    if let behind { return behind }
+    throw unreadable ?? beyond(limit, "nothing", store)
+  }
+
+  /// Whether a backup's log, and what was shipped behind it, reach the moment.
+  private func reach(of manifest: BackupManifest, _ limit: LogLimit) throws -> (isEnough: Bool, description: String) {
+    let reach = try BackupReach(of: manifest, in: place)
+    switch limit {
+    case .sequence(let last): return (last <= reach.last, "commit \(reach.last.rawValue)")
+    case .time(let time):
+      return (time <= reach.wallNanoseconds, "commit \(reach.last.rawValue), which was the last one then")
+    }
+  }
+
+  private func beyond(_ limit: LogLimit, _ reached: String, _ store: StoreIdentity) -> VarveError {
+    VarveError(
+      .invalidArgument, "no backup is as new as that moment, and the log that was shipped reaches \(reached)",
+      hint: "`varve backup list` shows how far each reaches; without a moment all there is is restored",
       place: place.objects.address(BackupPlace.folder(store)))
   }
 }
 
+/// How far a backup can be restored, with what was shipped behind it.
+package struct BackupReach: Sendable, Equatable {
+  package let last: Sequence
+  /// All that was acknowledged up to then is in it.
+  package let wallNanoseconds: Int64
+
+  /// Reads a list and the beginning of one object. `placed`: the list, where it is known.
+  package init(of manifest: BackupManifest, in place: BackupPlace, _ placed: PlacedLog? = nil) throws {
+    let placed = try placed ?? PlacedLog(of: manifest.store, in: place)
+    let chain = placed.chain(behind: manifest)
+    last = chain.last
+    let wall = try chain.pieces.last.map { try place.header(of: $0, of: manifest.store).wallNanoseconds }
+    wallNanoseconds = max(manifest.wallNanoseconds, wall ?? .min)
+  }
+}
+
 extension BackupManifest {
-  /// Whether it was taken at that moment or later.
-  fileprivate func isBehind(_ limit: LogLimit) -> Bool {
+  /// Whether the moment can be reached going on from it, or from within its log, as far as it alone says.
+  fileprivate func isBefore(_ limit: LogLimit) -> Bool {
     switch limit {
-    case .sequence(let last): sequence >= last
-    case .time(let time): wallNanoseconds >= time
+    case .sequence(let last): leastSequence <= last
+    case .time(let time): wallNanoseconds <= time
     }
   }
 }

@@ -1,4 +1,5 @@
-// A file of the store as a backup has it: pieces of at most 32 MiB, each an object.
+// A file of the store as a backup has it: pieces of at most 32 MiB, each an object. Pieces of the log are of a kind of
+// their own (`LogPiece`).
 //
 // Files of a store never change, or only grow at their end, and no id is used twice: so a piece that a backup of the same
 // store has is not sent again. A fingerprint of what the file says of itself tells it from a file of the same id in a
@@ -14,14 +15,17 @@ package struct BackupFile: Sendable, Equatable {
     case series = 2
     case dimension = 3
     case chunk = 4
+    /// A log segment whose pieces are those of the log (`LogPiece`).
+    case log = 5
 
     /// Files that are written once; the others grow.
     var isWhole: Bool { self == .dimension || self == .chunk }
+    var isLog: Bool { self == .segment || self == .log }
 
     /// The folder of its objects, and what their keys end with.
     var folder: String {
       switch self {
-      case .segment: "wal"
+      case .segment, .log: "wal"
       case .series: "series"
       case .dimension: "dimensions"
       case .chunk: "chunks"
@@ -30,6 +34,7 @@ package struct BackupFile: Sendable, Equatable {
     var suffix: String {
       switch self {
       case .segment: "wal"
+      case .log: "log"
       case .series: "series"
       case .dimension: "dimension"
       case .chunk: "chunk"
@@ -39,11 +44,19 @@ package struct BackupFile: Sendable, Equatable {
 
   package struct Piece: Sendable, Equatable {
     package let byteCount: Int
-    /// CRC-32C of its bytes.
+    /// CRC-32C of its bytes; of a piece of the log, which says that itself: 0.
     package let checksum: UInt32
+    /// Of a piece of the log; else nil.
+    package let log: LogPiece?
     package init(byteCount: Int, checksum: UInt32) {
       self.byteCount = byteCount
       self.checksum = checksum
+      log = nil
+    }
+    init(_ log: LogPiece) {
+      byteCount = log.byteCount
+      checksum = 0
+      self.log = log
     }
   }
 
@@ -91,14 +104,14 @@ package struct BackupFile: Sendable, Equatable {
     var offset = 0
     return pieces.map { piece in
       defer { offset += piece.byteCount }
-      return (key(at: offset, byteCount: piece.byteCount), offset, piece)
+      return (piece.log?.key ?? key(at: offset, byteCount: piece.byteCount), offset, piece)
     }
   }
 
   /// Where it stands in a data directory.
   func path(_ paths: StorePaths) -> String {
     switch kind {
-    case .segment: paths.segment(id)
+    case .segment, .log: paths.segment(id)
     case .series: paths.seriesFile(id)
     case .dimension: paths.dimension(id)
     case .chunk: paths.chunk(id)

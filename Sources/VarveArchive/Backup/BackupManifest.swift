@@ -12,6 +12,14 @@ package struct StoreIdentity: Sendable, Hashable, CustomStringConvertible {
   package init(rawValue: UInt64) { self.rawValue = rawValue }
   package init(_ header: LogHeader) { rawValue = UInt64(bitPattern: header.wallNanoseconds) }
 
+  package init(of store: Store) throws {
+    let path = try store.seriesFilePath()
+    let file = try store.files.open(path, .read)
+    defer { file.close() }
+    let head = try file.read(count: LogHeader.byteCount, at: 0)
+    self.init(try LogHeader.decode(head, expected: .series, place: path))
+  }
+
   /// As `description` writes it; nil for anything else.
   package init?(_ text: String) {
     guard let value = UInt64(text, radix: 16), hexadecimal(value) == text else { return nil }
@@ -61,12 +69,16 @@ package struct BackupManifest: Sendable, Equatable {
 
   /// Bytes of all pieces.
   package var byteCount: Int { files.reduce(0) { $0 + $1.sentByteCount } }
+  /// Where its log ends: where the one that is shipped goes on.
+  package var logEnd: LogPosition {
+    files.last { $0.kind.isLog }.map { LogPosition(file: $0.id, offset: $0.sentByteCount) } ?? checkpoint.logStart
+  }
   /// Bytes that the files take once they are restored.
   package var restoredByteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
 }
 
 extension BackupManifest {
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
   private static let magic: UInt64 = 0x4B41_4245_5652_4156  // "VARVEBAK"
   private static let headerByteCount = 32
 
@@ -174,7 +186,12 @@ extension BackupManifest {
     body.append(varint: UInt64(file.pieces.count))
     for piece in file.pieces {
       body.append(varint: UInt64(piece.byteCount))
-      body.append(u32: piece.checksum)
+      if let log = piece.log {
+        body.append(varint: log.previous.rawValue)
+        body.append(varint: log.last.rawValue)
+      } else {
+        body.append(u32: piece.checksum)
+      }
     }
   }
 
@@ -186,13 +203,30 @@ extension BackupManifest {
     let byteCount = try reader.readLength()
     let fingerprint = try reader.readUInt64()
     var pieces: [BackupFile.Piece] = []
-    for _ in 0..<(try reader.readCount(minimumByteCount: 5)) {
-      pieces.append(.init(byteCount: try reader.readLength(), checksum: try reader.readUInt32()))
+    var offset = 0
+    for _ in 0..<(try reader.readCount(minimumByteCount: kind == .log ? 3 : 5)) {
+      let length = try reader.readLength()
+      guard length <= byteCount - offset else {
+        throw VarveError(.corruption, "the backup's manifest describes file \(id.rawValue) impossibly")
+      }
+      if kind == .log {
+        pieces.append(
+          .init(
+            LogPiece(
+              segment: id, fingerprint: fingerprint, offset: offset, byteCount: length,
+              previous: Sequence(rawValue: try reader.readVarint()), last: Sequence(rawValue: try reader.readVarint())))
+        )
+      } else {
+        pieces.append(.init(byteCount: length, checksum: try reader.readUInt32()))
+      }
+      offset += length
     }
     let file = BackupFile(kind: kind, id: id, byteCount: byteCount, fingerprint: fingerprint, pieces: pieces)
     let isPossible =
       id.rawValue > 0 && id.rawValue < 1 << 32 && byteCount <= 1 << 48
-      && pieces.allSatisfy { (1...BackupFile.pieceByteCount).contains($0.byteCount) }
+      && pieces.allSatisfy { piece in
+        piece.log?.isPossible ?? (1...BackupFile.pieceByteCount).contains(piece.byteCount)
+      }
     guard isPossible, file.sentByteCount <= byteCount, !kind.isWhole || file.sentByteCount == byteCount else {
       throw VarveError(.corruption, "the backup's manifest describes file \(id.rawValue) impossibly")
     }

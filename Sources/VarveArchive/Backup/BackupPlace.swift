@@ -2,7 +2,9 @@
 //
 //   <store>/backups/00000017.backup      a backup's manifest: the backup is there if this is
 //   <store>/chunks/… dimensions/… series/… wal/…     pieces of files, shared by the backups of the store
+//   <store>/wal/….log                    pieces of the log, of backups and between them
 //   <store>/backup.lock                  held while a backup is taken or pruned
+//   <store>/ship.lock                    held by who ships the store's log
 
 import VarveCore
 import VarveIO
@@ -114,6 +116,7 @@ package struct BackupPlace: Sendable {
 
   /// The bytes of a piece. Throws `.corruption` if they are not what the backup says.
   func read(_ piece: BackupFile.Piece, _ key: String, of manifest: BackupManifest) throws -> [UInt8] {
+    if let log = piece.log { return try content(of: log, of: manifest.store) }
     let key = Self.folder(manifest.store) + key
     let place = objects.address(key)
     let bytes: [UInt8]
@@ -130,5 +133,35 @@ package struct BackupPlace: Sendable {
       throw VarveError(.corruption, "an object of backup \(manifest.number) fails its checksum", place: place)
     }
     return bytes
+  }
+
+  /// The bytes of a segment that a piece of the log stands for. Throws `.corruption`.
+  func content(of piece: LogPiece, of store: StoreIdentity) throws -> [UInt8] {
+    try read(piece, of: store, LogPieceObject.byteLimit(piece)) { try LogPieceObject.content($0, of: piece) }
+  }
+
+  /// What a piece of the log says of itself: a small read.
+  package func header(of piece: LogPiece, of store: StoreIdentity) throws -> LogPieceObject {
+    try read(piece, of: store, LogPieceObject.headerByteCount) { try LogPieceObject.header($0, of: piece) }
+  }
+
+  private func read<T>(
+    _ piece: LogPiece, of store: StoreIdentity, _ byteCount: Int, _ decode: ([UInt8]) throws -> T
+  ) throws -> T {
+    let key = Self.folder(store) + piece.key
+    do { return try decode(try objects.get(key, 0..<byteCount)) } catch var error as VarveError {
+      error.place = objects.address(key)
+      guard error.code == .notFound else { throw error }
+      throw VarveError(.corruption, "an object of the log is missing", place: error.place)
+    }
+  }
+
+  /// Kept from others as long as one ships the store's log.
+  func lockShipping(_ store: StoreIdentity) throws -> any ObjectLock {
+    do { return try objects.lock("\(store)/ship") } catch var error as VarveError where error.code == .directoryLocked {
+      error.message = "the log of store \(store) is shipped by somebody else"
+      error.hint = "two copies of one directory cannot be backed up to one place: give each its own"
+      throw error
+    }
   }
 }

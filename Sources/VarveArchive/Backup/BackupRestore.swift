@@ -1,7 +1,8 @@
 // Restoring a backup: into a directory beside the one that is wanted, which gets its name at the end.
 //
-//   series file, dimension files, chunks, log: each piece checked, each file synced → directories synced → log cut, if it
-//   is not to go to its end → manifest → opened and read → renamed → directory synced
+//   series file, dimension files, chunks, log: each piece checked, each file synced → directories synced → manifest →
+//   log that was shipped behind the backup (`LogRestore`) → log cut, if it is not to go to its end → opened and read →
+//   renamed → directory synced
 //
 // Until the rename there is nothing under the name; a failure removes what was written, a crash leaves it, and the next
 // try removes it first. The restored store is a new one: its series file says that it was made now.
@@ -10,6 +11,16 @@ import VarveCore
 import VarveFormat
 import VarveIO
 import VarveStorage
+
+/// Up to where.
+package enum RestoreTarget: Sendable {
+  /// The moment of the backup.
+  case backup
+  /// Before the backup's moment, or behind it as far as log was shipped.
+  case limit(LogLimit)
+  /// All that was shipped behind the backup.
+  case end
+}
 
 /// What was restored.
 package struct RestoreReport: Sendable {
@@ -26,34 +37,41 @@ package struct BackupRestore {
   private let clock: any Clock
   private let check: () throws -> Void
   private let progress: (BackupProgress) -> Void
+  /// Threads that fetch and write.
+  private let threadCount: Int
+  private let batchByteCount: Int
 
   package init(
-    _ manifest: BackupManifest, from place: BackupPlace, files: any FileSystem, clock: any Clock,
+    _ manifest: BackupManifest, from place: BackupPlace, files: any FileSystem, clock: any Clock, threadCount: Int = 1,
+    batchByteCount: Int = LogRestore.batchByteCount,
     check: @escaping () throws -> Void = {}, progress: @escaping (BackupProgress) -> Void = { _ in }
   ) {
     self.manifest = manifest
     self.place = place
     self.files = files
     self.clock = clock
+    self.threadCount = threadCount
+    self.batchByteCount = batchByteCount
     self.check = check
     self.progress = progress
   }
 
   /// Throws `.alreadyExists` if `directory` holds anything, `.diskFull`, and `.corruption` naming the object.
-  package func run(to directory: String, limit: LogLimit? = nil) throws -> RestoreReport {
+  package func run(to directory: String, _ target: RestoreTarget = .backup) throws -> RestoreReport {
     let began = clock.monotonicNanoseconds()
-    try checkReach(limit)
-    let target = Self.trimmed(directory)
-    let parent = Self.parent(of: target)
-    try checkTarget(target, parent)
-    let scratch = StorePaths(root: target + ".restoring")
+    let chain = try chain(to: target)
+    try checkReach(target, chain)
+    let path = Self.trimmed(directory)
+    let parent = Self.parent(of: path)
+    try checkTarget(path, parent, manifest.byteCount + chain.byteCount)
+    let scratch = StorePaths(root: path + ".restoring")
     try Self.remove(scratch, files)
     do {
-      let sequence = try write(scratch, limit)
-      try files.rename(scratch.root, to: target)
+      let sequence = try write(scratch, target, chain)
+      try files.rename(scratch.root, to: path)
       try files.syncDirectory(parent)
       return RestoreReport(
-        sequence: sequence, files: manifest.files.count, byteCount: manifest.byteCount,
+        sequence: sequence, files: manifest.files.count, byteCount: manifest.byteCount + chain.byteCount,
         nanoseconds: clock.monotonicNanoseconds() - began)
     } catch {
       var first = asVarveError(error)
@@ -85,20 +103,34 @@ package struct BackupRestore {
 
   // MARK: - Checks
 
-  private func checkReach(_ limit: LogLimit?) throws {
-    guard case .sequence(let last) = limit else { return }
-    guard last >= manifest.leastSequence, last <= manifest.sequence else { throw outOfReach("commit \(last.rawValue)") }
+  /// What of the log leads on from the backup, as far as it is wanted.
+  private func chain(to target: RestoreTarget) throws -> LogChain {
+    let none = LogChain(end: manifest.logEnd, last: manifest.sequence)
+    switch target {
+    case .backup: return none
+    case .limit(.sequence(let last)) where last <= manifest.sequence: return none
+    case .limit(.sequence(let last)):
+      return try PlacedLog(of: manifest.store, in: place).chain(behind: manifest).cut(behind: last)
+    case .limit(.time), .end: return try PlacedLog(of: manifest.store, in: place).chain(behind: manifest)
+    }
   }
 
-  private func outOfReach(_ what: String) -> VarveError {
+  private func checkReach(_ target: RestoreTarget, _ chain: LogChain) throws {
+    guard case .limit(.sequence(let last)) = target else { return }
+    guard last >= manifest.leastSequence, last <= chain.last else {
+      throw outOfReach("commit \(last.rawValue)", to: chain.last)
+    }
+  }
+
+  private func outOfReach(_ what: String, to last: Sequence) -> VarveError {
     VarveError(
       .invalidArgument,
       "backup \(manifest.number) does not reach \(what): it can be restored to commits "
-        + "\(manifest.leastSequence.rawValue) to \(manifest.sequence.rawValue)",
+        + "\(manifest.leastSequence.rawValue) to \(last.rawValue)",
       hint: "`varve backup list` shows what other backups reach")
   }
 
-  private func checkTarget(_ target: String, _ parent: String) throws {
+  private func checkTarget(_ target: String, _ parent: String, _ byteCount: Int) throws {
     if try files.exists(target) {
       guard try files.list(target).isEmpty else {
         throw VarveError(
@@ -111,9 +143,9 @@ package struct BackupRestore {
       }
     }
     let free = try files.freeByteCount(parent)
-    guard free >= manifest.byteCount else {
+    guard free >= byteCount else {
       throw VarveError(
-        .diskFull, "the backup has \(manifest.byteCount) bytes, and there is room for \(free)",
+        .diskFull, "the backup has \(byteCount) bytes, and there is room for \(free)",
         hint: "make room, or restore to another disk", place: parent)
     }
   }
@@ -131,18 +163,34 @@ package struct BackupRestore {
 
   // MARK: - Writing
 
-  private func write(_ paths: StorePaths, _ limit: LogLimit?) throws -> Sequence {
+  private func write(_ paths: StorePaths, _ target: RestoreTarget, _ chain: LogChain) throws -> Sequence {
     try files.createDirectory(paths.root)
     let folders = [paths.log, paths.chunks, paths.manifests, paths.series, paths.dimensions]
     for folder in folders { try files.createDirectory(folder) }
-    var done = 0
-    for file in manifest.files { try write(file, paths, &done) }
+    try writeFiles(paths, of: manifest.byteCount + chain.byteCount)
     for folder in folders { try files.syncDirectory(folder) }
     var state = ManifestState()
     try state.apply(manifest.checkpoint)
-    let last = try limit.map { try cut(at: $0, state, paths) } ?? manifest.sequence
-    try writeManifest(state, paths)
+    try writeManifest(state, paths, chain)
     try files.syncDirectory(paths.root)
+    var limit: LogLimit?
+    if case .limit(let moment) = target { limit = moment }
+    var last = try limit.map { try cut(at: $0, state, paths, to: chain.last) }
+    if !chain.pieces.isEmpty, last.map({ !$0.isCut }) ?? true {
+      let log = LogRestore(
+        manifest, chain, from: place, to: paths, files, clock, threadCount: threadCount,
+        batchByteCount: batchByteCount, check: check)
+      last = try log.run(limit) { done in
+        progress(
+          BackupProgress(
+            byteCount: manifest.byteCount + chain.byteCount, doneByteCount: manifest.byteCount + done))
+      }
+    }
+    return try open(paths, at: last?.sequence ?? chain.last)
+  }
+
+  /// What was written, as a process finds it that opens it.
+  private func open(_ paths: StorePaths, at last: Sequence) throws -> Sequence {
     var options = StoreOptions(directory: paths.root, fileSystem: files, clock: clock)
     options.readOnly = true
     let found = try Store.open(options).sequence
@@ -154,45 +202,32 @@ package struct BackupRestore {
     return last
   }
 
-  private func write(_ file: BackupFile, _ paths: StorePaths, _ done: inout Int) throws {
-    let path = file.path(paths)
-    let restored = try files.open(path, .createNew)
-    defer { restored.close() }
-    for (key, offset, piece) in file.keys {
-      try check()
-      var bytes = try place.read(piece, key, of: manifest)
-      if file.kind == .series, offset == 0 { try renew(&bytes, path) }
-      try restored.write(bytes, at: offset)
-      done += bytes.count
-      progress(BackupProgress(byteCount: manifest.byteCount, doneByteCount: done))
+  /// Largest first, so that no thread is left with a large one at the end.
+  private func writeFiles(_ paths: StorePaths, of byteCount: Int) throws {
+    let sorted = manifest.files.sorted { ($1.sentByteCount, $0.id) < ($0.sentByteCount, $1.id) }
+    let restore = FileRestore(place: place, manifest: manifest, paths: paths, files: files, clock: clock)
+    let run = ParallelRun(sorted.count) { try restore.write(sorted[$0], note: $1) }
+    try run.go(threadCount: threadCount, check: check) { done in
+      progress(BackupProgress(byteCount: byteCount, doneByteCount: done))
     }
-    // Of a log segment, which has room for what was to come: zeros.
-    if file.sentByteCount < file.byteCount { try restored.truncate(to: file.byteCount) }
-    try restored.sync()
   }
 
-  /// Has the series file say that it is made now.
-  private func renew(_ bytes: inout [UInt8], _ path: String) throws {
-    let header = try LogHeader.decode(bytes, expected: .series, place: path)
-    let renewed = LogHeader(
-      kind: .series, version: header.version, file: header.file, preallocatedByteCount: header.preallocatedByteCount,
-      wallNanoseconds: clock.wallNanoseconds())
-    bytes.replaceSubrange(0..<LogHeader.byteCount, with: renewed.encoded())
-  }
-
-  private func cut(at limit: LogLimit, _ state: ManifestState, _ paths: StorePaths) throws -> Sequence {
+  private func cut(at limit: LogLimit, _ state: ManifestState, _ paths: StorePaths, to end: Sequence) throws
+    -> LogRestore.End
+  {
     let cut = try LogCut.find(limit, from: state.logStart, flushed: state.flushed, paths: paths, files: files)
-    guard cut.last >= manifest.leastSequence else { throw outOfReach("that time") }
+    guard cut.last >= manifest.leastSequence else { throw outOfReach("that time", to: end) }
     // Of commits in chunks no single one has its time any more, only all together.
     if case .time(let time) = limit, cut.last == state.flushed, time < state.catalog.trustedClock {
-      throw outOfReach("that time")
+      throw outOfReach("that time", to: end)
     }
     try cut.apply(paths, files)
-    return cut.last
+    return LogRestore.End(sequence: cut.last, isCut: cut.position != nil)
   }
 
-  private func writeManifest(_ state: ManifestState, _ paths: StorePaths) throws {
-    let highest = manifest.files.map(\.id.rawValue).max() ?? 0
+  /// Ids of segments that are yet to come are taken.
+  private func writeManifest(_ state: ManifestState, _ paths: StorePaths, _ chain: LogChain) throws {
+    let highest = (manifest.files.map(\.id.rawValue) + chain.pieces.map(\.segment.rawValue)).max() ?? 0
     let next = FileID(rawValue: max(manifest.checkpoint.nextFile.rawValue, highest + 1))
     try ManifestLog.create(paths: paths, files: files, clock: clock, ids: FileIDs(next: next), state: state).close()
   }

@@ -1,5 +1,6 @@
 // Proving a backup by restoring it: every object read and checked, the files restored to a scratch directory, every byte
-// of them verified as `varve verify` does, and the rows of each table counted against what the backup says.
+// of them verified as `varve verify` does, and the rows of each table counted against what the backup says. Then the same
+// with the log that was shipped behind it, up to its end.
 
 import VarveCore
 import VarveIO
@@ -11,6 +12,9 @@ package struct BackupVerification: Sendable {
   package internal(set) var byteCount = 0
   package internal(set) var rows = 0
   package internal(set) var tables = 0
+  /// Pieces of the log that were shipped behind it, and the last commit in them.
+  package internal(set) var logPieces = 0
+  package internal(set) var logEnd: Sequence?
 
   package var isSound: Bool { problems.isEmpty }
 
@@ -19,6 +23,7 @@ package struct BackupVerification: Sendable {
     problems.map { "DAMAGED \($0.path): \($0.message)" } + [
       "backup \(manifest.number) of store \(manifest.store): \(files) files, \(byteCount) bytes, \(rows) rows of "
         + "\(tables) tables up to commit \(manifest.sequence.rawValue); "
+        + (logEnd.map { "\(logPieces) pieces of log behind it, up to commit \($0.rawValue); " } ?? "")
         + (isSound ? "restored and all sound" : "\(problems.count) problems")
     ]
   }
@@ -61,6 +66,29 @@ package struct BackupVerifier {
     let checked = Result { try verifyFiles(paths) }
     try BackupRestore.remove(paths, files)
     try checked.get()
+    if outcome.isSound { try verifyLog(paths) }
+  }
+
+  /// What was shipped behind the backup: each piece, and what all of them restore to.
+  private mutating func verifyLog(_ paths: StorePaths) throws {
+    let chain = try PlacedLog(of: manifest.store, in: place).chain(behind: manifest)
+    guard !chain.pieces.isEmpty else { return }
+    outcome.logPieces = chain.pieces.count
+    outcome.logEnd = chain.last
+    for piece in chain.pieces {
+      do { _ = try place.content(of: piece, of: manifest.store) } catch let error as VarveError where error.isDamage {
+        note(error, piece.key)
+      }
+    }
+    guard outcome.isSound else { return }
+    do { _ = try BackupRestore(manifest, from: place, files: files, clock: clock).run(to: paths.root, .end) } catch let
+      error as VarveError where error.isDamage
+    {
+      return note(error, "the log behind backup \(manifest.number)")
+    }
+    let report = Result { try StoreVerifier.verify(directory: paths.root, files: files) }
+    try BackupRestore.remove(paths, files)
+    outcome.problems += try report.get().problems
   }
 
   /// All that are missing or changed are named, not only the first.
@@ -82,7 +110,7 @@ package struct BackupVerifier {
     options.readOnly = true
     let snapshot = try Store.open(options).snapshot()
     var found = try snapshot.tables().map { table in
-      (name: table.name, id: table.id, rows: try snapshot.rowCount(of: table) {})
+      (name: table.name, id: table.id, rows: try snapshot.rowCount(of: table) { _ in })
     }
     found += snapshot.dimensions().map { ($0.name, $0.id, snapshot.rows(of: $0).rowCount) }
     let expected = Dictionary(uniqueKeysWithValues: manifest.rowCounts.map { ($0.table, $0.rows) })

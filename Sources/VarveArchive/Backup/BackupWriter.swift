@@ -22,6 +22,7 @@ package final class BackupWriter {
   private let place: BackupPlace
   private let paths: StorePaths
   private let check: () throws -> Void
+  private let pace: (Int) throws -> Void
   private let progress: (BackupProgress) -> Void
 
   private var identity = StoreIdentity(rawValue: 0)
@@ -30,34 +31,38 @@ package final class BackupWriter {
   private var present: [String: Int] = [:]
   private var sentKeys: [String] = []
   private var sentByteCount = 0
+  private var sharedByteCount = 0
   private var doneByteCount = 0
   private var totalByteCount = 0
   private var warnings: [String] = []
 
   private init(
-    _ store: Store, _ place: BackupPlace, check: @escaping () throws -> Void,
+    _ store: Store, _ place: BackupPlace, check: @escaping () throws -> Void, pace: @escaping (Int) throws -> Void,
     progress: @escaping (BackupProgress) -> Void
   ) {
     self.store = store
     self.place = place
     paths = StorePaths(root: store.directory)
     self.check = check
+    self.pace = pace
     self.progress = progress
   }
 
   /// `begin` is `Store.beginBackup` on the committing thread. `check` is called between pieces, and throws to end it.
+  /// `pace` is called behind so many bytes that were read, and may wait.
   package static func run(
     _ store: Store, to place: BackupPlace, begin: () throws -> BackupPoint,
-    check: @escaping () throws -> Void = {}, progress: @escaping (BackupProgress) -> Void = { _ in }
+    check: @escaping () throws -> Void = {}, pace: @escaping (Int) throws -> Void = { _ in },
+    progress: @escaping (BackupProgress) -> Void = { _ in }
   ) throws -> BackupReport {
-    try BackupWriter(store, place, check: check, progress: progress).run(begin)
+    try BackupWriter(store, place, check: check, pace: pace, progress: progress).run(begin)
   }
 
   // MARK: -
 
   private func run(_ begin: () throws -> BackupPoint) throws -> BackupReport {
     let began = store.clock.monotonicNanoseconds()
-    identity = try readIdentity()
+    identity = try StoreIdentity(of: store)
     let lock = try place.lock(identity)
     defer { lock.release() }
     try findPrevious()
@@ -67,7 +72,7 @@ package final class BackupWriter {
       let manifest = try send(&point, lock)
       return BackupReport(
         store: "\(identity)", number: manifest.number, sequence: manifest.sequence, files: manifest.files.count,
-        byteCount: manifest.byteCount, sentByteCount: sentByteCount,
+        byteCount: manifest.byteCount, sentByteCount: sentByteCount, sharedByteCount: sharedByteCount,
         nanoseconds: store.clock.monotonicNanoseconds() - began, warnings: warnings)
     } catch {
       if asVarveError(error).code == .diskFull { try makeRoom(after: error) }
@@ -89,11 +94,7 @@ package final class BackupWriter {
     totalByteCount =
       point.segments.reduce(point.checkpoint.seriesByteCount) { $0 + $1.end.offset }
       + chunks.reduce(0) { $0 + $1.byteCount } + point.checkpoint.dimensionFiles.reduce(0) { $0 + $1.byteCount }
-    var files: [BackupFile] = []
-    for segment in point.segments {
-      files.append(
-        try send(.segment, segment.id, byteCount: segment.byteCount, count: segment.end.offset))
-    }
+    var files = try sendLog(point)
     store.backupReadLog()
     let rowCounts = try point.snapshot.map(countRows) ?? []
     point.snapshot = nil
@@ -121,14 +122,6 @@ package final class BackupWriter {
     return manifest
   }
 
-  private func readIdentity() throws -> StoreIdentity {
-    let path = try store.seriesFilePath()
-    let file = try store.files.open(path, .read)
-    defer { file.close() }
-    let head = try file.read(count: LogHeader.byteCount, at: 0)
-    return StoreIdentity(try LogHeader.decode(head, expected: .series, place: path))
-  }
-
   /// The newest backup that can be read. A damaged one must not keep the next from being taken.
   private func findPrevious() throws {
     for number in try place.numbers(of: identity).reversed() {
@@ -150,7 +143,7 @@ package final class BackupWriter {
   private func countRows(_ snapshot: Snapshot) throws -> [BackupManifest.RowCount] {
     var counts = try snapshot.tables().compactMap { table -> BackupManifest.RowCount? in
       do {
-        return .init(table: table.id, rows: try snapshot.rowCount(of: table, check: checkAll))
+        return .init(table: table.id, rows: try snapshot.rowCount(of: table, pace: paceCounting))
       } catch let error as VarveError where error.isDamage {
         // A copy of the rest is wanted all the more.
         warnings.append("rows of table \"\(table.name)\" cannot be counted, and are backed up as they are: \(error)")
@@ -161,9 +154,58 @@ package final class BackupWriter {
     return counts.sorted { $0.table < $1.table }
   }
 
+  private func paceCounting(_ rows: Int) throws {
+    try checkAll()
+    try pace(rows * Self.countedRowByteCount)
+  }
+
+  /// Reading a row of a stretch that has to be read costs about what sending so many bytes does.
+  private static let countedRowByteCount = 16
+
   private func checkAll() throws {
     try check()
     try store.checkBackup()
+  }
+
+  // MARK: - The log
+
+  /// The log's segments, as far as they are not there. Whoever ships the log waits meanwhile, so that nobody writes what
+  /// another is writing.
+  private func sendLog(_ point: BackupPoint) throws -> [BackupFile] {
+    while !store.logTurn.take() {
+      try checkAll()
+      store.logTurn.wait()
+    }
+    defer { store.logTurn.giveBack(byBackup: true) }
+    let placed = try PlacedLog(of: identity, in: place)
+    var last = point.segments.first.flatMap(\.first).map { Sequence(rawValue: $0.rawValue - 1) } ?? point.sequence
+    return try point.segments.map { try send($0, placed, &last, point.wallNanoseconds) }
+  }
+
+  private func send(_ segment: WriteAheadLog.Used, _ placed: PlacedLog, _ last: inout Sequence, _ wall: Int64) throws
+    -> BackupFile
+  {
+    let file = try store.files.open(paths.segment(segment.id), .read)
+    defer { file.close() }
+    var reader = try LogPieceReader(file, segment: segment.id, from: 0, behind: last)
+    var pieces = placed.beginning(of: segment.id, reader.fingerprint, upTo: segment.end.offset)
+    if let known = pieces.last {
+      reader = try LogPieceReader(file, segment: segment.id, from: known.end.offset, behind: known.last)
+      sharedByteCount += known.end.offset
+      note(known.end.offset)
+    }
+    while let (piece, bytes) = try reader.next(before: segment.end.offset) {
+      try checkAll()
+      let object = bytes.withUnsafeBytes { LogPieceObject.encode(piece, wallNanoseconds: wall, $0) }
+      try put(piece.key, object)
+      pieces.append(piece)
+      note(piece.byteCount)
+      try pace(piece.byteCount)
+    }
+    last = reader.last
+    return BackupFile(
+      kind: .log, id: segment.id, byteCount: segment.byteCount, fingerprint: reader.fingerprint,
+      pieces: pieces.map { BackupFile.Piece($0) })
   }
 
   // MARK: - A file
@@ -193,23 +235,46 @@ package final class BackupWriter {
       pieces: [])
     backed.pieces = sharedPieces(of: backed, count: count)
     var offset = backed.sentByteCount
+    sharedByteCount += offset
     note(offset)
     while offset < count {
       try checkAll()
-      let bytes = try file.read(count: min(BackupFile.pieceByteCount, count - offset), at: offset)
-      guard bytes.count == min(BackupFile.pieceByteCount, count - offset) else {
-        throw VarveError(.corruption, "the file ends at byte \(offset + bytes.count)", place: path)
-      }
-      let key = BackupPlace.folder(identity) + backed.key(at: offset, byteCount: bytes.count)
-      try place.objects.put(key, bytes)
-      sentKeys.append(key)
-      sentByteCount += bytes.count
-      backed.pieces.append(.init(byteCount: bytes.count, checksum: checksum(bytes)))
+      let (bytes, sum) = try read(file, min(BackupFile.pieceByteCount, count - offset), at: offset)
+      try put(backed.key(at: offset, byteCount: bytes.count), bytes)
+      backed.pieces.append(.init(byteCount: bytes.count, checksum: sum))
       offset += bytes.count
       note(bytes.count)
     }
     return backed
   }
+
+  private func put(_ key: String, _ bytes: [UInt8]) throws {
+    let key = BackupPlace.folder(identity) + key
+    try place.objects.put(key, bytes)
+    sentKeys.append(key)
+    sentByteCount += bytes.count
+  }
+
+  /// Bytes of a file, and their checksum. In steps: what paces it sees short reads, not pieces.
+  private func read(_ file: any File, _ count: Int, at start: Int) throws -> ([UInt8], UInt32) {
+    var sum: UInt32 = 0
+    let bytes = try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      while filled < count {
+        let step = UnsafeMutableRawBufferPointer(
+          rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...].prefix(Self.stepByteCount))
+        guard try file.read(into: step, at: start + filled) == step.count else {
+          throw VarveError(.corruption, "the file ends before byte \(start + count)", place: file.path)
+        }
+        sum = CRC32C.checksum(UnsafeRawBufferPointer(step), seed: sum)
+        filled += step.count
+        try pace(step.count)
+        try check()
+      }
+    }
+    return (bytes, sum)
+  }
+
+  private static let stepByteCount = 1 << 20
 
   /// The first pieces, of no more than `count` bytes, that the newest backup has and that are there.
   private func sharedPieces(of file: BackupFile, count: Int) -> [BackupFile.Piece] {

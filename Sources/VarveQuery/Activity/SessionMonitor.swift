@@ -21,6 +21,7 @@ package final class SessionMonitor: Sendable {
   package let retentions = RefreshRecords()
   /// What tiering has come to, likewise.
   package let tierings = RefreshRecords()
+  package let services = ServiceRecords()
   private let sessions = Mutex(Sessions())
   private let counts = Mutex(StatementCounts())
   private let wallNanoseconds: @Sendable () -> Int64

@@ -23,14 +23,14 @@ enum RollupViews {
       """
       id int8 job text table_name text schedule interval start_offset interval end_offset interval last_run timestamptz \
       last_seconds float8 total_seconds float8 next_run timestamptz runs int8 failures int8 last_error text \
-      paused bool running bool
+      paused bool running bool lag interval detail text
       """
     ) { view in
       let statistics = view.session.maintenanceStatistics()
       return [
         row(.seal, statistics.seals, view), row(.compaction, statistics.compaction, view),
         row(.checkpoint, statistics.checkpoints, view),
-      ] + view.snapshot.tables().flatMap { policies($0, view) }
+      ] + ServiceJob.allCases.compactMap { service($0, view) } + view.snapshot.tables().flatMap { policies($0, view) }
     },
   ]
 
@@ -84,8 +84,24 @@ enum RollupViews {
       work.lastRun.map { .timestamp($0) } ?? .null, work.lastRun == nil ? .null : seconds(work.lastNanoseconds),
       seconds(work.nanoseconds), work.nextRun.map { .timestamp($0) } ?? .null, Cell.int(work.runs + work.failures),
       Cell.int(work.failures), text(work.lastError), .bool(view.snapshot.pausedJobs.contains(job)),
-      .bool(work.isRunning),
+      .bool(work.isRunning), .null, .null,
     ]
+  }
+
+  /// nil: it is not set up, and nobody has asked for it.
+  private static func service(_ job: ServiceJob, _ view: CatalogView) -> [Datum]? {
+    guard let record = view.session.monitor.services[job] else { return nil }
+    var row = row(JobNumber.service(job), job.name, nil)
+    row[3] = record.scheduleNanoseconds.map { .interval(interval($0)) } ?? .null
+    row[12] = text(record.work.lastError)
+    row[13] = .bool(false)
+    fill(&row, record.work, view)
+    if let reached = record.reached {
+      let isBehind = view.snapshot.sequence > reached.commit
+      row[15] = .interval(interval(isBehind ? max(0, view.session.monitor.now - reached.wallNanoseconds) : 0))
+    }
+    row[16] = record.detail.map { .text($0) } ?? .null
+    return row
   }
 
   private static func policies(_ table: TableSchema, _ view: CatalogView) -> [[Datum]] {
@@ -151,11 +167,16 @@ enum RollupViews {
 
   /// Of a job of which nothing is known but that it is there.
   private static func row(_ table: TableSchema, _ kind: PolicyKind, _ name: String, _ policy: [UInt8]) -> [Datum] {
-    var row = [Datum](repeating: .null, count: 15)
-    row[0] = .int(JobNumber.policy(table.id, kind).rawValue)
-    row[1] = .text(name)
-    row[2] = .text(table.name)
+    var row = row(JobNumber.policy(table.id, kind), name, table.name)
     row[13] = .bool(PolicyFlags.isPaused(policy))
+    return row
+  }
+
+  private static func row(_ number: JobNumber, _ name: String, _ table: String?) -> [Datum] {
+    var row = [Datum](repeating: .null, count: 17)
+    row[0] = .int(number.rawValue)
+    row[1] = .text(name)
+    row[2] = table.map { .text($0) } ?? .null
     return row
   }
 

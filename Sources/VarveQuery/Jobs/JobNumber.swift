@@ -6,6 +6,7 @@ import VarveFormat
 
 enum JobNumber: Hashable {
   case database(DatabaseJob)
+  case service(ServiceJob)
   case policy(TableID, PolicyKind)
 
   private static let policiesPerTable: Int64 = 16
@@ -13,6 +14,7 @@ enum JobNumber: Hashable {
   var rawValue: Int64 {
     switch self {
     case .database(let job): Int64(job.rawValue)
+    case .service(let job): Int64(job.rawValue)
     case .policy(let table, let kind): (Int64(table.rawValue) + 1) * Self.policiesPerTable + Int64(kind.rawValue)
     }
   }
@@ -21,6 +23,10 @@ enum JobNumber: Hashable {
   init?(_ number: Int64) {
     if let job = UInt8(exactly: number).flatMap(DatabaseJob.init(rawValue:)) {
       self = .database(job)
+      return
+    }
+    if let job = UInt8(exactly: number).flatMap(ServiceJob.init(rawValue:)) {
+      self = .service(job)
       return
     }
     guard let table = UInt32(exactly: number / Self.policiesPerTable - 1),

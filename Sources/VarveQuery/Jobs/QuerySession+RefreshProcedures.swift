@@ -95,6 +95,11 @@ extension QuerySession {
       }
       guard catalog.snapshot.pausedJobs.contains(job) != isPaused else { break }
       try store.change(.pauseJob(job, isPaused))
+    case .service(let job):
+      guard state.monitor.services[job] != nil else { throw noJob(arguments) }
+      throw arguments.source.unsupported(
+        "pausing the \(job.name) job", at: arguments.locations[0],
+        hint: "When it runs is said at the start: --backup-every, --ship-every.")
     case .policy(let table, let kind):
       guard let bytes = catalog.snapshot.policies(of: table)[kind] else { throw noJob(arguments) }
       try store.change(.policy(table, kind, try PolicyFlags.paused(bytes, isPaused)))

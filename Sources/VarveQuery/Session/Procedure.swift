@@ -86,7 +86,8 @@ enum Procedure: String, CaseIterable {
     let rollup = Parameter("continuous_aggregate", .text)
     return switch self {
     case .flush, .verify: []
-    case .backup: [Parameter("place", .text)]
+    case .backup:
+      [Parameter("place", .text, isOptional: true), Parameter("bytes_per_second", .int8, isOptional: true)]
     case .compactChunks: [Parameter("table_name", .text, isOptional: true)]
     case .refresh: [rollup, Parameter("window_start", .timestamptz), Parameter("window_end", .timestamptz)]
     case .addRefreshPolicy:
@@ -159,7 +160,7 @@ enum Procedure: String, CaseIterable {
       case .backup:
         [
           ("store", .text), ("backup", .int8), ("commit", .int8), ("files", .int8), ("bytes", .int8),
-          ("bytes_sent", .int8), ("seconds", .float8),
+          ("bytes_sent", .int8), ("bytes_shared", .int8), ("seconds", .float8),
         ]
       case .verify: [("kind", .text), ("file", .text), ("bytes", .int8), ("message", .text)]
       case .addRefreshPolicy, .pauseJob, .resumeJob: [(rawValue, .int8)]

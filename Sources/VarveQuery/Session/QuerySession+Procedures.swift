@@ -60,14 +60,20 @@ extension QuerySession {
   }
 
   private func backUp(_ arguments: ProcedureArguments, _ context: ExecutionContext) throws -> [Datum] {
-    guard let place = arguments.text(0) else {
-      throw arguments.error(
-        "22004", "the place of a backup must not be null", at: 0, hint: "Write 'file:///path' or 's3://bucket/prefix'.")
+    let request = BackupRequest(place: arguments.text(0), bytesPerSecond: arguments.int(1).map { Int($0) })
+    if let rate = request.bytesPerSecond, rate < 0 {
+      throw arguments.error("22023", "bytes_per_second must not be negative", at: 1, hint: "0 is without a limit.")
     }
-    let report = try store.backupBlocking(to: place) { try context.check() }
+    let report: BackupReport
+    do { report = try store.backupBlocking(request) { try context.check() } } catch let error as VarveError
+      where ["22004", "42501"].contains(error.sqlState)
+    { throw arguments.error(error.sqlState ?? "", error.message, at: 0, hint: error.hint) }
     for warning in report.warnings { state.add(.notice(severity: "WARNING", sqlState: "01000", message: warning)) }
     return [.text(report.store)]
-      + [report.number, Int(report.sequence.rawValue), report.files, report.byteCount, report.sentByteCount].map {
+      + [
+        report.number, Int(report.sequence.rawValue), report.files, report.byteCount, report.sentByteCount,
+        report.sharedByteCount,
+      ].map {
         .int(Int64($0))
       } + [.float(Double(report.nanoseconds) / 1e9)]
   }

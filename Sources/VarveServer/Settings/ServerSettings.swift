@@ -27,6 +27,10 @@ package struct ServerSettings: Sendable {
   package var areConnectionsAskedFor: Bool
   package var areQueriesFirst: Bool
   package var maxBodyByteCount: Int
+  /// nil: it does not back itself up.
+  package var backups: Database.Backups?
+  package var backupBytesPerSecond: Int
+  package var backupsGoAnywhere: Bool
   package var logLevel: String
   package var logFormat: LogFormat
   /// nil: none are logged.
@@ -75,6 +79,15 @@ package struct ServerSettings: Sendable {
     areConnectionsAskedFor = [Setting.connections, .sessions].contains { effective[$0].source != "default" }
     areQueriesFirst = effective[.queriesFirst].value == .choice("on")
     maxBodyByteCount = number(.maxBody)
+    backups = Self.backups(effective)
+    backupBytesPerSecond = number(.backupRate)
+    let isReached = [lineProtocol, http, postgres].contains { !$0.isLoopback }
+    backupsGoAnywhere =
+      switch text(.backupAnywhere) {
+      case "on": true
+      case "off": false
+      default: backups == nil && !isReached
+      }
     logLevel = text(.logLevel)
     logFormat =
       switch text(.logFormat) {
@@ -107,6 +120,24 @@ package struct ServerSettings: Sendable {
     }
   }
 
+  private static func backups(_ effective: EffectiveSettings) -> Database.Backups? {
+    let place = effective[.backupTo].value.text
+    guard !place.isEmpty else { return nil }
+    func duration(_ setting: Setting) -> Duration? {
+      if case .duration(let milliseconds) = effective[setting].value { .milliseconds(milliseconds) } else { nil }
+    }
+    var backups = Database.Backups(place: place)
+    backups.every = duration(.backupEvery)
+    backups.shipEvery = duration(.shipEvery)
+    switch effective[.backupKeep].value {
+    case .count(let count): backups.keep = .newest(count)
+    case .duration(let milliseconds): backups.keep = .age(.milliseconds(milliseconds))
+    default: backups.keep = .all
+    }
+    if case .byteCount(let count) = effective[.unshippedLog].value { backups.unshippedLogByteCount = count }
+    return backups
+  }
+
   package var databaseOptions: Database.Options {
     var options = Database.Options()
     options.sync =
@@ -122,6 +153,9 @@ package struct ServerSettings: Sendable {
     options.sealIdle = .milliseconds(sealIdleMilliseconds)
     options.keptLogByteCount = keptLogByteCount
     options.sealByteCount = sealByteCount
+    options.backups = backups
+    options.backupBytesPerSecond = backupBytesPerSecond
+    options.backupsGoAnywhere = backupsGoAnywhere
     options.compaction = isCompacting
     options.compactionBytesPerSecond = compactionBytesPerSecond
     options.maxSeriesPerTable = maxSeries

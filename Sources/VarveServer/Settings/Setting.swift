@@ -92,6 +92,32 @@ package struct Setting: Sendable {
     "queries-first", .choice(["on", "off"]), "on|off", default: "on",
     "Whether the first milliseconds of a statement go before ingest and everything else, as far as the system lets the process have real-time or negative nice priorities (CAP_SYS_NICE; LimitRTPRIO=, LimitNICE=)."
   )
+  package static let backupTo = Setting(
+    "backup-to", .textOrNone, "URL", default: "",
+    "Where the server backs itself up to, such as file:///mnt/backups: a directory that is there, or s3://bucket/prefix."
+  )
+  package static let backupEvery = Setting(
+    "backup-every", .durationOrOff, "DURATION|off", default: "1d",
+    "How often a backup is taken, with --backup-to; the first at once if there is none. off: only when one is asked for."
+  )
+  package static let shipEvery = Setting(
+    "ship-every", .durationOrOff, "DURATION|off", default: "10s",
+    "How long it takes at most until what was written is at --backup-to too, so that a restore reaches it; off: only with the next backup."
+  )
+  package static let backupKeep = Setting(
+    "backup-keep", .countOrDurationOrAll, "COUNT|DURATION|all", default: "all",
+    "Which backups stay when a new one was taken: so many of the newest, or what it takes to restore any moment of the last 30d, and the log behind the oldest of them."
+  )
+  package static let backupRate = Setting(
+    "backup-rate", .byteCount(minimum: 0), "BYTES", default: "32MB",
+    "Bytes a second that a backup reads at most; 0: as fast as it goes.")
+  package static let unshippedLog = Setting(
+    "unshipped-log", .byteCount(minimum: 1 << 20), "BYTES", default: "1GB",
+    "Log that is kept while --backup-to cannot be reached; what is older goes, and no moment in it can be restored to.")
+  package static let backupAnywhere = Setting(
+    "backup-anywhere", .choice(["auto", "on", "off"]), "auto|on|off", default: "auto",
+    "Whether CALL backup() may name another place than --backup-to; auto: where that is not set and nobody but this machine can connect."
+  )
   package static let maxBody = Setting(
     "max-body", .byteCount(minimum: 1 << 10), "BYTES", default: "64MB", "Largest HTTP request body, after unpacking.")
   package static let logLevel = Setting(
@@ -132,7 +158,8 @@ package struct Setting: Sendable {
 
   package static let all = [
     data, lineProtocol, http, postgres, sync, memory, pageCache, maxFuture, sealAge, sealIdle, sealSize,
-    keptLog, compaction, compactionRate, maxSeries, connections, sessions, queriesFirst, maxBody, logLevel, logFormat,
+    keptLog, compaction, compactionRate, maxSeries, connections, sessions, queriesFirst, backupTo, backupEvery,
+    shipEvery, backupKeep, backupRate, unshippedLog, backupAnywhere, maxBody, logLevel, logFormat,
     logMinDurationStatement, insecure, archive, archiveCache, s3Endpoint, s3Region, s3PathStyle, s3Timeout,
   ]
 

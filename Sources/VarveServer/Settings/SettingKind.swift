@@ -66,6 +66,8 @@ package enum SettingKind: Sendable, Equatable {
   /// A duration, or the choice `off`.
   case durationOrOff
   case count(ClosedRange<Int>)
+  /// How many, for how long, or the choice `all`.
+  case countOrDurationOrAll
   case choice([String])
   case flag
 
@@ -102,6 +104,10 @@ package enum SettingKind: Sendable, Equatable {
       return milliseconds <= Self.longestMilliseconds
         ? .success(.duration(milliseconds: milliseconds)) : refuse("must be at most \(Self.longestDays)d")
     case .durationOrOff: return text == "off" ? .success(.choice(text)) : SettingKind.duration.value(of: text)
+    case .countOrDurationOrAll:
+      if text == "all" { return .success(.choice(text)) }
+      if let count = Int(text) { return count >= 1 ? .success(.count(count)) : refuse("must be at least 1") }
+      return SettingKind.duration.value(of: text)
     case .count(let range):
       guard let count = Int(text), range.contains(count) else {
         return refuse("must be a whole number from \(range.lowerBound) to \(range.upperBound)")
@@ -130,7 +136,11 @@ package enum SettingKind: Sendable, Equatable {
     return overflow ? nil : product
   }
 
-  private static let durationUnits = ["ms": 1, "s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000]
+  private static let durationUnits = [
+    "ms": 1, "s": 1000, "second": 1000, "seconds": 1000, "m": 60_000, "min": 60_000, "minute": 60_000,
+    "minutes": 60_000, "h": 3_600_000, "hour": 3_600_000, "hours": 3_600_000, "d": 86_400_000, "day": 86_400_000,
+    "days": 86_400_000,
+  ]
 
   // In whole days, what a word of nanoseconds holds: 292 years.
   private static let longestDays = Int(Int64.max / 86_400_000_000_000)

@@ -91,6 +91,9 @@ package final class CommitFeed: Sendable {
     state.withLock { $0.segments = segments }
   }
 
+  /// The segment that the log was in last.
+  var lastSegment: FileID? { state.withLock { $0.segments.last?.id } }
+
   /// Whether the log has gone on in a segment that was not told of.
   func knows(_ log: WriteAheadLog) -> Bool {
     guard let last = log.segments.last, last.first != nil else { return true }

@@ -110,6 +110,17 @@ package struct LogFollower: Sendable {
 }
 
 extension RecordFrame {
+  package var isCommit: Bool { kind == WriteAheadLog.Kind.commit.rawValue }
+
+  /// How long the frame is that `bytes` begin with, if it is what it says; nil: none begins there.
+  package static func byteCount(_ bytes: UnsafeRawBufferPointer) -> Int? {
+    guard bytes.count >= headerByteCount, UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)) == magic else {
+      return nil
+    }
+    let payload = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
+    return frameByteCount(payload: Int(payload))
+  }
+
   /// What a frame says of itself, not checked.
   struct Header {
     let isCommit: Bool

@@ -75,7 +75,8 @@ extension Store {
         edit.logStart = log.end
         try manifest.commit(edit)
       }
-      try log.release(before: backupHold.logLimit(log.end), keepingSpares: 0)
+      let unshipped = shipHold.keptByteCount(of: log.kept + log.segments).byteCount
+      try log.release(before: backupHold.logLimit(log.end), keepingSpares: 0, keeping: unshipped)
       try log.removeSpares()
       publishLogSize()
       feed.logHolds(log)

@@ -145,7 +145,7 @@ extension Store {
     do {
       try log.release(
         before: backupHold.logLimit(start), keepingSpares: options.spareSegments,
-        keeping: options.keepsLogUnasked || wasOpened || feed.wasFollowed ? options.keptLogByteCount : 0)
+        keeping: keptLogByteCount(log, before: start))
       for (file, path) in unneeded { try removeFile(file, path) }
     } catch {
       options.log(.warning, "cannot remove files that are no longer needed; the next start does: \(error)")

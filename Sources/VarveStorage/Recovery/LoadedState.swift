@@ -22,6 +22,7 @@ struct LoadedState {
   /// Log segments that only those read who follow commits.
   private(set) var keptSegments: [WriteAheadLog.Used] = []
   private(set) var logEnd: LogPosition
+  private var lastDrop = Sequence.zero
 
   init(empty options: StoreOptions, _ paths: StorePaths, _ manifest: ManifestState) {
     self.options = options
@@ -65,7 +66,7 @@ struct LoadedState {
     try reader.read { number, record in try replay(number, record) }
     if let loss = manifest.lossOfLog(endingAt: sequence, paths) { throw loss }
     segments = reader.segments
-    keptSegments = options.keptLogByteCount > 0 ? reader.kept : []
+    keptSegments = max(options.keptLogByteCount, options.unshippedLogByteCount) > 0 ? reader.kept : []
     logEnd = reader.end
   }
 
@@ -98,6 +99,7 @@ struct LoadedState {
     for change in record.changes {
       try catalog.apply(change)
       if case .dropTable(let table) = change {
+        lastDrop = number
         head.remove(table: table)
         chunks.remove(table: table)
         tombstones.remove(table: table)
@@ -168,8 +170,10 @@ struct LoadedState {
       catalog: catalog, sequence: sequence, chunks: chunks, tombstones: tombstones, dimensions: dimensions,
       rollups: rollups, sealing: nil, active: head,
       activeSince: sequence > self.manifest.flushed ? options.clock.monotonicNanoseconds() : nil, failure: nil)
-    return Store(
+    let store = Store(
       options: options, paths: paths, ids: ids, series: series, caches: caches, lock: lock, published: published,
       log: log, manifest: manifest, seriesFile: seriesFile, savedSeries: savedSeries, flushed: self.manifest.flushed)
+    store.lastDrop = lastDrop
+    return store
   }
 }

@@ -128,7 +128,8 @@ package struct LogReader {
     return header.version
   }
 
-  static func predecessorEnd(_ head: [UInt8], _ id: FileID) -> LogPosition? {
+  /// Where the log ended before a segment that begins so; nil: it does not say that.
+  package static func predecessorEnd(_ head: [UInt8], _ id: FileID) -> LogPosition? {
     head.withUnsafeBytes { raw in
       guard let frame = RecordFrame.decode(raw, at: LogHeader.byteCount, file: id),
         frame.kind == WriteAheadLog.Kind.begin.rawValue, frame.payload.count == 8

@@ -45,7 +45,7 @@ final class Backups {
 
   func prune(keeping count: Int) throws {
     guard let store else { return }
-    let report = try BackupPruner.prune(store, in: place(disk), keeping: count)
+    let report = try BackupPruner.prune(store, in: place(disk), keeping: .count(count))
     for number in report.removed { held[number] = nil }
     #expect(report.kept == held.keys.sorted())
   }
@@ -68,18 +68,19 @@ final class Backups {
     try BackupChoice(place(disk), store: store).manifest(number: number, at: nil)
   }
 
-  func restore(_ number: Int, on disk: SimulatedFileSystem, to directory: String, limit: LogLimit? = nil) throws
+  func restore(_ number: Int, on disk: SimulatedFileSystem, to directory: String, _ target: RestoreTarget = .backup)
+    throws
     -> RestoreReport
   {
     try BackupRestore(
       try manifest(number, on: disk), from: place(disk), files: disk,
       clock: ManualClock(wall: 1_800_000_000_000_000_000)
-    ).run(to: directory, limit: limit)
+    ).run(to: directory, target)
   }
 
   /// What the backup restores to; the directory is gone afterwards.
-  func restored(_ number: Int, on disk: SimulatedFileSystem, limit: LogLimit? = nil) throws -> Model {
-    _ = try restore(number, on: disk, to: "/sim/restored", limit: limit)
+  func restored(_ number: Int, on disk: SimulatedFileSystem, _ target: RestoreTarget = .backup) throws -> Model {
+    _ = try restore(number, on: disk, to: "/sim/restored", target)
     defer { #expect(throws: Never.self) { try BackupRestore.remove(StorePaths(root: "/sim/restored"), disk) } }
     return try Self.reading("/sim/restored", disk)
   }
@@ -108,6 +109,8 @@ final class Life {
   let clock: ManualClock
   private(set) var store: Store
   private(set) var model: Model
+  /// What there was at each commit.
+  private(set) var models: [Sequence: Model] = [:]
   private var random: SeededRandom
 
   init(seed: UInt64, _ disk: SimulatedFileSystem, tune: (inout StoreOptions) -> Void = { _ in }) throws {
@@ -121,13 +124,18 @@ final class Life {
   }
 
   /// The same store, or what was restored of it, opened anew.
-  init(after life: Life, _ disk: SimulatedFileSystem, directory: String = "/sim/db", model: Model? = nil) throws {
+  init(
+    after life: Life, _ disk: SimulatedFileSystem, directory: String = "/sim/db", model: Model? = nil,
+    tune: (inout StoreOptions) -> Void = { _ in }
+  ) throws {
     self.disk = disk
     random = life.random
     clock = ManualClock(wall: life.clock.wallNanoseconds() + 1_000_000_000)
     self.model = model ?? life.model
+    models = model == nil ? life.models : [:]
     var options = Run.options(disk, clock)
     options.directory = directory
+    tune(&options)
     store = try Store.open(options)
   }
 
@@ -170,5 +178,6 @@ final class Life {
     let expected = request.apply(to: &model)
     let outcome = store.commit([try request.forStore(store)])
     try expected.check(outcome[0])
+    models[store.sequence] = model
   }
 }
