@@ -1,0 +1,223 @@
+import Synchronization
+import Testing
+import VarveArchive
+import VarveCore
+import VarveFormat
+import VarveIO
+import VarveSimulator
+import VarveStorage
+
+/// Runs of the archive on the simulated disk, with the objects beside the database on it: a crash or a failure at any call
+/// of a run leaves every row where it can be read, once; and what an object store has garbled is never relied on.
+@Suite struct ArchiveRunTests {
+  /// A life whose store has an archive.
+  private final class Archived {
+    let tier: ParquetTier
+    let life: Life
+
+    init(seed: UInt64, _ disk: SimulatedFileSystem, objects: (any ObjectStore)? = nil) throws {
+      let tier = Self.tier(disk, objects)
+      self.tier = tier
+      life = try Life(seed: seed, disk) { Self.tune(&$0, tier) }
+    }
+
+    init(after life: Life, _ disk: SimulatedFileSystem, model: Model? = nil) throws {
+      let tier = Self.tier(disk, nil)
+      self.tier = tier
+      self.life = try Life(after: life, disk, model: model) { Self.tune(&$0, tier) }
+    }
+
+    private static func tier(_ disk: SimulatedFileSystem, _ objects: (any ObjectStore)?) -> ParquetTier {
+      let words = RandomWords()
+      return ParquetTier(
+        objects ?? DirectoryStore(root: "/sim/archive", files: disk), files: disk, directory: "/sim/db/archive",
+        cacheByteLimit: 0,
+        random: { words.next() })
+    }
+
+    private static func tune(_ options: inout StoreOptions, _ tier: ParquetTier) {
+      options.archive = tier
+      options.objectByteCount = 2000
+    }
+
+    @discardableResult func run(deletingUnneeded: Bool = false) throws -> ArchiveRunReport {
+      try life.store.sealAll()
+      let run = ArchiveRun(life.store, tier, pace: { _ in }) { [store = life.store] chunks in
+        do { return try store.install(chunks) } catch {
+          if asVarveError(error).isWant { store.discard(chunks) }
+          throw error
+        }
+      }
+      return try run.run(
+        life.store.snapshot().tables().map { ($0, before: .max) }, deletingUnneeded: deletingUnneeded)
+    }
+
+    func expectAll(_ label: String) throws {
+      #expect(try Model.reading(life.store) == life.model, "\(label)")
+      let report = try ArchiveVerifier.verify(life.store, tier, table: nil) {}
+      #expect(report.problems.isEmpty, "\(label): \(report.problems)")
+    }
+  }
+
+  @Test(arguments: 1...seedCount) func whatIsArchivedIsReadAsBefore(seed: Int) throws {
+    let archived = try Archived(seed: UInt64(seed), SimulatedFileSystem())
+    var objects = 0
+    for round in 0..<12 {
+      for _ in 0..<6 { try archived.life.go() }
+      objects += try archived.run(deletingUnneeded: round % 2 == 0).tables.reduce(0) { $0 + $1.chunksAfter }
+      try archived.expectAll("seed \(seed), round \(round)")
+    }
+    #expect(objects > 10)
+  }
+
+  @Test(arguments: 1...seedCount) func aCrashAtAnyCallOfARunLosesNothing(seed: Int) throws {
+    let disk = SimulatedFileSystem()
+    let archived = try Archived(seed: UInt64(seed), disk)
+    for _ in 0..<10 { try archived.life.go() }
+    try archived.run()
+    for _ in 0..<6 { try archived.life.go() }
+    try archived.life.store.sealAll()
+    disk.startHistory()
+    try archived.run(deletingUnneeded: seed % 2 == 0)
+    var random = SeededRandom(seed: UInt64(seed))
+    var states = 0
+    for (number, moment) in disk.takeHistory().enumerated() where random.chance(25) {
+      for survival in Survival.allCases {
+        let label = "seed \(seed), moment \(number), \(survival)"
+        let after = try Archived(after: archived.life, moment.disk.afterCrash(survival, seed: random.next()))
+        try after.expectAll(label)
+        try after.run(deletingUnneeded: true)
+        try after.expectAll(label + ", after another run")
+        states += 1
+      }
+    }
+    print("simulation: seed \(seed), \(states) crash states of archiving")
+    #expect(states > 20)
+  }
+
+  /// The disk has the objects as well, so this is every call of the object store, too.
+  @Test(arguments: [Fault.Kind.inputOutput, .diskFull, .noRoomToChange, .shortWrite])
+  func aFailureAtAnyCallOfARunHarmsNothing(kind: Fault.Kind) throws {
+    let begin = SimulatedFileSystem()
+    let first = try Archived(seed: 11, begin)
+    for _ in 0..<14 { try first.life.go() }
+    try first.run()
+    for _ in 0..<6 { try first.life.go() }
+    try first.life.store.sealAll()
+    try first.life.store.close()
+    let counted = begin.clone()
+    let whole = try Archived(after: first.life, counted)
+    let before = counted.callCount
+    try whole.run()
+    let calls = counted.callCount - before
+    #expect(calls > 40)
+    var failures = 0
+    for call in stride(from: 1, through: calls, by: 2) {
+      let disk = begin.clone()
+      let archived = try Archived(after: first.life, disk)
+      disk.set(fault: Fault(call: disk.callCount + call, kind: kind))
+      do { try archived.run() } catch { failures += 1 }
+      disk.set(fault: nil)
+      disk.releaseSpace()
+      let label = "\(kind) at call \(call)"
+      #expect(try Model.reading(archived.life.store) == first.life.model, "\(label)")
+      // A store that fails for good says so; its directory is sound.
+      let again = try Archived(after: first.life, disk.restart())
+      try again.run()
+      try again.expectAll(label + ", opened again")
+    }
+    #expect(failures > calls / 8)
+  }
+
+  @Test func anObjectThatIsNotWhatWasPutIsNotReliedOn() throws {
+    let disk = SimulatedFileSystem()
+    let objects = GarblingStore(DirectoryStore(root: "/sim/archive", files: disk))
+    let archived = try Archived(seed: 3, disk, objects: objects)
+    for _ in 0..<20 { try archived.life.go() }
+    objects.garbles.withLock { $0 = true }
+    #expect(try !archived.run().failures.isEmpty)
+    #expect(try Model.reading(archived.life.store) == archived.life.model)
+    objects.garbles.withLock { $0 = false }
+    #expect(try archived.run().failures.isEmpty)
+    try archived.expectAll("garbled before")
+  }
+
+  @Test func aChangedOrCutObjectFailsWhatNeedsItByName() throws {
+    for damage in 0..<3 {
+      let disk = SimulatedFileSystem()
+      let archived = try Archived(seed: 9, disk)
+      for _ in 0..<20 { try archived.life.go() }
+      try archived.run()
+      let object = try #require(try archived.life.store.archivedChunks().max { $0.object.byteCount < $1.object.byteCount })
+      let path = "/sim/archive/" + object.object.key
+      switch damage {
+      case 0: disk.flip(path, bit: 8 * 60)
+      case 1: disk.cut(path, to: 50)
+      default: try disk.remove(path)
+      }
+      do {
+        _ = try Model.reading(archived.life.store)
+        Issue.record("damage \(damage) is not seen")
+      } catch let error as VarveError {
+        #expect([.corruption, .unavailable, .notFound].contains(error.code) && error.place?.contains(path) == true, "\(error)")
+      }
+      let report = try ArchiveVerifier.verify(archived.life.store, archived.tier, table: nil) {}
+      #expect(report.problems.count == 1 && report.problems[0].path.contains(path), "\(report.problems)")
+    }
+  }
+
+  @Test func theSecondOfTwoCopiesOfADirectoryIsRefused() throws {
+    let disk = SimulatedFileSystem()
+    let first = try Archived(seed: 21, disk)
+    for _ in 0..<10 { try first.life.go() }
+    try first.run()
+    let identity = try #require(disk.contents("/sim/db/archive/identity"))
+    try first.run()
+    // As a copy from before the last run has it.
+    disk.replace("/sim/db/archive/identity", with: identity)
+    do {
+      try first.run()
+      Issue.record("a copy writes to the other's folder")
+    } catch let error as VarveError {
+      #expect(error.code == .invalidArgument && error.message.contains("another copy"), "\(error)")
+    }
+    try first.expectAll("refused")
+    try disk.remove("/sim/db/archive/identity")
+    for _ in 0..<5 { try first.life.go() }
+    try first.run()
+    try first.expectAll("in a folder of its own")
+  }
+}
+
+/// Words of which none comes twice in a test.
+private final class RandomWords: Sendable {
+  private static let last = Mutex<UInt64>(0x5EED)
+  func next() -> UInt64 {
+    Self.last.withLock { last in
+      last += 1
+      return last &* 0x9E37_79B9_7F4A_7C15
+    }
+  }
+}
+
+/// An object store that does not keep what it is given.
+private final class GarblingStore: ObjectStore {
+  private let store: DirectoryStore
+  let garbles = Mutex(false)
+  init(_ store: DirectoryStore) { self.store = store }
+
+  func put(_ key: String, _ bytes: [UInt8]) throws {
+    var bytes = bytes
+    if key.hasSuffix(".parquet"), garbles.withLock({ $0 }) { bytes[bytes.count / 2] ^= 4 }
+    try store.put(key, bytes)
+  }
+  func address(_ key: String) -> String { store.address(key) }
+  func checkPlace() throws {}
+  func get(_ key: String, _ range: Range<Int>) throws -> [UInt8] { try store.get(key, range) }
+  func byteCount(_ key: String) throws -> Int? { try store.byteCount(key) }
+  func list(_ folder: String) throws -> [ObjectEntry] { try store.list(folder) }
+  func folders(_ folder: String) throws -> [String] { try store.folders(folder) }
+  func delete(_ keys: [String]) throws { try store.delete(keys) }
+  func removeUnfinished(_ folder: String) throws { try store.removeUnfinished(folder) }
+  func lock(_ key: String) throws -> any ObjectLock { try store.lock(key) }
+}
