@@ -91,6 +91,8 @@ package enum Limits {
   /// Keys of one request to delete.
   package static let objectDeleteKeys = 1_000
   package static let objectPrefixByteCount = 512
+  /// Numbers of backups that are asked for one by one where a list does not have them.
+  package static let backupsLookedFor = 1_000
   /// A lock whose owner has not been heard of for so long is anybody's; its owner says a few times as often that it lives.
   package static let objectLockSeconds = 60
   package static let objectLockRenewals = 4

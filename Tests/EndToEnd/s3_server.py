@@ -80,6 +80,7 @@ class Proxy:
     not-sent                the connection is reset before anything is done
     html                    a page instead of an answer
     stale                   a list as it was when `remember` was called
+    gap                     a list without what ends with `00000002.backup`
     """
 
     def __init__(self, port, delay=3):
@@ -159,6 +160,10 @@ class Proxy:
                     answer = self.remembered[request.path]
                 elif self.remembered.get("taking"):
                     self.remembered.setdefault(request.path, answer)
+                if kind == "gap":
+                    answer = b"".join(
+                        piece for piece in re.split(rb"(<Contents>.*?</Contents>)", answer, flags=re.DOTALL)
+                        if b"00000002.backup<" not in piece)
         if kind == "after-500":
             return self.answer(request, 500, error("InternalError"))
         if kind == "lost":

@@ -32,7 +32,8 @@ package struct BackupPlace: Sendable {
   package func stores() throws -> [StoreIdentity] { try objects.folders("").compactMap { StoreIdentity($0) } }
 
   /// The numbers of the store's backups, oldest first. A list may be behind, and have what is deleted, or not have what is
-  /// there: those behind the last are asked for themselves, so that no number is given twice.
+  /// there: those behind the last are asked for themselves, so that no number is given twice, and so are those between two
+  /// others, which pruning leaves no room for.
   package func numbers(of store: StoreIdentity) throws -> [Int] {
     var numbers = try objects.list("\(store)/backups/").compactMap { entry -> Int? in
       guard let name = entry.key.split(separator: "/").last, name.hasSuffix(".backup"),
@@ -40,6 +41,11 @@ package struct BackupPlace: Sendable {
       else { return nil }
       return number
     }.sorted()
+    let gaps = zip(numbers, numbers.dropFirst()).map { $0 + 1..<$1 }
+    if gaps.reduce(0, { $0 + $1.count }) <= Limits.backupsLookedFor {
+      numbers += try gaps.joined().filter { try objects.byteCount(Self.manifestKey(store, $0)) != nil }
+      numbers.sort()
+    }
     while try objects.byteCount(Self.manifestKey(store, (numbers.last ?? 0) + 1)) != nil {
       numbers.append((numbers.last ?? 0) + 1)
     }
