@@ -97,14 +97,14 @@ def test_faults_of_network_and_store_are_gone_through(context):
     faults = ["before-500", "slow-down", "after-500", "lost", "late", "reset", "not-sent"]
     for fault in faults:
         url = f"{URL}/{fault}"
-        network.fault(fault, "^PUT .*(wal|series|chunk)$")
+        network.fault(fault, "^PUT .*(log|series|chunk)$")
         network.fault(fault, "^GET .*list-type")
         network.fault(fault, "^PUT .*lock$")
         network.fault(fault, "^PUT .*backup$")
         network.fault(fault, "^GET .*lock$")
         context.run("backup", "--to", url, "--data", server.data, *flags, environment=environment)
         expect(network.waiting(), [])
-        for kind, matches in [(fault, "^GET .*wal$"), (fault, "^HEAD "), ("cut", "^GET .*series$"), ("flip", "^GET .*wal$")]:
+        for kind, matches in [(fault, "^GET .*log$"), (fault, "^HEAD "), ("cut", "^GET .*series$"), ("flip", "^GET .*log$")]:
             network.fault(kind, matches)
         data = context.path(f"restored-{fault}")
         context.run("restore", "--from", url, "--data", data, *flags, environment=environment)
@@ -133,10 +133,10 @@ def test_a_store_that_stays_away_is_named_and_nothing_is_lost(context):
     listed, _ = context.run("backup", "list", "--from", URL, *flags, environment=environment)
     expect(len(listed.splitlines()), 1)
     network.faults.clear()
-    network.fault("flip", "^GET .*wal$", times=100)
+    network.fault("flip", "^GET .*log$", times=100)
     context.run("backup", "--to", URL, "--connect", server.url)
     output, _ = context.run("backup", "verify", "--from", URL, *flags, environment=environment, code=1)
-    assert output.startswith(f"DAMAGED {URL}/") and ".wal" in output, output
+    assert output.startswith(f"DAMAGED {URL}/") and ".log" in output, output
     network.faults.clear()
     output, _ = context.run("backup", "verify", "--from", URL, *flags, environment=environment)
     assert "all sound" in output, output
