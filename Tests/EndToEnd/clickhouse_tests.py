@@ -85,7 +85,7 @@ def test_clickhouse_reads_objects(context):
     source = f"file('{archived.files}', Parquet)"
 
     def query(text):
-        settings = "SETTINGS use_hive_partitioning = 1, session_timezone = 'UTC', output_format_json_quote_64bit_integers = 0"
+        settings = "SETTINGS use_hive_partitioning = 1, schema_inference_mode = 'union', session_timezone = 'UTC', output_format_json_quote_64bit_integers = 0"
         return json.loads(chdb.query(f"{text.replace('FROM m', f'FROM {source}')} {settings}", "JSONCompact").bytes())["data"]
 
     for text, answer in archived.answers:

@@ -1,11 +1,11 @@
 """Objects of an archive, a folder a day, as PyArrow, DuckDB, ClickHouse and Spark read them: the numbers are those that psycopg was told."""
 
 import datetime
+import json
 import os
-import subprocess
 import warnings
 
-from support import Skipped, connect, expect
+from support import connect, expect
 
 # In words that all of them have; `varve_date` is in the keys alone.
 QUERIES = [
@@ -22,9 +22,6 @@ class Archived:
     """A table of some days as objects, and what SQL says of it."""
 
     def __init__(self, context):
-        tool = os.path.join(os.path.dirname(context.binary), "parquet-benchmark")
-        if not os.path.exists(tool):
-            raise Skipped("no parquet-benchmark beside the binary")
         server = context.server()
         with connect(server, options="-c timezone=UTC") as connection:
             connection.execute(
@@ -42,11 +39,15 @@ class Archived:
         lines.send("ns,host=a v=1i 1700000000123456789\nns,host=a v=2i 1700000001000000000\nns,host=b v=3i 1700000002000000001\n")
         lines.sync()
         server.stop()
-        context.run("flush", "--data", context.path("data"))
-        subprocess.run([tool, "--to", context.path("archive"), context.path("data")], check=True, capture_output=True)
-        folders = [os.path.join(context.path("archive"), name) for name in os.listdir(context.path("archive"))]
-        self.table, self.other = sorted(folders, key=lambda folder: len(os.listdir(folder)), reverse=True)
-        expect(sorted(os.listdir(self.table)), ["varve_date=" + day for day in ["1969-12-31", "2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]])
+        there = ("--data", context.path("data"), "--archive", "file://" + context.path("archive"))
+        context.run("archive", "run", *there, "--older-than", "2024-01-05", "--delete-unneeded")
+        keys = json.loads(context.run("archive", "list", *there, "--format", "json")[0])
+        self.table, self.other = (
+            os.path.dirname(os.path.dirname(os.path.join(context.path("archive"), next(key["object"] for key in keys if key["table_name"] == name))))
+            for name in ("m", "ns"))
+        # Readers leave out names that begin with an underscore.
+        days = ["1969-12-31", "2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]
+        expect(sorted(os.listdir(self.table)), ["_objects.json"] + ["varve_date=" + day for day in days])
         self.files = os.path.join(self.table, "*", "*.parquet")
 
 
@@ -58,9 +59,11 @@ def test_pyarrow_reads_objects(context):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         data = pyarrow.dataset.dataset(archived.table, partitioning="hive")
-        expect([(field.name, str(field.type)) for field in data.schema], [
+        # The object of 1969 has the columns that its row has. PyArrow takes the first file's, unless it is told of all.
+        data = data.replace_schema(pyarrow.unify_schemas([data.schema] + [fragment.physical_schema for fragment in data.get_fragments()]))
+        expect(sorted((field.name, str(field.type)) for field in data.schema), sorted([
             ("time", "timestamp[us, tz=UTC]"), ("host", "string"), ("site", "string"), ("v", "double"), ("n", "int64"), ("big", "decimal128(20, 0)"),
-            ("ok", "bool"), ("s", "string"), ("seen", "timestamp[us, tz=UTC]"), ("varve_date", "string")])
+            ("ok", "bool"), ("s", "string"), ("seen", "timestamp[us, tz=UTC]"), ("varve_date", "string")]))
         expect(data.count_rows(), archived.answers[0][1][0][0])
         field = pyarrow.dataset.field
         for condition in [field("varve_date") == "2024-01-02",
@@ -76,7 +79,7 @@ def test_pyarrow_reads_objects(context):
             file = pyarrow.parquet.ParquetFile(fragment.path, page_checksum_verification=True)
             expect(file.read().num_rows, file.metadata.num_rows)
             words = file.metadata.metadata[b"varve.columns"].decode().split(" ")
-            expect([word.split(":")[0] for word in words], ["time", "tag", "tag"] + ["field"] * 6)
+            expect([word.split(":")[0] for word in words], ["time", "tag", "tag"] + ["field"] * (1 if "1969" in fragment.path else 6))
             group = file.metadata.row_group(0)
             assert all(group.column(index).has_column_index and group.column(index).has_offset_index for index in range(group.num_columns))
             expect([group.sorting_columns[-1].column_index] if group.sorting_columns else [], [0] if group.sorting_columns else [])
@@ -90,7 +93,7 @@ def test_duckdb_reads_objects(context):
     duck = duckdb.connect()
     context.closing(duck)
     duck.execute("SET TimeZone = 'UTC'")
-    duck.execute(f"CREATE VIEW m AS SELECT * FROM read_parquet('{archived.files}', hive_partitioning = true)")
+    duck.execute(f"CREATE VIEW m AS SELECT * FROM read_parquet('{archived.files}', hive_partitioning = true, union_by_name = true)")
     for query, answer in archived.answers:
         expect((query, duck.execute(query).fetchall()), (query, answer))
     for condition in ["time >= '2024-01-02' AND time < '2024-01-03'", "varve_date = '2024-01-02'"]:
