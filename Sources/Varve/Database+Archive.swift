@@ -43,6 +43,16 @@ extension Database {
     }
   }
 
+  /// Whether a run would archive anything of these.
+  func hasSomethingToArchive(_ tables: [(name: String, before: Int64)]) -> Bool {
+    let snapshot = store.snapshot()
+    return tables.contains { table in
+      guard let schema = snapshot.table(named: table.name) else { return false }
+      return store.hasRowsToArchive(of: schema.id, before: table.before)
+        || store.isArchivingDue(of: schema, before: table.before)
+    }
+  }
+
   package func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport] {
     _ = try openArchive()
     return try tables(table).map { store.previewArchiving(of: $0, before: time) }

@@ -152,12 +152,23 @@ struct Backup: ParsableCommand {
       completion: .directory)
     var scratch: String?
 
+    @Option(
+      help: ArgumentHelp(
+        "Where archived chunks of the database are: rows that lie over them are counted, too.", valueName: "URL"))
+    var archive: String?
+
     func run() throws {
       let place = try from.place()
       let manifest = try BackupChoice(place, store: from.store).manifest(number: id, at: nil)
       let scratch = scratch ?? "/tmp/varve-verify-\(manifest.store)-\(ProcessEnvironment.processIdentifier)"
       let found = try BackupVerifier.verify(
-        manifest, from: place, scratch: scratch, files: PosixFileSystem(), clock: SystemClock())
+        manifest, from: place, scratch: scratch, files: PosixFileSystem(), clock: SystemClock(),
+        archive: try archive.map {
+          // It is only read: nothing is kept of it in a directory.
+          ParquetTier(
+            try ObjectStoreURL.open($0, files: PosixFileSystem(), schemes: try from.stores.schemes()),
+            files: PosixFileSystem(), directory: scratch, cacheByteLimit: 0)
+        })
       try StandardStreams.write(found.lines(of: manifest).joined(separator: "\n") + "\n")
       if !found.isSound { throw ExitCode.failure }
     }

@@ -12,6 +12,8 @@ package struct BackupVerification: Sendable {
   package internal(set) var byteCount = 0
   package internal(set) var rows = 0
   package internal(set) var tables = 0
+  /// Tables of which some archived rows would have to be read to count them, and why they were not.
+  package internal(set) var uncounted: [(table: String, reason: String)] = []
   /// Pieces of the log that were shipped behind it, and the last commit in them.
   package internal(set) var logPieces = 0
   package internal(set) var logEnd: Sequence?
@@ -20,12 +22,15 @@ package struct BackupVerification: Sendable {
 
   /// In words.
   package func lines(of manifest: BackupManifest) -> [String] {
-    problems.map { "DAMAGED \($0.path): \($0.message)" } + [
-      "backup \(manifest.number) of store \(manifest.store): \(files) files, \(byteCount) bytes, \(rows) rows of "
-        + "\(tables) tables up to commit \(manifest.sequence.rawValue); "
-        + (logEnd.map { "\(logPieces) pieces of log behind it, up to commit \($0.rawValue); " } ?? "")
-        + (isSound ? "restored and all sound" : "\(problems.count) problems")
-    ]
+    problems.map { "DAMAGED \($0.path): \($0.message)" }
+      + uncounted.map {
+        "rows of table \"\($0.table)\" are not counted: \($0.reason)"
+      } + [
+        "backup \(manifest.number) of store \(manifest.store): \(files) files, \(byteCount) bytes, \(rows) rows of "
+          + "\(tables) tables up to commit \(manifest.sequence.rawValue); "
+          + (logEnd.map { "\(logPieces) pieces of log behind it, up to commit \($0.rawValue); " } ?? "")
+          + (isSound ? "restored and all sound" : "\(problems.count) problems")
+      ]
   }
 }
 
@@ -34,18 +39,25 @@ package struct BackupVerifier {
   private let manifest: BackupManifest
   private let files: any FileSystem
   private let clock: any Clock
+  private let archive: (any ArchiveTier)?
   private var outcome = BackupVerification()
 
-  /// `scratch` is a directory that is not there yet, or empty; it is gone afterwards.
+  /// `scratch` is a directory that is not there yet, or empty; it is gone afterwards. `archive`, where given, is the one
+  /// that archived chunks went to.
   package static func verify(
-    _ manifest: BackupManifest, from place: BackupPlace, scratch: String, files: any FileSystem, clock: any Clock
+    _ manifest: BackupManifest, from place: BackupPlace, scratch: String, files: any FileSystem, clock: any Clock,
+    archive: (any ArchiveTier)? = nil
   ) throws -> BackupVerification {
-    var verifier = BackupVerifier(place, manifest, files, clock)
+    var verifier = BackupVerifier(place, manifest, files, clock, archive)
     try verifier.run(scratch)
     return verifier.outcome
   }
 
-  private init(_ place: BackupPlace, _ manifest: BackupManifest, _ files: any FileSystem, _ clock: any Clock) {
+  private init(
+    _ place: BackupPlace, _ manifest: BackupManifest, _ files: any FileSystem, _ clock: any Clock,
+    _ archive: (any ArchiveTier)?
+  ) {
+    self.archive = archive
     self.place = place
     self.manifest = manifest
     self.files = files
@@ -108,23 +120,31 @@ package struct BackupVerifier {
     guard report.isSound else { return }
     var options = StoreOptions(directory: paths.root, fileSystem: files, clock: clock)
     options.readOnly = true
+    options.archive = archive
     let snapshot = try Store.open(options).snapshot()
-    var found = try snapshot.tables().map { table in
-      (name: table.name, id: table.id, rows: try snapshot.rowCount(of: table) { _ in })
+    var found: [(name: String, id: TableID, rows: Int?)] = []
+    for table in snapshot.tables() {
+      do { found.append((table.name, table.id, try snapshot.rowCount(of: table) { _ in })) } catch let error
+        as VarveError
+        where error.code == .unavailable
+      {
+        outcome.uncounted.append((table.name, "\(error.message); --archive names the archive"))
+        found.append((table.name, table.id, nil))
+      }
     }
     found += snapshot.dimensions().map { ($0.name, $0.id, snapshot.rows(of: $0).rowCount) }
     let expected = Dictionary(uniqueKeysWithValues: manifest.rowCounts.map { ($0.table, $0.rows) })
     for table in found {
-      guard let rows = expected[table.id], rows != table.rows else { continue }
+      guard let rows = expected[table.id], let restored = table.rows, rows != restored else { continue }
       outcome.problems.append(
-        .init(path: "table \(table.name)", message: "\(table.rows) rows are restored, and \(rows) were backed up"))
+        .init(path: "table \(table.name)", message: "\(restored) rows are restored, and \(rows) were backed up"))
     }
     for table in Set(expected.keys).subtracting(found.map(\.id)).sorted() {
       outcome.problems.append(
         .init(path: "backup \(manifest.number)", message: "table \(table.rawValue) is not restored"))
     }
     outcome.tables = found.count
-    outcome.rows = found.reduce(0) { $0 + $1.rows }
+    outcome.rows = found.reduce(0) { $0 + ($1.rows ?? 0) }
   }
 
   private mutating func note(_ error: VarveError, _ place: String) {

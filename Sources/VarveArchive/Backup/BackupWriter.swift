@@ -144,7 +144,7 @@ package final class BackupWriter {
     var counts = try snapshot.tables().compactMap { table -> BackupManifest.RowCount? in
       do {
         return .init(table: table.id, rows: try snapshot.rowCount(of: table, pace: paceCounting))
-      } catch let error as VarveError where error.isDamage {
+      } catch let error as VarveError where error.isDamage || error.code == .unavailable {
         // A copy of the rest is wanted all the more.
         warnings.append("rows of table \"\(table.name)\" cannot be counted, and are backed up as they are: \(error)")
         return nil

@@ -79,11 +79,13 @@ private final class ParquetSink: ObjectSink {
     self.key = key
     let (chunk, table) = (description.identity, description.table)
     let columns = Dictionary(uniqueKeysWithValues: description.tags.map { ($0.id, $0.column) })
-    func name(_ id: ColumnID) -> String { table.everHad(id)?.name ?? "" }
+    // All fields of the table, so that objects of days without some of them look like the others.
     writer = ObjectWriter(
       ObjectSchema(
         tags: table.tags.map { .init(id: $0.id, name: $0.name) },
-        fields: description.fields.map { .init(id: $0.id, name: name($0.id), type: $0.type) }),
+        fields: table.columns.compactMap { column in
+          if case .field(let type) = column.kind { .init(id: column.id, name: column.name, type: type) } else { nil }
+        }.sorted { $0.id < $1.id }),
       keyValues: [
         ("varve.format", "1"), ("varve.table", "\(table.id.rawValue)"), ("varve.table_name", table.name),
         ("varve.chunk", "\(chunk.file.rawValue)"), ("varve.partition", "\(chunk.partition)"),

@@ -140,6 +140,11 @@ extension Store {
     }
   }
 
+  package func isArchivingDue(of table: TableSchema, before time: Int64) -> Bool {
+    var pass = CompactionPass(self, table: table.id)
+    return pickArchiving(&pass, before: time) != nil
+  }
+
   /// What a run of the archive would take of a table, as far as it is in chunks.
   package func previewArchiving(of table: TableSchema, before time: Int64) -> ArchiveReport {
     var report = ArchiveReport(table: table.name)

@@ -28,9 +28,11 @@ final class RowBlockCursor {
     self.chunk = chunk
     self.selection = selection
     self.zones = zones
-    self.readByteLimit = readByteLimit
+    // Each read of an archived chunk waits for an object store, and its pages are in plain form here.
+    let factor = chunk.isArchived ? ScanLimits.archivedReadFactor : 1
+    self.readByteLimit = readByteLimit * factor
     pages = PageBatch(of: chunk)
-    readByteCount = min(ScanLimits.firstReadByteCount, readByteLimit)
+    readByteCount = min(ScanLimits.firstReadByteCount, readByteLimit) * factor
   }
 
   /// What was read. Row blocks are counted whatever part of them this is about.

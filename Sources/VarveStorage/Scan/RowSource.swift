@@ -39,6 +39,8 @@ enum ScanLimits {
   /// Bytes of pages that a chunk's source reads at once: at first, and at most.
   static let firstReadByteCount = 32 << 10
   static let readByteCount = 512 << 10
+  /// So many times as much of an archived chunk.
+  static let archivedReadFactor = 8
   /// All chunks of a partition together: each has at least `firstReadByteCount`.
   static let partitionReadByteCount = 16 << 20
   /// Rows that a partial aggregate must stand for, on average, to be worth more than aggregating decoded rows.
