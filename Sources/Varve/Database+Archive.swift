@@ -35,11 +35,8 @@ extension Database {
     if tables.contains(where: { store.hasRowsToArchive(of: $0.table.id, before: $0.before) }) {
       try workers.standingIn { try pipeline.flush() }
     }
-    return try runArchive(check) { [store] check in
-      let pacer = bytesPerSecond.map { Pacer(store.clock, bytesPerSecond: $0) }
-      return try ArchiveRun(store, tier, pace: { try Self.pace($0, pacer, pipeline, check) }) {
-        try Self.install($0, pipeline, store)
-      }.run(tables, deletingUnneeded: deletingUnneeded)
+    return try runArchive(check, bytesPerSecond: bytesPerSecond ?? 0) { [store] turn in
+      try Self.archiveRun(store, tier, pipeline, turn).run(tables, deletingUnneeded: deletingUnneeded)
     }
   }
 
@@ -73,8 +70,8 @@ extension Database {
   package func verifyArchiveBlocking(table: String?, check: () throws -> Void) throws -> ArchiveVerifyReport {
     let tier = try openArchive()
     let id = try table.map { _ in try tables(table)[0].id }
-    return try runArchive(check) { [store] check in
-      try ArchiveVerifier.verify(store, tier, table: id, check: check)
+    return try runArchive(check) { [store] turn in
+      try ArchiveVerifier.verify(store, tier, table: id, check: turn.check)
     }
   }
 
@@ -82,10 +79,8 @@ extension Database {
   {
     let (tier, pipeline) = (try openArchive(), try writer())
     let schema = try tables(table)[0]
-    return try runArchive(check) { [store] check in
-      try ArchiveRun(store, tier, pace: { try Self.pace($0, nil, pipeline, check) }) {
-        try Self.install($0, pipeline, store)
-      }.restore(schema, time)
+    return try runArchive(check) { [store] turn in
+      try Self.archiveRun(store, tier, pipeline, turn).restore(schema, time)
     }
   }
 
@@ -113,7 +108,8 @@ extension Database {
 
   /// One after the other: whoever comes second waits.
   private func runArchive<T: Sendable>(
-    _ check: () throws -> Void, _ body: @escaping @Sendable (_ check: @escaping () throws -> Void) throws -> T
+    _ check: () throws -> Void, bytesPerSecond: Int = 0,
+    _ body: @escaping @Sendable (LongRun<T, Never>.Turn) throws -> T
   ) throws -> T {
     try workers.standingIn {
       while !archiveGate.update({ isBusy in
@@ -125,12 +121,20 @@ extension Database {
         try checkOpen()
       }
       defer { archiveGate.update { $0 = false } }
-      let run = PatientRun<T>()
+      let run = LongRun<T, Never>()
       return try reading(stop: { run.stop() }) {
-        run.start(name: "varve-archive", body)
+        run.start("varve-archive", bytesPerSecond: bytesPerSecond, body)
         return try run.wait(check: check)
       }
     }
+  }
+
+  private static func archiveRun<T>(
+    _ store: Store, _ tier: ParquetTier, _ pipeline: CommitPipeline, _ turn: LongRun<T, Never>.Turn
+  ) -> ArchiveRun {
+    ArchiveRun(
+      store, tier, pace: { try pace($0, turn, pipeline) }, pause: { try turn.pause(milliseconds: 20) },
+      install: { try install($0, pipeline, store) })
   }
 
   private static func install(_ chunks: CompactedChunks, _ pipeline: CommitPipeline, _ store: Store) throws -> Bool {
@@ -147,17 +151,10 @@ extension Database {
   }
 
   /// Waits as long as the rate wants, and as sealing is behind.
-  private static func pace(
-    _ byteCount: Int, _ pacer: Pacer?, _ pipeline: CommitPipeline, _ check: () throws -> Void
+  private static func pace<T>(
+    _ byteCount: Int, _ turn: LongRun<T, Never>.Turn, _ pipeline: CommitPipeline
   ) throws {
-    var left = Int((pacer?.delayNanoseconds(behind: byteCount) ?? 0) / 1_000_000)
-    while true {
-      try check()
-      let isBehind = pipeline.isSealingBehind
-      guard isBehind || left > 0 else { return }
-      let pause = isBehind ? 50 : min(left, 50)
-      _ = Gate(()).wait(milliseconds: pause) { _ in nil as Bool? }
-      left -= pause
-    }
+    try turn.pace(byteCount)
+    while pipeline.isSealingBehind { try turn.pause(milliseconds: 50) }
   }
 }

@@ -65,83 +65,22 @@ extension Database {
   ) throws -> BackupReport {
     let pipeline = try writer()
     let place = try backups.open(try backups.address(of: request.place), store.files)
-    let run = BackupRun()
+    let run = LongRun<BackupReport, BackupProgress>()
     let rate = request.bytesPerSecond ?? backups.bytesPerSecond
     return try workers.standingIn {
       // Closing waits for it: the files it kept are removed by the process that has the directory.
       try reading(stop: { run.stop() }) {
         try backups.recording {
-          run.start(rate) { [store] check, pace, progress in
+          // Without a limit somebody wants it done, and takes what it costs.
+          run.start("varve-backup", bytesPerSecond: rate, standsBack: rate > 0) { [store] turn in
             try BackupWriter.run(
-              store, to: place, begin: { try pipeline.betweenCommits { try $0.beginBackup() } }, check: check,
-              pace: pace, progress: progress)
+              store, to: place, begin: { try pipeline.betweenCommits { try $0.beginBackup() } }, check: turn.check,
+              pace: turn.pace, progress: turn.isAt)
           }
           return try run.wait(check: check) { done in
             backups.isAt(done)
             progress(done)
           }
-        }
-      }
-    }
-  }
-}
-
-/// A backup's thread, and who waits for it.
-private final class BackupRun: Sendable {
-  private struct State: Sendable {
-    var isStopped = false
-    var progress: BackupProgress?
-    var outcome: Result<BackupReport, VarveError>?
-  }
-  private let state = Gate(State())
-
-  /// Ends soon.
-  func stop() { state.update { $0.isStopped = true } }
-
-  /// `bytesPerSecond`: 0 is as fast as it goes.
-  func start(
-    _ bytesPerSecond: Int,
-    _ body:
-      @escaping @Sendable (
-        _ check: @escaping () throws -> Void, _ pace: @escaping (Int) throws -> Void,
-        _ progress: @escaping (BackupProgress) -> Void
-      ) throws -> BackupReport
-  ) {
-    // Without a limit somebody wants it done, and takes what it costs.
-    let priority: ThreadPriority = bytesPerSecond > 0 ? .patient(niceness: 10) : .normal
-    _ = WorkerThread(name: "varve-backup", priority: priority) { [state] in
-      let pacer = Pacer(SystemClock(), bytesPerSecond: max(1, bytesPerSecond))
-      let outcome = Result {
-        try body(
-          { if state.read({ $0.isStopped }) { throw Self.cancelled } },
-          { byteCount in
-            guard bytesPerSecond > 0 else { return }
-            let wait = Int(pacer.delayNanoseconds(behind: byteCount) / 1_000_000)
-            if wait > 0, state.wait(milliseconds: wait, until: { $0.isStopped ? true : nil }) != nil {
-              throw Self.cancelled
-            }
-          },
-          { progress in state.update(waking: []) { $0.progress = progress } })
-      }.mapError(asVarveError)
-      state.update { $0.outcome = outcome }
-    }
-  }
-
-  private static var cancelled: VarveError { VarveError(.cancelled, "the backup was cancelled") }
-
-  /// Waits for the thread to be done in any case. Throws what `check` threw, if it did.
-  func wait(check: () throws -> Void, progress: (BackupProgress) -> Void) throws -> BackupReport {
-    var refusal: (any Error)?
-    while true {
-      if let outcome = state.wait(milliseconds: 100, until: { $0.outcome }) {
-        if let refusal { throw refusal }
-        return try outcome.get()
-      }
-      if let known = state.read({ $0.progress }) { progress(known) }
-      if refusal == nil {
-        do { try check() } catch {
-          refusal = error
-          stop()
         }
       }
     }

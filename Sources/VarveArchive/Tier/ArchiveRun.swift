@@ -25,14 +25,17 @@ package struct ArchiveRun {
   private let install: (CompactedChunks) throws -> Bool
   /// Called with the bytes of each row block.
   private let pace: (Int) throws -> Void
+  /// Waits a moment for compaction to be done with a partition.
+  private let pause: () throws -> Void
 
   package init(
-    _ store: Store, _ tier: ParquetTier, pace: @escaping (Int) throws -> Void,
+    _ store: Store, _ tier: ParquetTier, pace: @escaping (Int) throws -> Void, pause: @escaping () throws -> Void = {},
     install: @escaping (CompactedChunks) throws -> Bool
   ) {
     self.store = store
     self.tier = tier
     self.pace = pace
+    self.pause = pause
     self.install = install
   }
 
@@ -62,8 +65,7 @@ package struct ArchiveRun {
     while let task = store.pickArchiving(&pass, before: before) {
       do {
         guard store.beginArchiving(task) else {
-          try pace(0)
-          _ = Gate(()).wait(milliseconds: 20) { _ in nil as Bool? }
+          try pause()
           continue
         }
         let replaced = try store.objects(of: task)
