@@ -25,7 +25,8 @@ extension Database {
 
   /// `tables`: each with the time before which its partitions end. At a rate, if there is one.
   func archiveBlocking(
-    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, bytesPerSecond: Int?, check: () throws -> Void
+    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, bytesPerSecond: Int?, thorough: Bool = true,
+    check: () throws -> Void
   ) throws -> ArchiveRunReport {
     let (tier, pipeline) = (try openArchive(), try writer())
     let snapshot = store.snapshot()
@@ -36,7 +37,8 @@ extension Database {
       try workers.standingIn { try pipeline.flush() }
     }
     return try runArchive(check, bytesPerSecond: bytesPerSecond ?? 0) { [store] turn in
-      try Self.archiveRun(store, tier, pipeline, turn).run(tables, deletingUnneeded: deletingUnneeded)
+      try Self.archiveRun(store, tier, pipeline, turn).run(
+        tables, deletingUnneeded: deletingUnneeded, thorough: thorough)
     }
   }
 
@@ -57,7 +59,7 @@ extension Database {
 
   package func archivedChunks(table name: String?) throws -> [ArchivedChunkLine] {
     let names = Dictionary(uniqueKeysWithValues: try tables(name).map { ($0.id, $0.name) })
-    return try store.archivedChunks().compactMap { chunk in
+    return try store.archivedChunks().found.compactMap { chunk in
       let metadata = chunk.metadata
       return names[metadata.table].map { table in
         ArchivedChunkLine(

@@ -60,7 +60,7 @@ package final class Store: @unchecked Sendable {
     /// What is on its way to the archive: nobody else begins with it.
     var archiving: PartitionKey?
     /// What compaction is writing anew.
-    var compacting: PartitionKey?
+    var compacting = Set<PartitionKey>()
   }
   let maintenance = Mutex(Maintenance())
   private let lock: (any FileLock)?

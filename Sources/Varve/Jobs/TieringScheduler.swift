@@ -15,8 +15,8 @@ final class TieringScheduler: Sendable {
     var isStopping = false
     /// Of each table the policy that ran last, and the monotonic time when it is due again.
     var entries: [TableID: (policy: [UInt8], next: Int64)] = [:]
-    /// Monotonic time of the last run that was made.
-    var lastRun: Int64?
+    /// Monotonic time of the last run that left nothing for later.
+    var lastThoroughRun: Int64?
   }
 
   private static let turnMilliseconds = 1_000
@@ -64,9 +64,10 @@ final class TieringScheduler: Sendable {
     }
   }
 
-  /// Requests cost: what is not needed any more is looked for once a day, unless there is something to archive.
-  private func isSweepDue(_ now: Int64) -> Bool {
-    gate.read { state in state.lastRun.map { now - $0 >= 86_400_000_000_000 } ?? true }
+  /// Requests and rewriting cost: once a day partitions are archived anew of which little has come or gone, and what is
+  /// not needed any more is looked for.
+  private func isThoroughRunDue(_ now: Int64) -> Bool {
+    gate.read { state in state.lastThoroughRun.map { now - $0 >= 86_400_000_000_000 } ?? true }
   }
 
   private func run(_ jobs: [TieringJob], _ session: QuerySession, _ database: Database) throws {
@@ -91,10 +92,11 @@ final class TieringScheduler: Sendable {
     do {
       let limits = try jobs.map { (name: $0.name, before: try session.limit(of: $0)) }
       var report = ArchiveRunReport()
-      if database.hasSomethingToArchive(limits) || isSweepDue(start) {
+      let isThorough = isThoroughRunDue(start)
+      if isThorough || database.hasSomethingToArchive(limits) {
         report = try database.archiveBlocking(
-          limits, deletingUnneeded: false, bytesPerSecond: Self.bytesPerSecond, check: {})
-        gate.update(waking: []) { $0.lastRun = start }
+          limits, deletingUnneeded: false, bytesPerSecond: Self.bytesPerSecond, thorough: isThorough, check: {})
+        if isThorough { gate.update(waking: []) { $0.lastThoroughRun = start } }
       }
       end { job, record in
         record.rowCount += report.tables.first { Name($0.table) == Name(job.name) }?.rows ?? 0

@@ -38,7 +38,8 @@ struct ArchiveIdentity: Equatable {
     guard let identity = ArchiveIdentity(text) else {
       throw VarveError(
         .corruption, "the file that says which folder of the archive is this directory's is damaged",
-        hint: "remove it: the next run of the archive begins a folder of its own, and reads the old one on", place: path)
+        hint: "remove it: the next run of the archive begins a folder of its own, and reads the old one on", place: path
+      )
     }
     return identity
   }
@@ -96,7 +97,8 @@ struct ArchiveIdentity: Equatable {
         .invalidArgument,
         "another copy of this data directory has written to folder \(folder) of the archive since this one did",
         hint:
-          "remove \(directory)/\(Self.fileName) to go on in a folder of its own; what is archived stays readable in both",
+          "remove \(directory)/\(Self.fileName) to go on in a folder of its own; what it shares with the other copy "
+          + "goes seven days after that one has no need of it",
         place: place)
     }
     if let found { written = found }

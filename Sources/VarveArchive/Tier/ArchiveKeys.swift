@@ -3,6 +3,7 @@
 //   <folder>/<table id>/varve_date=2026-11-27/<chunk id>.parquet     an object: rows of one day in UTC
 //   <folder>/<table id>/_objects.json         the objects that hold the table's archived rows, written last in a run
 //   <folder>/<table id>/_unneeded.csv         objects that no chunk names any more, and since when
+//   <folder>/<table id>/varve_date=2026-11-27/_<chunk id>.unneeded   one of these objects
 //   <folder>/archive.json                     who wrote last, see `ArchiveIdentity`
 //   <folder>/archive.lock                     held by a run
 //
@@ -29,6 +30,13 @@ enum ArchiveKeys {
   static func unneeded(_ key: String) -> String {
     let slash = key.lastIndex(of: "/").map { key.index(after: $0) } ?? key.startIndex
     return key[..<slash] + "_" + key[slash...].dropLast(objectSuffix.count) + unneededSuffix
+  }
+
+  /// The chunk whose object it is, be it put aside or not.
+  static func chunk(of key: String) -> FileID? {
+    let name = key[(key.lastIndex(of: "/").map { key.index(after: $0) } ?? key.startIndex)...]
+    if name.hasSuffix(objectSuffix) { return StorePaths.id(of: String(name), suffix: String(objectSuffix.dropFirst())) }
+    return StorePaths.id(of: String(name.drop { $0 == "_" }), suffix: String(unneededSuffix.dropFirst()))
   }
 
   static let objectSuffix = ".parquet"

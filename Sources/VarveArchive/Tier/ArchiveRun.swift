@@ -41,29 +41,39 @@ package struct ArchiveRun {
 
   /// All rows of the partitions are in chunks, as far as they are to be archived. `tables`: each with the time before which
   /// its partitions end.
-  package func run(_ tables: [(table: TableSchema, before: Int64)], deletingUnneeded: Bool) throws -> ArchiveRunReport {
+  /// A run that is not `thorough` leaves alone what is archived but for a little that has come or gone since.
+  package func run(
+    _ tables: [(table: TableSchema, before: Int64)], deletingUnneeded: Bool, thorough: Bool = true
+  ) throws -> ArchiveRunReport {
     let (folder, lock) = try tier.claim()
     defer {
       store.endArchiving()
       lock.release()
     }
     var report = ArchiveRunReport()
-    for (table, before) in tables {
-      try lock.check()
-      report.tables.append(try archive(table, before: before, folder, &report.failures))
-    }
+    if thorough { store.retryUnreadableChunks() }
+    let step = Step(folder: folder, lock: lock, thorough: thorough)
+    for (table, before) in tables { report.tables.append(try archive(table, before: before, step, &report.failures)) }
     try lock.check()
     try sweep(folder, deletingUnneeded: deletingUnneeded, &report)
     return report
   }
 
+  /// What all steps of a run have in common.
+  private struct Step {
+    let folder: String
+    let lock: any ObjectLock
+    let thorough: Bool
+  }
+
   private func archive(
-    _ table: TableSchema, before: Int64, _ folder: String, _ failures: inout [String]
+    _ table: TableSchema, before: Int64, _ step: Step, _ failures: inout [String]
   ) throws -> ArchiveReport {
     var report = ArchiveReport(table: table.name)
     var pass = CompactionPass(store, table: table.id)
-    while let task = store.pickArchiving(&pass, before: before) {
+    while let task = store.pickArchiving(&pass, before: before, thorough: step.thorough) {
       do {
+        try step.lock.check()
         guard store.beginArchiving(task) else {
           try pause()
           continue
@@ -71,13 +81,14 @@ package struct ArchiveRun {
         let replaced = try store.objects(of: task)
         let done = try store.archive(task, pace: pace)
         guard try install(done) else { continue }
-        for object in replaced where object.key.hasPrefix(folder + "/") { try putAside(object.key) }
         report.add(done, objectBytes: true)
-        pass.didCompact()
+        // What comes meanwhile is for the next run.
+        if task.isWhole { pass.skip() } else { pass.didCompact() }
+        for object in replaced where object.key.hasPrefix(step.folder + "/") { try putAside(object.key) }
       } catch {
         let error = asVarveError(error)
         // What is no matter of this partition ends the run.
-        guard store.failure == nil, [.corruption, .limitExceeded].contains(error.code) else { throw error }
+        guard store.failure == nil, [.corruption, .limitExceeded, .gone].contains(error.code) else { throw error }
         failures.append("a partition of \"\(table.name)\" stays as it is: \(error)")
         pass.skip()
       }
@@ -89,7 +100,13 @@ package struct ArchiveRun {
   package func restore(_ table: TableSchema, _ time: TimeRange) throws -> ArchiveReport {
     var report = ArchiveReport(table: table.name)
     var pass = CompactionPass(store, table: table.id)
+    store.retryUnreadableChunks()
+    defer { store.endArchiving() }
     while let task = store.pickRestoring(&pass, in: time) {
+      guard store.beginArchiving(task) else {
+        try pause()
+        continue
+      }
       let done = try store.write(task, pace: pace)
       guard try install(done) else { continue }
       report.add(done, objectBytes: false)
@@ -102,13 +119,24 @@ package struct ArchiveRun {
 
   /// Under its other name before the first one goes. A list may still have what is gone.
   private func putAside(_ key: String) throws {
+    tier.cache?.remove(key)
     guard let byteCount = try tier.objects.byteCount(key) else { return }
-    try tier.objects.put(ArchiveKeys.unneeded(key), try tier.objects.get(key, 0..<byteCount))
+    let bytes = try tier.objects.get(key, 0..<byteCount)
+    guard bytes.count == byteCount else {
+      throw VarveError(
+        .unavailable, "an object that is to be put aside came short, and stays where it is",
+        place: tier.objects.address(key))
+    }
+    try tier.objects.put(ArchiveKeys.unneeded(key), bytes)
     try tier.objects.delete([key])
   }
 
   private func sweep(_ folder: String, deletingUnneeded: Bool, _ report: inout ArchiveRunReport) throws {
-    let live = try store.archivedChunks()
+    let (live, problems) = try store.archivedChunks()
+    guard problems.isEmpty else {
+      report.failures += problems.map { "what is not needed is not looked for while a stub cannot be read: \($0)" }
+      return
+    }
     let snapshot = store.snapshot()
     let prefix = folder + "/"
     let tables = Set(live.map(\.metadata.table)).union(
@@ -128,16 +156,20 @@ package struct ArchiveRun {
   ) throws {
     let key = ArchiveKeys.unneeded(folder, table)
     let known = try UnneededObjects(tier.objects, key)
+    let quarantined = try store.quarantinedChunks()
     let now = store.clock.wallNanoseconds()
     var kept = UnneededObjects()
     var deleted: [String] = []
     for entry in listed {
       let isAside = entry.key.hasSuffix(ArchiveKeys.unneededSuffix)
       guard isAside || entry.key.hasSuffix(ArchiveKeys.objectSuffix) && !live.contains(entry.key) else { continue }
+      if let chunk = ArchiveKeys.chunk(of: entry.key), quarantined.contains(chunk) { continue }
+      try pace(isAside ? 0 : entry.byteCount)
       let key = isAside ? entry.key : ArchiveKeys.unneeded(entry.key)
       let since = min(known.since[key] ?? now, now)
       if deletingUnneeded || now - since >= Self.keepNanoseconds {
         deleted.append(entry.key)
+        tier.cache?.remove(entry.key)
         report.deletedObjects += 1
         report.deletedBytes += entry.byteCount
       } else {

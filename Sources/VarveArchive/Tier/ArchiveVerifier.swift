@@ -12,7 +12,9 @@ package enum ArchiveVerifier {
     -> ArchiveVerifyReport
   {
     var report = ArchiveVerifyReport()
-    for chunk in try store.archivedChunks(of: table).sorted(by: { $0.metadata.file < $1.metadata.file }) {
+    let (found, problems) = try store.archivedChunks(of: table)
+    report.problems = problems.map { .init(path: $0.place ?? store.directory, message: $0.message) }
+    for chunk in found.sorted(by: { $0.metadata.file < $1.metadata.file }) {
       try check()
       report.objects += 1
       report.bytes += chunk.object.byteCount

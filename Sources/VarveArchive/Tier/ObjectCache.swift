@@ -6,7 +6,7 @@
 //
 // Nothing is synced, and no checksum is kept here: whoever takes bytes from the cache holds them against those of the
 // object's own pages, and asks the object again if they are not what they should be. Whatever goes wrong with the cache
-// costs another request, and is said once. FORMAT.md, "Object cache".
+// costs another request, and is said once. FORMAT.md, "The archive".
 
 import Synchronization
 import VarveCore
@@ -21,22 +21,43 @@ package final class ObjectCache: Sendable {
 
   private struct Extent {
     let range: Range<Int>
-    /// In the file.
+    /// Where its bytes stand in the file.
     let position: Int
   }
 
   private struct Entry: Sendable {
-    var file: any File
+    /// By where they begin in the object; none lies within another.
     var extents: [Extent]
     var byteCount: Int
     var lastUse = 0
+
+    /// What of the file is these bytes of the object, in order; empty if not all of them are there.
+    func parts(of wanted: Range<Int>) -> [Extent] {
+      var parts: [Extent] = []
+      var next = wanted.lowerBound
+      for extent in extents where extent.range.upperBound > next {
+        guard extent.range.lowerBound <= next else { return [] }
+        let end = min(extent.range.upperBound, wanted.upperBound)
+        parts.append(Extent(range: next..<end, position: extent.position + next - extent.range.lowerBound))
+        next = end
+        if next == wanted.upperBound { return parts }
+      }
+      return []
+    }
+
+    mutating func add(_ extent: Extent) {
+      extents.removeAll {
+        $0.range.lowerBound >= extent.range.lowerBound && $0.range.upperBound <= extent.range.upperBound
+      }
+      extents.insert(extent, at: extents.firstIndex { $0.range.lowerBound > extent.range.lowerBound } ?? extents.count)
+    }
   }
 
   private struct State: Sendable {
     var isOpen = false
-    /// By file name; nil: it is there from before, and was not looked into yet.
+    /// By file name.
     var entries: [String: Entry] = [:]
-    /// Bytes of files that were there before.
+    /// Bytes of files that were there before, and were not looked into yet.
     var unread: [String: Int] = [:]
     var byteCount = 0
     var uses = 0
@@ -68,16 +89,17 @@ package final class ObjectCache: Sendable {
   func find(_ object: ArchivedObject, _ piece: ObjectPiece) -> [UInt8]? {
     let wanted = piece.offset..<(piece.offset + piece.byteCount)
     return attempt(nil) {
-      let place = try self.state.withLock { state -> (file: any File, position: Int)? in
-        guard let name = try self.use(object, &state), let entry = state.entries[name],
-          let extent = entry.extents.first(where: {
-            $0.range.lowerBound <= wanted.lowerBound && $0.range.upperBound >= wanted.upperBound
-          })
-        else { return nil }
-        return (entry.file, extent.position + wanted.lowerBound - extent.range.lowerBound)
+      let name = Self.name(object.key)
+      let parts = try self.state.withLock { state -> [Extent] in
+        guard try self.use(object, &state) else { return [] }
+        return state.entries[name]?.parts(of: wanted) ?? []
       }
-      guard let place else { return nil }
-      let bytes = try place.file.read(count: piece.byteCount, at: place.position)
+      guard !parts.isEmpty else { return nil }
+      // Opened for each: thousands of objects must not hold thousands of descriptors.
+      let file = try files.open("\(directory)/\(name)", .read)
+      defer { file.close() }
+      var bytes: [UInt8] = []
+      for part in parts { bytes += try file.read(count: part.range.count, at: part.position) }
       return bytes.count == piece.byteCount ? bytes : nil
     }
   }
@@ -85,8 +107,8 @@ package final class ObjectCache: Sendable {
   func hasAll(_ object: ArchivedObject) -> Bool {
     attempt(false) {
       try self.state.withLock { state in
-        guard let name = try self.use(object, &state) else { return false }
-        return state.entries[name]?.extents.contains { $0.range == 0..<object.byteCount } ?? false
+        guard try self.use(object, &state) else { return false }
+        return !(state.entries[Self.name(object.key)]?.parts(of: 0..<object.byteCount).isEmpty ?? true)
       }
     }
   }
@@ -98,18 +120,22 @@ package final class ObjectCache: Sendable {
     attempt(()) {
       // Appending under the lock keeps records whole; the system's own cache takes them at once.
       try self.state.withLock { state in
-        let name = try self.use(object, &state) ?? self.begin(object, &state)
-        guard try self.makeRoom(recordByteCount, for: name, &state) else { return }
-        guard var entry = state.entries[name] else { return }
+        let name = Self.name(object.key)
+        if try !self.use(object, &state) { try self.begin(name, &state) }
+        let range = offset..<(offset + bytes.count)
+        guard state.entries[name]?.parts(of: range).isEmpty ?? true,
+          try self.makeRoom(recordByteCount, for: name, &state), var entry = state.entries[name]
+        else { return }
         var out = ByteWriter(reserving: recordByteCount)
         out.append(u32: Self.magic)
         out.append(u32: 0)
         out.append(u64: UInt64(offset))
         out.append(u64: UInt64(bytes.count))
         out.append(bytes)
-        try entry.file.write(out.bytes, at: entry.byteCount)
-        entry.extents.append(
-          Extent(range: offset..<(offset + bytes.count), position: entry.byteCount + Self.headerByteCount))
+        let file = try self.files.open("\(self.directory)/\(name)", .readWrite)
+        defer { file.close() }
+        try file.write(out.bytes, at: entry.byteCount)
+        entry.add(Extent(range: range, position: entry.byteCount + Self.headerByteCount))
         entry.byteCount += recordByteCount
         state.byteCount += recordByteCount
         state.entries[name] = entry
@@ -118,20 +144,18 @@ package final class ObjectCache: Sendable {
   }
 
   /// What is there of the object goes.
-  func remove(_ object: ArchivedObject) {
+  func remove(_ key: String) {
     attempt(()) {
       try self.state.withLock { state in
         try self.open(&state)
-        try self.remove(Self.name(object), &state)
+        try self.remove(Self.name(key), &state)
       }
     }
   }
 
   // MARK: -
 
-  private static func name(_ object: ArchivedObject) -> String {
-    String(object.key.map { $0 == "/" ? "_" : $0 })
-  }
+  private static func name(_ key: String) -> String { String(key.map { $0 == "/" ? "_" : $0 }) }
 
   /// Runs `body`; what keeps it from being done is told once.
   private func attempt<T>(_ otherwise: T, _ body: () throws -> T) -> T {
@@ -159,32 +183,38 @@ package final class ObjectCache: Sendable {
     state.isOpen = true
   }
 
-  /// The name of the object's entry, which counts as used; nil if there is none.
-  private func use(_ object: ArchivedObject, _ state: inout State) throws -> String? {
+  /// Whether there is an entry of the object, which then counts as used.
+  private func use(_ object: ArchivedObject, _ state: inout State) throws -> Bool {
     try open(&state)
-    let name = Self.name(object)
-    if let byteCount = state.unread.removeValue(forKey: name) {
-      let file = try files.open("\(directory)/\(name)", .readWrite)
+    let name = Self.name(object.key)
+    if let byteCount = state.unread[name] {
+      let file = try files.open("\(directory)/\(name)", .read)
+      defer { file.close() }
       let (extents, end) = try Self.extents(of: file, byteCount, objectByteCount: object.byteCount)
       // What is behind the last whole record is written over.
+      state.unread[name] = nil
       state.byteCount -= byteCount - end
-      state.entries[name] = Entry(file: file, extents: extents, byteCount: end)
+      var entry = Entry(extents: [], byteCount: end)
+      for extent in extents { entry.add(extent) }
+      state.entries[name] = entry
     }
-    guard state.entries[name] != nil else { return nil }
+    guard state.entries[name] != nil else { return false }
     state.uses += 1
     state.entries[name]?.lastUse = state.uses
-    return name
+    return true
   }
 
-  private func begin(_ object: ArchivedObject, _ state: inout State) throws -> String {
-    let name = Self.name(object)
+  private func begin(_ name: String, _ state: inout State) throws {
+    let path = "\(directory)/\(name)"
+    // One whose entry was lost on the way.
+    if try files.exists(path) { try files.remove(path) }
+    try files.open(path, .createNew).close()
     state.uses += 1
-    state.entries[name] = Entry(
-      file: try files.open("\(directory)/\(name)", .createNew), extents: [], byteCount: 0, lastUse: state.uses)
-    return name
+    state.entries[name] = Entry(extents: [], byteCount: 0, lastUse: state.uses)
   }
 
-  private static func extents(of file: any File, _ byteCount: Int, objectByteCount: Int) throws -> ([Extent], end: Int) {
+  private static func extents(of file: any File, _ byteCount: Int, objectByteCount: Int) throws -> ([Extent], end: Int)
+  {
     var extents: [Extent] = []
     var position = 0
     while position + headerByteCount <= byteCount {
@@ -200,26 +230,24 @@ package final class ObjectCache: Sendable {
     return (extents, position)
   }
 
-  /// Whether there is room now. `name` itself stays, unless nothing else is left to go.
+  /// Whether there is room now, within the limit and on the disk. `name` itself stays.
   private func makeRoom(_ wanted: Int, for name: String, _ state: inout State) throws -> Bool {
-    while state.byteCount + wanted > byteLimit {
+    while true {
+      let free = try files.freeByteCount(directory)
+      if state.byteCount + wanted <= byteLimit, free >= wanted + Self.freeByteCount { return true }
       let oldest =
         state.unread.keys.min()
         ?? state.entries.filter { $0.key != name }.min { $0.value.lastUse < $1.value.lastUse }?.key
       guard let oldest else { return false }
       try remove(oldest, &state)
     }
-    return try files.freeByteCount(directory) >= wanted + Self.freeByteCount
   }
 
   private func remove(_ name: String, _ state: inout State) throws {
-    if let byteCount = state.unread.removeValue(forKey: name) {
-      state.byteCount -= byteCount
-    } else if let entry = state.entries.removeValue(forKey: name) {
-      state.byteCount -= entry.byteCount
-    } else {
-      return
-    }
+    guard let byteCount = state.unread[name] ?? state.entries[name]?.byteCount else { return }
     try files.remove("\(directory)/\(name)")
+    state.unread[name] = nil
+    state.entries[name] = nil
+    state.byteCount -= byteCount
   }
 }

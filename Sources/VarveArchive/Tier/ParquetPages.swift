@@ -34,7 +34,7 @@ final class ParquetPages: ArchivedPages {
     do { return try tryToMake(pages) } catch let error as VarveError where error.code == .corruption {
       // What the cache has may be damaged where the object is not.
       guard let cache, state.withLock({ $0.reads.cachedByteCount }) > 0 else { throw error }
-      cache.remove(object)
+      cache.remove(object.key)
       state.withLock { $0.dictionaries = [:] }
       return try tryToMake(pages)
     }
@@ -50,14 +50,20 @@ final class ParquetPages: ArchivedPages {
     let bytes = try fetch(wanted.sorted { $0.offset < $1.offset })
     var dictionaries = known
     let made = try pages.map { page in try cells(page, bytes, &dictionaries) }
-    let all = dictionaries
-    state.withLock { $0.dictionaries = all }
+    // Those of other row groups are not asked for again.
+    let used = Set(pages.flatMap { $0.source.dictionaries.compactMap { $0 } })
+    let kept = dictionaries.filter { used.contains($0.key) }
+    state.withLock { $0.dictionaries = kept }
     return made
   }
 
   func expectAll() throws {
     guard let cache, object.byteCount <= cache.byteLimit / 2, !cache.hasAll(object) else { return }
-    _ = try fetch([ObjectPiece(offset: 0, byteCount: object.byteCount)])
+    for start in stride(from: 0, to: object.byteCount, by: Self.requestByteCount) {
+      _ = try fetch([
+        ObjectPiece(offset: start, byteCount: min(Self.requestByteCount, object.byteCount - start))
+      ])
+    }
   }
 
   private func cells(
@@ -123,7 +129,7 @@ final class ParquetPages: ArchivedPages {
     let answers: [[UInt8]]
     do { answers = try getWherever(requests) } catch let error as VarveError where error.code == .notFound {
       throw VarveError(
-        .unavailable, "an object of the archive is not there",
+        .gone, "an object of the archive is not there",
         hint: "name the archive that the chunk was moved to, or put the object back from a copy",
         place: objects.address(object.key))
     }

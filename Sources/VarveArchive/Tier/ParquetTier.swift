@@ -54,6 +54,7 @@ package final class ParquetTier: ArchiveTier {
   /// Takes the folder for a run; gives its name, and a lock that the run holds.
   func claim() throws -> (folder: String, lock: any ObjectLock) {
     try files.createDirectory(directory)
+    if let slash = directory.lastIndex(of: "/") { try files.syncDirectory(String(directory[..<slash])) }
     var identity = try ArchiveIdentity.open(directory, files, random: random)
     // Before the first run the place may be new; after it, a directory that is not there is a disk that is not mounted.
     if identity.written == hexadecimal(0), let place = objects as? DirectoryStore { try place.makePlace() }

@@ -20,10 +20,13 @@ package struct ArchivedChunkReference: Sendable {
 
 extension Store {
   /// The next step towards archiving all of the table's partitions that end before a time; nil if there is none.
-  package func pickArchiving(_ pass: inout CompactionPass, before time: Int64) -> CompactionTask? {
+  /// Unless it is `thorough`, what is archived stays as long as little has come or gone since.
+  package func pickArchiving(
+    _ pass: inout CompactionPass, before time: Int64, thorough: Bool = true
+  ) -> CompactionTask? {
     pick(&pass, isPostponed: { _ in false }) { table, key, chunks, picker, _ in
       let end = PartitionSplit.range(key.index, width: table.partitionNanoseconds).upper
-      return end < time ? picker.chooseArchiving(chunks) : nil
+      return end < time ? picker.chooseArchiving(chunks, thorough: thorough) : nil
     }
   }
 
@@ -62,7 +65,7 @@ extension Store {
           inputs, try Self.fields(of: task), task.table, byteLimit: options.compactionByteCount, isArchived: true)
         outputs += try writer.write(rows, day: day, progress: pace)
       }
-      if !outputs.isEmpty { try options.fileSystem.syncDirectory(paths.chunks) }
+      if !outputs.isEmpty { try syncChunkNames() }
     } catch {
       for chunk in outputs { ChunkFileWriter.discard(chunk.file, options, paths) }
       throw error
@@ -94,7 +97,7 @@ extension Store {
   /// Keeps compaction from beginning with the task's partition. False if it is at it: the task is to be picked anew.
   package func beginArchiving(_ task: CompactionTask) -> Bool {
     maintenance.withLock { maintenance in
-      guard maintenance.compacting != task.partition else { return false }
+      guard !maintenance.compacting.contains(task.partition) else { return false }
       maintenance.archiving = task.partition
       return true
     }
@@ -103,12 +106,30 @@ extension Store {
   /// Whoever archived chunks of partitions is done.
   package func endArchiving() { maintenance.withLock { $0.archiving = nil } }
 
-  /// All archived chunks of a table, or of all, and where their rows are. Throws if a stub cannot be read.
-  package func archivedChunks(of table: TableID? = nil) throws -> [ArchivedChunkReference] {
+  /// All archived chunks of a table, or of all, and where their rows are; and what is wrong with stubs that cannot be
+  /// read.
+  package func archivedChunks(
+    of table: TableID? = nil
+  ) throws -> (found: [ArchivedChunkReference], problems: [VarveError]) {
     let chunks = published.withLock { $0.chunks }
-    return try (table.map { chunks.chunks(of: $0) } ?? chunks.all).filter(\.isArchived).map { chunk in
-      ArchivedChunkReference(metadata: chunk.metadata, object: try chunk.holdStub().map().object)
+    var found: [ArchivedChunkReference] = []
+    var problems: [VarveError] = []
+    for chunk in (table.map { chunks.chunks(of: $0) } ?? chunks.all).filter(\.isArchived) {
+      do {
+        found.append(ArchivedChunkReference(metadata: chunk.metadata, object: try chunk.holdStub().map().object))
+      } catch let error as VarveError where error.isDamage { problems.append(error) }
     }
+    return (found, problems)
+  }
+
+  /// Chunks that `varve repair` has moved away: their objects may be all that is left of them.
+  package func quarantinedChunks() throws -> Set<FileID> {
+    guard try options.fileSystem.exists(paths.quarantine) else { return [] }
+    return Set(
+      try options.fileSystem.list(paths.quarantine).compactMap { name in
+        // A name that is there already gets another one behind it.
+        name.firstRange(of: ".chunk").flatMap { StorePaths.id(of: String(name[..<$0.upperBound]), suffix: "chunk") }
+      })
   }
 
   /// Those that hold the inputs' rows.
@@ -142,7 +163,7 @@ extension Store {
 
   package func isArchivingDue(of table: TableSchema, before time: Int64) -> Bool {
     var pass = CompactionPass(self, table: table.id)
-    return pickArchiving(&pass, before: time) != nil
+    return pickArchiving(&pass, before: time, thorough: false) != nil
   }
 
   /// What a run of the archive would take of a table, as far as it is in chunks.
@@ -160,6 +181,9 @@ extension Store {
 }
 
 extension CompactionTask {
+  /// Whether nothing is left to do of the partition behind it.
+  package var isWhole: Bool { isFull }
+
   /// Whether nothing comes in the inputs' place.
   fileprivate var isEmptied: Bool {
     zip(inputs, exclusions).allSatisfy { input, exclusions in

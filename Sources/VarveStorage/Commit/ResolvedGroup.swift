@@ -181,7 +181,8 @@ struct ResolvedGroup {
       .limitExceeded,
       "table \"\(table.name)\" has \(known.count) deletes that are not compacted yet; at most "
         + "\(Limits.tombstonesPerTable), of \(Limits.tombstoneRangesPerTable) ranges of series, are kept",
-      hint: "CALL compact_chunks('\(table.name)') makes them real; then the same delete succeeds", sqlState: "54000")
+      hint: "CALL compact_chunks('\(table.name)') makes them real, for what is archived archive_run('\(table.name)', "
+        + "now()); then the same delete succeeds", sqlState: "54000")
   }
 
   func outcomes(sequence: Sequence) -> [CommitOutcome] {

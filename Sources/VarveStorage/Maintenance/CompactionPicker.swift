@@ -79,12 +79,18 @@ struct CompactionPicker {
   }
 
   /// The step that makes the partition one archived generation without deleted rows; nil if it is.
-  func chooseArchiving(_ chunks: [ChunkMetadata]) -> Choice? {
+  /// Where much of it is archived as it is, it is only done if it is `thorough`, or worth writing it anew.
+  func chooseArchiving(_ chunks: [ChunkMetadata], thorough: Bool) -> Choice? {
     if let emptied = emptied(chunks) { return emptied }
     let generations = Self.generations(of: chunks)
     let isDone = generations.count == 1 && chunks.allSatisfy { $0.level == .archived && !isTouched($0) }
     guard !chunks.isEmpty, chunks.allSatisfy(isReadable), !isDone else { return nil }
-    return Self.whole(generations)
+    let rowCount = chunks.reduce(0) { $0 + $1.rowCount }
+    let fresh = chunks.filter { $0.level != .archived }.reduce(0) { $0 + $1.rowCount }
+    let isWorthIt =
+      fresh * Self.freshFraction >= rowCount || generations.count > Self.lateGenerationCount
+      || areDeletesDue(chunks, rowCount)
+    return thorough || isWorthIt ? Self.whole(generations) : nil
   }
 
   /// The step that takes the partition out of the archive; nil if none of it is there.
@@ -218,7 +224,10 @@ struct CompactionPicker {
     return (sizes.max() ?? 0) * 2 <= sizes.reduce(0, +)
   }
 
-  private static func byteCount(_ generation: [ChunkMetadata]) -> Int { generation.reduce(0) { $0 + $1.byteCount } }
+  /// Of what has to be read and written anew.
+  private static func byteCount(_ generation: [ChunkMetadata]) -> Int {
+    generation.reduce(0) { $0 + max($1.byteCount, $1.objectByteCount) }
+  }
 
   /// Powers of four; nil: too large.
   private static func tier(_ generation: [ChunkMetadata]) -> Int? {

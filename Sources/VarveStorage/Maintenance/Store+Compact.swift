@@ -86,7 +86,8 @@ extension Store {
 
   /// The same of steps towards one generation of the smallest form, whatever the partition's age.
   package func pickFullCompaction(_ pass: inout CompactionPass) -> CompactionTask? {
-    pick(&pass, isPostponed: { _ in false }) { _, _, chunks, picker, _ in picker.chooseWhole(chunks) }
+    let archiving = maintenance.withLock { $0.archiving }
+    return pick(&pass, isPostponed: { $0 == archiving }) { _, _, chunks, picker, _ in picker.chooseWhole(chunks) }
   }
 
   func pick(
@@ -134,23 +135,21 @@ extension Store {
     let began = options.clock.monotonicNanoseconds()
     maintenance.withLock { maintenance in
       maintenance.statistics.compaction.began()
-      maintenance.compacting = task.partition
+      maintenance.compacting.insert(task.partition)
     }
     defer {
       let nanoseconds = options.clock.monotonicNanoseconds() - began
       maintenance.withLock { maintenance in
         maintenance.statistics.compaction.took(nanoseconds)
-        maintenance.compacting = nil
+        maintenance.compacting.remove(task.partition)
       }
     }
     do {
       try checkRoom(for: task)
       let outputs = try merge(task, pace)
       if !outputs.isEmpty {
-        do { try options.fileSystem.syncDirectory(paths.chunks) } catch {
+        do { try syncChunkNames() } catch {
           for chunk in outputs { ChunkFileWriter.discard(chunk.file, options, paths) }
-          // A seal that syncs the directory after this would prove nothing of its own names.
-          if !asVarveError(error).isWant { fail(asVarveError(error)) }
           throw error
         }
       }
@@ -159,6 +158,14 @@ extension Store {
         outputs: outputs)
     } catch {
       note(asVarveError(error), of: task)
+      throw error
+    }
+  }
+
+  /// After a failure a seal that syncs the directory would prove nothing of its own names: the store takes no more.
+  func syncChunkNames() throws {
+    do { try options.fileSystem.syncDirectory(paths.chunks) } catch {
+      if !asVarveError(error).isWant { fail(asVarveError(error)) }
       throw error
     }
   }
@@ -198,7 +205,7 @@ extension Store {
       let chunk = input.0.metadata
       // What makes room needs none.
       let isCovered = input.1.cover(chunk.time, series: chunk.firstSeries.rawValue...chunk.lastSeries.rawValue)
-      return isCovered ? sum : sum + chunk.byteCount
+      return isCovered ? sum : sum + max(chunk.byteCount, chunk.objectByteCount)
     }
     guard byteCount > 0 else { return }
     let needed = byteCount + 2 * options.segmentByteCount
@@ -213,7 +220,8 @@ extension Store {
     if [.closed, .cancelled].contains(error.code) { return }
     let named = task.inputs.filter { error.place?.hasPrefix($0.path) ?? false }
     noteFailure(error, of: \.compaction)
-    guard error.isDamage else { return }
+    // What an object of the archive lacks can be put back.
+    guard error.isDamage, error.place?.hasPrefix(paths.chunks) ?? true else { return }
     maintenance.withLock { maintenance in
       for chunk in named.isEmpty ? task.inputs : named { maintenance.unreadableChunks.insert(chunk.metadata.file) }
     }

@@ -150,7 +150,7 @@ import VarveStorage
       for _ in 0..<20 { try archived.life.go() }
       try archived.run()
       let object = try #require(
-        try archived.life.store.archivedChunks().max { $0.object.byteCount < $1.object.byteCount })
+        try archived.life.store.archivedChunks().found.max { $0.object.byteCount < $1.object.byteCount })
       let path = "/sim/archive/" + object.object.key
       switch damage {
       case 0: disk.flip(path, bit: 8 * 24)
@@ -162,7 +162,7 @@ import VarveStorage
         Issue.record("damage \(damage) is not seen")
       } catch let error as VarveError {
         #expect(
-          [.corruption, .unavailable, .notFound].contains(error.code) && error.place?.contains(path) == true, "\(error)"
+          [.corruption, .gone].contains(error.code) && error.place?.contains(path) == true, "\(error)"
         )
       }
       let report = try ArchiveVerifier.verify(archived.life.store, archived.tier, table: nil) {}
