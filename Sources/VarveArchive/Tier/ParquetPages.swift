@@ -131,7 +131,7 @@ final class ParquetPages: ArchivedPages {
       throw VarveError(
         .gone, "an object of the archive is not there",
         hint: "name the archive that the chunk was moved to, or put the object back from a copy",
-        place: objects.address(object.key))
+        place: objects.address(object.key), sqlState: "58000")
     }
     for (request, bytes) in zip(requests, answers) where bytes.count != request.range.count {
       throw VarveError(
