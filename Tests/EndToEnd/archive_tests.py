@@ -10,6 +10,7 @@ import warnings
 
 import psycopg
 
+import formatreader
 from s3_tests import KEYS, URL, moto, without_aws
 from support import connect, expect, expect_error, flip, psql, until
 
@@ -468,3 +469,26 @@ def test_an_archive_in_a_bucket_answers_as_a_directory_does(context):
     expect(int(found.splitlines()[1].split(",")[0]), ROWS_PER_DAY)
     _, error = context.run(*question, environment={**environment, "VARVE_S3_ENDPOINT": "http://127.0.0.1:1", "VARVE_S3_TIMEOUT": "1s"}, code=1)
     assert "127.0.0.1:1" in error or "bucket" in error, error
+
+
+def test_a_reader_written_from_the_format_page_makes_chunks_of_stubs_and_objects(context):
+    server, directory = archiving(context)
+    fill(server, days=2)
+    with connect(server) as connection:
+        run(connection, "'cpu'", "'2024-01-02Z'")
+        # What comes late lies over the stub, and what is deleted is hidden in it.
+        late = server.lines()
+        late.send(f"cpu,host=a n=-1i {int(START.timestamp()) * 10**9 + 60 * 10**9}\n")
+        late.sync()
+        late.close()
+        connection.execute("DELETE FROM cpu WHERE host = 'b' AND time < '2024-01-01 06:00Z'")
+        wanted = connection.execute("SELECT to_ns(time), host, n, big, note FROM cpu ORDER BY host, time").fetchall()
+        assert 0 < archived(connection) < len(wanted)
+    server.stop()
+    found = formatreader.Directory(server.data, directory)
+    assert found.met["stub", "row block"] > 0, found.met
+    rows = [(row.time, row.tags["host"], formatreader.signed(row.fields["n"]), row.fields["big"], row.fields.get("note"))
+            for row in found.rows["cpu"]]
+    expect(sorted(rows, key=lambda row: (row[1], row[0])),
+           [(time, host, n, None if big is None else int(big), None if note is None else note.encode())
+            for time, host, n, big, note in wanted])
