@@ -1,6 +1,7 @@
 """The end-to-end tests: a real server, real clients. run.py BINARY [NAME…]
 
-Each function `test_…` of a module `…_tests` is a claim; it gets a context of its own.
+Each function `test_…` of a module `…_tests` is a claim; it gets a context of its own. NAME is a test, all tests of a module
+(`archive_tests`), or a module whose tests are left out (`-s3_tests`).
 """
 
 import glob
@@ -28,10 +29,22 @@ def collect():
     return found
 
 
+def chosen(tests, words):
+    """What the words of the command name."""
+    left_out = [word[1:] for word in words if word.startswith("-")]
+    wanted = [word for word in words if not word.startswith("-")]
+    modules = {value.__module__ for value in tests.values()}
+    for word in left_out + wanted:
+        if word not in modules and word not in tests:
+            sys.exit(f"there is no test and no module of tests {word}")
+    return [name for name, value in tests.items()
+            if value.__module__ not in left_out and (not wanted or name in wanted or value.__module__ in wanted)]
+
+
 def main():
     binary = os.path.abspath(sys.argv[1])
     tests = collect()
-    names = sys.argv[2:] or list(tests)
+    names = chosen(tests, sys.argv[2:])
     passed, skipped, failed = 0, 0, []
     for name in names:
         directory = tempfile.mkdtemp(prefix="varve-test-")
