@@ -90,11 +90,7 @@ extension Database {
 
   private func openArchive() throws -> ParquetTier {
     try checkOpen()
-    guard let archive else {
-      throw VarveError(
-        .unavailable, "no archive is open",
-        hint: "name the archive: --archive URL, VARVE_ARCHIVE or archive in the configuration")
-    }
+    guard let archive else { throw VarveError.noArchive }
     return archive
   }
 

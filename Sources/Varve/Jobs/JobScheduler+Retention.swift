@@ -41,15 +41,8 @@ extension JobScheduler {
     records.update(job.table) { $0.isRunning = true }
     func end(_ error: VarveError?) {
       let (now, wall) = (clock.monotonicNanoseconds(), clock.wallNanoseconds())
-      records.update(job.table) { record in
-        record.isRunning = false
-        record.runs += 1
-        record.lastRun = wall
-        record.nanoseconds = now - start
-        record.totalNanoseconds += now - start
-        record.nextRun = wall + Self.scheduleNanoseconds
-        record.lastError = error
-        if error != nil { record.failures += 1 }
+      records.update(job.table) {
+        $0.ended(at: wall, after: now - start, nextRun: wall + Self.scheduleNanoseconds, error)
       }
     }
     do {

@@ -74,18 +74,11 @@ final class TieringScheduler: Sendable {
     let (clock, records) = (database.store.clock, session.tieringRecords)
     let start = clock.monotonicNanoseconds()
     for job in jobs { records.update(job.table) { $0.isRunning = true } }
-    func end(_ outcome: (TieringJob, inout RefreshRecord) -> Void) {
+    func end(_ error: VarveError?) {
       let (now, wall) = (clock.monotonicNanoseconds(), clock.wallNanoseconds())
       for job in jobs {
-        records.update(job.table) { record in
-          record.isRunning = false
-          record.runs += 1
-          record.lastRun = wall
-          record.nanoseconds = now - start
-          record.totalNanoseconds += now - start
-          record.nextRun = wall + TieringJob.scheduleNanoseconds
-          record.lastError = nil
-          outcome(job, &record)
+        records.update(job.table) {
+          $0.ended(at: wall, after: now - start, nextRun: wall + TieringJob.scheduleNanoseconds, error)
         }
       }
     }
@@ -98,9 +91,7 @@ final class TieringScheduler: Sendable {
           limits, deletingUnneeded: false, bytesPerSecond: Self.bytesPerSecond, thorough: isThorough, check: {})
         if isThorough { gate.update(waking: []) { $0.lastThoroughRun = start } }
       }
-      end { job, record in
-        record.rowCount += report.tables.first { Name($0.table) == Name(job.name) }?.rows ?? 0
-      }
+      end(nil)
       for table in report.tables where table.rows > 0 {
         database.log(
           .info,
@@ -115,10 +106,7 @@ final class TieringScheduler: Sendable {
         throw error
       }
       let isNews = jobs.contains { records[$0.table].lastError?.code != error.code }
-      end { _, record in
-        record.lastError = error
-        record.failures += 1
-      }
+      end(error)
       if isNews { database.log(.warning, "nothing is archived for now: \(error)") }
     }
   }

@@ -24,9 +24,7 @@ package struct ChunkBuilder: Sendable {
 
   private var rowBlocks: [RowBlockEntry] = []
   /// The row block whose columns are being taken.
-  private var current: RowBlockEntry?
-  /// The same for whoever keeps books of their own.
-  package var currentRowBlock: RowBlockEntry? { current }
+  package private(set) var currentRowBlock: RowBlockEntry?
   private var types: [ColumnID: FieldType] = [:]
   private var lastTime: Int64 = .min
   private var isFinished = false
@@ -60,7 +58,8 @@ package struct ChunkBuilder: Sendable {
   /// The same in pieces, so that a row block of very many columns never is in memory whole: which rows come next; then
   /// `appendField` for each column that they have, by id; then `endRowBlock`.
   package mutating func beginRowBlock(runs: [SeriesRun], times: Buffer<Int64>) throws -> [UInt8] {
-    precondition(!isFinished && current == nil, "a chunk that is not finished takes one row block after the other")
+    precondition(
+      !isFinished && currentRowBlock == nil, "a chunk that is not finished takes one row block after the other")
     precondition(
       RowBlock(runs: runs, times: times, fields: []).isWellFormed,
       "a row block is sorted by (series, time), each identity once")
@@ -84,7 +83,7 @@ package struct ChunkBuilder: Sendable {
       hasPlainValues
         ? PlainPage.encode(times: times.span, file: identity.file, offset: byteCount)
         : PageEncoder.encode(times: times.span, effort: effort, file: identity.file, offset: byteCount), &out)
-    current = RowBlockEntry(
+    currentRowBlock = RowBlockEntry(
       rowCount: times.count, runCount: runs.count, firstSeries: first, lastSeries: last,
       time: TimeRange(lower: least, upper: greatest), seriesPage: seriesPage, timesPage: timesPage, fields: [])
     summaries?.begin(runs: runs, times: times)
@@ -93,11 +92,11 @@ package struct ChunkBuilder: Sendable {
   }
 
   package mutating func appendField(_ id: ColumnID, _ column: FieldColumn) throws -> [UInt8] {
-    guard let rowCount = current?.rowCount else {
+    guard let rowCount = currentRowBlock?.rowCount else {
       preconditionFailure("a column belongs to a row block that has begun")
     }
     precondition(column.isWellFormed(rowCount: rowCount), "a column has a word a row")
-    precondition(current?.fields.last.map { $0.column < id } ?? true, "a row block's columns come by id")
+    precondition(currentRowBlock?.fields.last.map { $0.column < id } ?? true, "a row block's columns come by id")
     if Self.isAbsent(column) { return [] }
     precondition(types[id] == nil || types[id] == column.type, "a column of a chunk has one type")
     types[id] = column.type
@@ -105,7 +104,7 @@ package struct ChunkBuilder: Sendable {
       try hasPlainValues
       ? PlainPage.encode(column, file: identity.file, offset: byteCount)
       : PageEncoder.encode(column, effort: effort, file: identity.file, offset: byteCount)
-    current?.fields.append(
+    currentRowBlock?.fields.append(
       FieldPage(
         column: id, type: column.type, page: PageReference(offset: byteCount, byteCount: page.count), zone: zone))
     byteCount += page.count
@@ -115,8 +114,8 @@ package struct ChunkBuilder: Sendable {
   }
 
   package mutating func endRowBlock() throws {
-    guard let block = current else { preconditionFailure("a row block ends that has begun") }
-    current = nil
+    guard let block = currentRowBlock else { preconditionFailure("a row block ends that has begun") }
+    currentRowBlock = nil
     rowBlocks.append(block)
     for full in summaries?.end() ?? [] {
       summaryBlocks.append(try SummaryPages.encode(full, effort: effort, file: identity.file))
@@ -147,7 +146,7 @@ package struct ChunkBuilder: Sendable {
 
   /// Summaries, index and footer: the last bytes of the file. A chunk without rows is valid, and of no use.
   package mutating func finish() throws -> [UInt8] {
-    precondition(!isFinished && current == nil, "a chunk is finished once, behind a row block")
+    precondition(!isFinished && currentRowBlock == nil, "a chunk is finished once, behind a row block")
     isFinished = true
     var out = ByteWriter()
     if byteCount == 0 { out.append(ChunkHeader.encoded(identity)) }

@@ -23,6 +23,18 @@ package struct RefreshRecord: Sendable {
 
   package init() {}
 
+  /// A run of a policy has ended: at this time, after so long, with an error or without.
+  package mutating func ended(at wall: Int64, after nanoseconds: Int64, nextRun: Int64, _ error: VarveError?) {
+    isRunning = false
+    runs += 1
+    lastRun = wall
+    self.nanoseconds = nanoseconds
+    totalNanoseconds += nanoseconds
+    self.nextRun = nextRun
+    lastError = error
+    if error != nil { failures += 1 }
+  }
+
   package mutating func failed(_ error: VarveError) {
     failures += 1
     lastError = error

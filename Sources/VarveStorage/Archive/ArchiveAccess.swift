@@ -83,18 +83,22 @@ extension ArchiveAccess {
   package var hasArchive: Bool { false }
   package func archiveBlocking(
     _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, check: () throws -> Void
-  ) throws -> ArchiveRunReport { throw noArchive }
-  package func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport] { throw noArchive }
-  package func archivedChunks(table: String?) throws -> [ArchivedChunkLine] { throw noArchive }
+  ) throws -> ArchiveRunReport { throw VarveError.noArchive }
+  package func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport] {
+    throw VarveError.noArchive
+  }
+  package func archivedChunks(table: String?) throws -> [ArchivedChunkLine] { throw VarveError.noArchive }
   package func verifyArchiveBlocking(table: String?, check: () throws -> Void) throws -> ArchiveVerifyReport {
-    throw noArchive
+    throw VarveError.noArchive
   }
   package func restoreArchivedBlocking(table: String, time: TimeRange, check: () throws -> Void) throws -> ArchiveReport
-  { throw noArchive }
+  { throw VarveError.noArchive }
+}
 
-  private var noArchive: VarveError {
-    VarveError(
-      .unavailable, "no archive is open",
-      hint: "name the archive: --archive URL, VARVE_ARCHIVE or archive in the configuration")
+extension VarveError {
+  package static var noArchive: VarveError {
+    VarveError(.unavailable, "no archive is open", hint: archiveHint)
   }
+
+  static let archiveHint = "name the archive: --archive URL, VARVE_ARCHIVE or archive in the configuration"
 }

@@ -44,11 +44,7 @@ extension Store {
     // Of so many generations that they are not merged at once, some become one first.
     guard task.isFull || task.isEmptied else { return try write(task, pace: pace) }
     if let failure { throw failure }
-    guard let archive = options.archive else {
-      throw VarveError(
-        .unavailable, "there is no archive to write to",
-        hint: "name the archive: --archive URL, VARVE_ARCHIVE or archive in the configuration")
-    }
+    guard let archive = options.archive else { throw VarveError.noArchive }
     let tags = tagColumns(of: task.table)
     let writer = ArchiveWriter(
       options: options, paths: paths, ids: ids, archive: archive, table: task.table, partition: task.partition,
@@ -186,9 +182,6 @@ extension CompactionTask {
 
   /// Whether nothing comes in the inputs' place.
   fileprivate var isEmptied: Bool {
-    zip(inputs, exclusions).allSatisfy { input, exclusions in
-      let chunk = input.metadata
-      return exclusions.cover(chunk.time, series: chunk.firstSeries.rawValue...chunk.lastSeries.rawValue)
-    }
+    zip(inputs, exclusions).allSatisfy { input, exclusions in exclusions.coverAll(of: input.metadata) }
   }
 }

@@ -155,7 +155,7 @@ final class StubFile: File {
     guard let archive else {
       throw VarveError(
         .unavailable, "rows are archived, and the archive is not open: \(map.object.key) is needed",
-        hint: "name the archive: --archive URL, VARVE_ARCHIVE or archive in the configuration", place: path)
+        hint: VarveError.archiveHint, place: path)
     }
     return pages.withLock { pages in
       let source = pages ?? archive.open(map.object)

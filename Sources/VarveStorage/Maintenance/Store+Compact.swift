@@ -204,8 +204,7 @@ extension Store {
     let byteCount = zip(task.inputs, task.exclusions).reduce(0) { sum, input in
       let chunk = input.0.metadata
       // What makes room needs none.
-      let isCovered = input.1.cover(chunk.time, series: chunk.firstSeries.rawValue...chunk.lastSeries.rawValue)
-      return isCovered ? sum : sum + max(chunk.byteCount, chunk.objectByteCount)
+      return input.1.coverAll(of: chunk) ? sum : sum + max(chunk.byteCount, chunk.objectByteCount)
     }
     guard byteCount > 0 else { return }
     let needed = byteCount + 2 * options.segmentByteCount

@@ -106,7 +106,9 @@ extension Store {
       try files.createDirectory(paths.root)
     }
     let names = try files.list(paths.root)
-    let ours: Set<String> = ["LOCK", "RESERVE", "wal", "chunks", "manifest", "series", "dimensions", "quarantine", "archive"]
+    let ours: Set<String> = [
+      "LOCK", "RESERVE", "wal", "chunks", "manifest", "series", "dimensions", "quarantine", "archive",
+    ]
     let foreign = names.filter { !ours.contains($0) && $0 != "lost+found" }
     if !foreign.isEmpty, !names.contains("manifest") {
       throw VarveError(

@@ -51,6 +51,11 @@ struct Exclusions: Sendable {
     ofAll.contains { $0.contains(time) } || ofSome.contains { $0.time.contains(time) && $0.series.contains(series) }
   }
 
+  /// Whether they leave nothing of the chunk, as far as `cover` can say.
+  func coverAll(of chunk: ChunkMetadata) -> Bool {
+    cover(chunk.time, series: chunk.firstSeries.rawValue...chunk.lastSeries.rawValue)
+  }
+
   /// The same times: ascending, disjoint.
   static func united(_ ranges: [TimeRange]) -> [TimeRange] {
     var result: [TimeRange] = []

@@ -106,8 +106,7 @@ package final class Snapshot: ReadSnapshot {
   }
 
   private func isEmptied(_ chunk: ChunkMetadata) -> Bool {
-    let bounds = chunk.firstSeries.rawValue...chunk.lastSeries.rawValue
-    return state.tombstones.exclusions(for: chunk).cover(chunk.time, series: bounds)
+    state.tombstones.exclusions(for: chunk).coverAll(of: chunk)
   }
 
   package func chunks(of id: TableID) -> [ChunkStatistics] {
