@@ -35,6 +35,28 @@ import VarveQuery
     try await database.close()
   }
 
+  /// Parts of a scan read the same blocks of summaries: how many rows they stand for is no reason to cut it.
+  @Test func largeScansReadSummariesOnce() async throws {
+    var g = AggregateWorkload.Random(state: 5)
+    let database = try await Database.open(scratch.database)
+    for host in 0..<3 {
+      try await database.write(AggregateWorkload.points(host, from: AggregateWorkload.midnight, count: 8_640, &g))
+    }
+    try await database.flush()
+    let session = database.makeSession()
+    func pages(_ bucket: String, rowsPerPart: Int) throws -> Substring? {
+      try session.set("varve.rows_per_part", "\(rowsPerPart)")
+      return try AggregateWorkload.explain(
+        session, "SELECT host, time_bucket('\(bucket)', time), avg(f), max(i) FROM m GROUP BY 1, 2"
+      ).split(whereSeparator: { "\n,".contains($0) }).first { $0.contains("Pages Read") }
+    }
+    let once = try pages("1 hour", rowsPerPart: 1_000_000)
+    #expect(once != nil)
+    #expect(try pages("1 hour", rowsPerPart: 2_000) == once)
+    session.close()
+    try await database.close()
+  }
+
   /// In Berlin 02:00 to 03:00 is left out at midnight + 1 h: buckets that begin there mean a later time, and one key comes
   /// in two pieces of an hour.
   @Test func aBucketThatBeginsInAnHourThatIsLeftOutIsReadByRows() async throws {

@@ -24,7 +24,9 @@ struct PartialRun {
     let started = entry.map { _ in context.clock.monotonicNanoseconds() }
     // One for all parts: they share its dictionaries.
     let reader = SeriesColumnReader(plan.scan, request, context)
-    let parts = plan.wantsLastValues ? [request.series] : try ScanParts.parts(of: request, context)
+    let parts =
+      plan.wantsLastValues
+      ? [request.series] : try ScanParts.parts(of: request, context, partials: plan.request(of: request, context))
     var runs = [PartialRun(plan, node)]
     if parts.count == 1 {
       try runs[0].read(request, plan, reader, context)

@@ -7,11 +7,16 @@ import VarveStorage
 enum ScanParts {
   private static let limit = 8
 
-  /// The series of each part, in order; those of the request alone where it is not worth a cut.
-  static func parts(of request: ScanRequest, _ context: ExecutionContext) throws -> [SeriesSet] {
+  /// The series of each part, in order; those of the request alone where it is not worth a cut. With `partials`, its
+  /// partial aggregates count in place of the rows that they stand for: parts read the same blocks of them, so a cut
+  /// of few costs more than it saves.
+  static func parts(
+    of request: ScanRequest, _ context: ExecutionContext, partials: @autoclosure () throws -> AggregateRequest? = nil
+  ) throws -> [SeriesSet] {
     if case .some(let list) = request.series, list.count < 2 { return [request.series] }
     let rowsPerPart = context.catalog.session.rowsPerPart
-    let rows = try context.snapshot.estimate(request).rows
+    var rows = try context.snapshot.estimate(request).rows
+    if rows / rowsPerPart >= 2, let partials = try partials() { rows = try context.snapshot.estimatedCount(partials) }
     guard rows / rowsPerPart >= 2 else { return [request.series] }
     let series: [SeriesID] =
       switch request.series {

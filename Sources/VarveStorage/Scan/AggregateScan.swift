@@ -62,6 +62,8 @@ extension ReadSnapshot {
   }
 
   package func summaries(_ request: ScanRequest) throws -> [SummaryUse] { [] }
+
+  package func estimatedCount(_ request: AggregateRequest) throws -> Int { try estimate(request.scan).rows }
 }
 
 private final class RowsAsItems: AggregateCursor {

@@ -219,6 +219,9 @@ package protocol ReadSnapshot: AnyObject, Sendable {
   /// they come in order of (series, time), the batches in any order.
   func lastRows(_ request: LastRowsRequest) throws -> any ScanCursor
   func aggregate(_ request: AggregateRequest) throws -> any AggregateCursor
+  /// About how many rows, and partial aggregates of chunks in place of rows, `aggregate` would look at; without reading
+  /// any page. Goes by what there is alone: the same of the same snapshot.
+  func estimatedCount(_ request: AggregateRequest) throws -> Int
   /// Widths of the buckets that chunks have summaries of, among those a scan would look at; without reading any page.
   func summaries(_ request: ScanRequest) throws -> [SummaryUse]
 }

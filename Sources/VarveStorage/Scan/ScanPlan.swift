@@ -16,6 +16,13 @@ struct ScanPlan {
     let handle: ChunkHandle
     var exclusions: Exclusions
     var part = ChunkPart.all
+
+    /// What of it a scan would look at.
+    func rowBlocks(_ selection: RowSelection, _ zones: [ZonePredicate]) throws -> (
+      selected: [Int], total: Int, rowCount: Int
+    ) {
+      ChunkHandle.rowBlocks(try handle.contents().index, selection.excluding(exclusions), zones)
+    }
   }
   struct Block {
     let rows: HeadBlock

@@ -134,8 +134,7 @@ package final class Snapshot: ReadSnapshot {
       // As the scan: zone maps rule out rows only where no other source could change them.
       let isAlone = partition.chunks.count + partition.blocks.count == 1
       for chunk in partition.chunks {
-        let blocks = ChunkHandle.rowBlocks(
-          try chunk.handle.contents().index, plan.selection.excluding(chunk.exclusions), isAlone ? request.zones : [])
+        let blocks = try chunk.rowBlocks(plan.selection, isAlone ? request.zones : [])
         statistics.rowBlocks += blocks.total
         statistics.rowBlocksPruned += blocks.total - blocks.selected.count
         statistics.rows += blocks.rowCount
@@ -143,6 +142,22 @@ package final class Snapshot: ReadSnapshot {
       statistics.rows += partition.blocks.reduce(0) { $0 + $1.rows.rowCount }
     }
     return statistics
+  }
+
+  package func estimatedCount(_ request: AggregateRequest) throws -> Int {
+    let plan = try ScanPlan(request.scan, state)
+    var count = 0
+    for partition in plan.partitions {
+      count += partition.blocks.reduce(0) { $0 + $1.rows.rowCount }
+      for (number, chunk) in partition.chunks.enumerated() {
+        let rowCount = try chunk.rowBlocks(plan.selection, []).rowCount
+        let lone = LoneTimes(ofChunk: number, in: partition)
+        let summaries =
+          request.sources.contains(.summaries) ? try SummarySource(chunk, request, plan.selection, lone) : nil
+        count += try summaries?.estimatedCount(rowCount: rowCount) ?? rowCount
+      }
+    }
+    return count
   }
 
   package func scan(_ request: ScanRequest, filter: (any RowFilter)?) throws -> any ScanCursor {

@@ -78,6 +78,14 @@ final class SummarySource {
     total.summaryBuckets += bucketCount
   }
 
+  /// About how many partial aggregates there are in place of rows, and rows that remain of `rowCount`. Some buckets are
+  /// asked about, from end to end.
+  func estimatedCount(rowCount: Int) throws -> Int {
+    let asked = min(uses.count, 16)
+    let used = try (0..<asked).count { try isUsed(firstBucket + Int64($0 * (uses.count - 1) / max(1, asked - 1))) }
+    return (entries.reduce(0) { $0 + $1.rowCount } * used + rowCount * (asked - used)) / asked
+  }
+
   /// The next partial aggregates, never none; nil at the end.
   func next() throws -> PartialBatch? {
     while position < entries.count {
