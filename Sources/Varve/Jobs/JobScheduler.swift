@@ -15,7 +15,7 @@ final class JobScheduler: Sendable {
   struct State: Sendable {
     var isStopping = false
     var times = RefreshTimes()
-    var retention = RetentionTimes()
+    var retention = AgeJobTimes()
     /// Monotonic time of the latest rows of each table that a rollup is made from, as far as that is known: at first, when
     /// it came to be one.
     var writes: [Name: Int64] = [:]

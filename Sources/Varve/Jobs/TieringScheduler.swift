@@ -1,5 +1,4 @@
-// The thread that archives by itself what tiering policies say is old: a run of all tables that are due, every ten minutes,
-// since partitions go whole. What fails is tried again then, and told once.
+// The thread that archives by itself what tiering policies say is old: a run of all tables that are due.
 //
 // It has a thread of its own: a run may wait for an object store that is far, or not there, and no refresh should wait for
 // that. It holds its database only while it works in it.
@@ -13,8 +12,7 @@ import VarveStorage
 final class TieringScheduler: Sendable {
   private struct State: Sendable {
     var isStopping = false
-    /// Of each table the policy that ran last, and the monotonic time when it is due again.
-    var entries: [TableID: (policy: [UInt8], next: Int64)] = [:]
+    var times = AgeJobTimes()
     /// Monotonic time of the last run that left nothing for later.
     var lastThoroughRun: Int64?
   }
@@ -43,24 +41,12 @@ final class TieringScheduler: Sendable {
     defer { session.close() }
     do {
       let jobs = try database.reading(stop: session.cancellation.cancel) { try session.tieringJobs() }
-      let due = take(jobs.filter { !$0.isPaused }, database.store.clock.monotonicNanoseconds())
+      let now = database.store.clock.monotonicNanoseconds()
+      let due = gate.update(waking: []) { $0.times.take(jobs, now: now) }
       if !due.isEmpty { try run(due, session, database) }
     } catch {
       let error = asVarveError(error)
       if error.code != .closed { database.log(.warning, "what is to be archived is looked at again later: \(error)") }
-    }
-  }
-
-  /// Those whose time has come; a policy that is new, or another one, is due at once.
-  private func take(_ jobs: [TieringJob], _ now: Int64) -> [TieringJob] {
-    gate.update(waking: []) { state in
-      let tables = Set(jobs.map(\.table))
-      state.entries = state.entries.filter { tables.contains($0.key) }
-      let due = jobs.filter { job in
-        state.entries[job.table].map { $0.policy != job.policy || now >= $0.next } ?? true
-      }
-      for job in due { state.entries[job.table] = (job.policy, now + TieringJob.scheduleNanoseconds) }
-      return due
     }
   }
 
@@ -70,44 +56,36 @@ final class TieringScheduler: Sendable {
     gate.read { state in state.lastThoroughRun.map { now - $0 >= 86_400_000_000_000 } ?? true }
   }
 
-  private func run(_ jobs: [TieringJob], _ session: QuerySession, _ database: Database) throws {
-    let (clock, records) = (database.store.clock, session.tieringRecords)
-    let start = clock.monotonicNanoseconds()
-    for job in jobs { records.update(job.table) { $0.isRunning = true } }
-    func end(_ error: VarveError?) {
-      let (now, wall) = (clock.monotonicNanoseconds(), clock.wallNanoseconds())
-      for job in jobs {
-        records.update(job.table) {
-          $0.ended(at: wall, after: now - start, nextRun: wall + TieringJob.scheduleNanoseconds, error)
-        }
+  private func run(_ jobs: [AgeJob], _ session: QuerySession, _ database: Database) throws {
+    let clock = database.store.clock
+    var limits: [(name: String, before: Int64)] = []
+    var sound: [AgeJob] = []
+    for job in jobs {
+      do {
+        limits.append((job.name, try session.limit(of: job)))
+        sound.append(job)
+      } catch {
+        let news = try session.tieringRecords.note([job], clock) { throw error }
+        if let news { database.log(.warning, "the tiering policy of \"\(job.name)\" cannot be followed: \(news)") }
       }
     }
-    do {
-      let limits = try jobs.map { (name: $0.name, before: try session.limit(of: $0)) }
-      var report = ArchiveRunReport()
-      let isThorough = isThoroughRunDue(start)
-      if isThorough || database.hasSomethingToArchive(limits) {
-        report = try database.archiveBlocking(
-          limits, deletingUnneeded: false, bytesPerSecond: Self.bytesPerSecond, thorough: isThorough, check: {})
-        if isThorough { gate.update(waking: []) { $0.lastThoroughRun = start } }
-      }
-      end(nil)
-      for table in report.tables where table.rows > 0 {
-        database.log(
-          .info,
-          "archived \(table.rows) rows of \"\(table.table)\": \(table.chunksAfter) objects of \(table.bytesAfter) bytes"
-        )
-      }
-      for failure in report.failures { database.log(.warning, failure) }
-    } catch {
-      let error = asVarveError(error)
-      if error.code == .closed || error.code == .cancelled {
-        for job in jobs { records.update(job.table) { $0.isRunning = false } }
-        throw error
-      }
-      let isNews = jobs.contains { records[$0.table].lastError?.code != error.code }
-      end(error)
-      if isNews { database.log(.warning, "nothing is archived for now: \(error)") }
+    if sound.isEmpty { return }
+    let news = try session.tieringRecords.note(sound, clock) { try archive(limits, database) }
+    if let news { database.log(.warning, "nothing is archived for now: \(news)") }
+  }
+
+  private func archive(_ limits: [(name: String, before: Int64)], _ database: Database) throws {
+    let start = database.store.clock.monotonicNanoseconds()
+    let isThorough = isThoroughRunDue(start)
+    guard isThorough || database.hasSomethingToArchive(limits) else { return }
+    let report = try database.archiveBlocking(
+      limits, deletingUnneeded: false, bytesPerSecond: Self.bytesPerSecond, thorough: isThorough, check: {})
+    if isThorough { gate.update(waking: []) { $0.lastThoroughRun = start } }
+    for table in report.tables where table.rows > 0 {
+      database.log(
+        .info,
+        "archived \(table.rows) rows of \"\(table.table)\": \(table.chunksAfter) objects of \(table.bytesAfter) bytes")
     }
+    for failure in report.failures { database.log(.warning, failure) }
   }
 }

@@ -61,7 +61,7 @@ extension QuerySession {
       }
     }
     let report = try store.archiveBlocking(tables, deletingUnneeded: deletes, check: check)
-    for failure in report.failures { state.add(.notice(severity: "WARNING", sqlState: "01000", message: failure)) }
+    for failure in report.failures { warn(failure) }
     if report.deletedObjects > 0 {
       note("deleted \(Self.objects(report.deletedObjects, report.deletedBytes)) that nothing needed any more")
     }
@@ -78,8 +78,14 @@ extension QuerySession {
   private func tablesToArchive(_ name: String?, before: Int64?) throws -> [(name: String, before: Int64)] {
     if let name { return [(name, try before ?? tieringLimit(of: name))] }
     if let before { return try store.snapshot().tables().map { ($0.name, before) } }
-    let tables = try tieringJobs().filter { !$0.isPaused }.map { (name: $0.name, before: try limit(of: $0)) }
-    if tables.isEmpty {
+    let jobs = try tieringJobs().filter { !$0.isPaused }
+    let tables = jobs.compactMap { job -> (name: String, before: Int64)? in
+      do { return (job.name, try limit(of: job)) } catch {
+        warn("the tiering policy of \"\(job.name)\" cannot be followed: \(asVarveError(error))")
+        return nil
+      }
+    }
+    if jobs.isEmpty {
       note("no table has a tiering policy that is not paused: older_than says of all tables what is old")
     }
     return tables
@@ -147,6 +153,10 @@ extension QuerySession {
     note(
       "the tiering policy of \"\(table.name)\" archives it again: remove_tiering_policy('\(table.name)') or "
         + "pause_job(\(JobNumber.policy(table.id, .tiering).rawValue)) keeps it here")
+  }
+
+  private func warn(_ message: String) {
+    state.add(.notice(severity: "WARNING", sqlState: "01000", message: message))
   }
 
   private func note(_ message: String) {

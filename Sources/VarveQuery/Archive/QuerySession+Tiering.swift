@@ -7,18 +7,6 @@ import VarveCore
 import VarveFormat
 import VarveStorage
 
-/// A table whose old chunks go to the archive by themselves.
-package struct TieringJob: Sendable {
-  /// From the beginning of one run to that of the next: partitions go whole, and are hours wide at the least.
-  package static let scheduleNanoseconds: Int64 = 600_000_000_000
-
-  package let table: TableID
-  package let name: String
-  /// As the catalog has it.
-  package let policy: [UInt8]
-  package var isPaused: Bool { PolicyFlags.isPaused(policy) }
-}
-
 extension QuerySession {
   /// False: it has one, which stays as it is.
   package func addTieringPolicy(_ table: String, moveAfter: Interval) throws -> Bool {
@@ -29,17 +17,12 @@ extension QuerySession {
   package func removeTieringPolicy(_ table: String) throws -> Bool { try removePolicy(.tiering, of: table) }
 
   /// In order of creation.
-  package func tieringJobs() throws -> [TieringJob] {
-    let snapshot = try store.snapshot()
-    return snapshot.tables().compactMap { table in
-      snapshot.policies(of: table.id)[.tiering].map { TieringJob(table: table.id, name: table.name, policy: $0) }
-    }
-  }
+  package func tieringJobs() throws -> [AgeJob] { AgeJob.all(.tiering, try store.snapshot()) }
 
   package var tieringRecords: RefreshRecords { state.monitor.tierings }
 
   /// What is older goes at this time of day.
-  package func limit(of job: TieringJob) throws -> Int64 {
+  package func limit(of job: AgeJob) throws -> Int64 {
     try AgePolicy(job.policy).limit(at: clock.wallNanoseconds())
   }
 

@@ -111,7 +111,7 @@ enum RollupViews {
         switch kind {
         case .refresh: refresh(table, policy, view)
         case .retention: aged(table, .retention, policy, view.session.monitor.retentions, view)
-        case .tiering: tiering(table, policy, view)
+        case .tiering: aged(table, .tiering, policy, view.session.monitor.tierings, view)
         }
       }
     }
@@ -133,17 +133,12 @@ enum RollupViews {
     return row
   }
 
-  private static func tiering(_ table: TableSchema, _ bytes: [UInt8], _ view: CatalogView) -> [Datum] {
-    var row = aged(table, .tiering, bytes, view.session.monitor.tierings, view)
-    row[3] = .interval(interval(TieringJob.scheduleNanoseconds))
-    return row
-  }
-
   private static func aged(
     _ table: TableSchema, _ kind: PolicyKind, _ bytes: [UInt8], _ records: RefreshRecords, _ view: CatalogView
   ) -> [Datum] {
     let record = records[table.id]
     var row = row(table, kind, "\(kind)", bytes)
+    row[3] = .interval(interval(AgeJob.scheduleNanoseconds))
     do {
       row[5] = .interval(try AgePolicy(bytes).age)
       row[12] = text(record.lastError)

@@ -5,15 +5,6 @@ import VarveCore
 import VarveFormat
 import VarveStorage
 
-/// A table whose old rows go by themselves.
-package struct RetentionJob: Sendable {
-  package let table: TableID
-  package let name: String
-  /// As the catalog has it.
-  package let policy: [UInt8]
-  package var isPaused: Bool { PolicyFlags.isPaused(policy) }
-}
-
 extension QuerySession {
   /// What `dropChunks` would take.
   package func showChunks(of table: String, olderThan time: Int64, newerThan start: Int64 = .min) throws
@@ -100,15 +91,10 @@ extension QuerySession {
   package var retentionRecords: RefreshRecords { state.monitor.retentions }
 
   /// In order of creation.
-  package func retentionJobs() throws -> [RetentionJob] {
-    let snapshot = try store.snapshot()
-    return snapshot.tables().compactMap { table in
-      snapshot.policies(of: table.id)[.retention].map { RetentionJob(table: table.id, name: table.name, policy: $0) }
-    }
-  }
+  package func retentionJobs() throws -> [AgeJob] { AgeJob.all(.retention, try store.snapshot()) }
 
   /// Drops what the policy says is old; true if something was. Throws SQLSTATE 55000 while the clock is not believed.
-  package func retain(_ job: RetentionJob, check: () throws -> Void = {}) throws -> Bool {
+  package func retain(_ job: AgeJob, check: () throws -> Void = {}) throws -> Bool {
     let policy = try AgePolicy(job.policy)
     guard !policy.isPaused else { return false }
     let now = clock.wallNanoseconds()

@@ -162,14 +162,20 @@ extension Store {
     return pickArchiving(&pass, before: time, thorough: false) != nil
   }
 
-  /// What a run of the archive would take of a table, as far as it is in chunks.
+  /// What a run of the archive would take of a table, as far as it is in chunks: all of each partition of which it takes
+  /// anything, since that goes whole, in however many steps.
   package func previewArchiving(of table: TableSchema, before time: Int64) -> ArchiveReport {
+    let state = published.withLock { $0 }
     var report = ArchiveReport(table: table.name)
     var pass = CompactionPass(self, table: table.id)
     while let task = pickArchiving(&pass, before: time) {
-      report.chunksBefore += task.inputs.count
-      report.rows += task.inputs.reduce(0) { $0 + $1.metadata.rowCount }
-      report.bytesBefore += task.byteCount
+      for chunk in state.chunks[table.id].chunks(in: task.partition.index) {
+        report.chunksBefore += 1
+        report.bytesBefore += chunk.metadata.byteCount
+        if !state.tombstones.exclusions(for: chunk.metadata).coverAll(of: chunk.metadata) {
+          report.rows += chunk.metadata.rowCount
+        }
+      }
       pass.skip()
     }
     return report
