@@ -5,18 +5,16 @@ import io
 import os
 import re
 import shutil
-import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Tests", "EndToEnd"))
 
 import psycopg
 
+from beside import BINARY, compare, load, varve
 from server import Server
 
-BINARY = os.path.abspath(os.environ.get("VARVE", ".build/release/varve"))
 SCRATCH = os.path.join(os.environ.get("BENCH_DIR", "/tmp/varve-bench"), "archive")
 START = 1_704_067_200  # 2024-01-01
 HOSTS = 10
@@ -30,21 +28,9 @@ def block(table, first, steps, seconds):
         for step in range(first, first + steps) for host in range(HOSTS)).encode()
 
 
-def load(server, table, days, seconds):
-    lines = server.lines()
-    for step in range(0, days * 86_400 // seconds, 1000):
-        lines.send(block(table, step, min(1000, days * 86_400 // seconds - step), seconds))
-    written, rejected, _, _ = lines.sync()
-    lines.close()
-    assert rejected == 0, "no row is refused"
-    return written
-
-
-def varve(*arguments):
-    done = subprocess.run([BINARY, *arguments], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"varve {' '.join(arguments)}: {done.stderr}")
-    return done.stdout
+def steps(table, count, seconds):
+    """All rows of so many steps of time, block by block."""
+    return (block(table, step, min(1000, count - step), seconds) for step in range(0, count, 1000))
 
 
 def archive(server, table):
@@ -67,36 +53,16 @@ def ask(connection, query, times):
     return sorted(taken)[len(taken) // 2], found[1] if found else "nothing of the archive"
 
 
-def ingest(server, first, seconds):
-    """Rows a second that one connection has acknowledged, and the next step."""
-    lines, step, count = server.lines(), first, 0
-    pieces = [block("live", first + 200 * i, 200, 1) for i in range(60)]
-    begin = time.monotonic()
-    while time.monotonic() - begin < seconds:
-        lines.send(pieces[(step - first) // 200 % len(pieces)])
-        step += 200
-        count += lines.sync()[0]
-    lines.close()
-    return count / (time.monotonic() - begin), first + 200 * len(pieces)
+def live(number):
+    """Rows of another table, of other times each turn."""
+    return [block("live", number * 60_000 + 200 * piece, 200, 1) for piece in range(300)]
 
 
-class Runs(threading.Thread):
-    """The month goes to the archive and back, until it is told to stop."""
-
-    def __init__(self, server):
-        super().__init__()
-        self.server, self.going, self.count = server, True, 0
-        self.start()
-
-    def run(self):
-        while self.going:
-            varve("archive", "restore", "--table", "month", "--connect", self.server.url)
-            archive(self.server, "month")
-            self.count += 1
-
-    def stop(self):
-        self.going = False
-        self.join()
+def there_and_back(url):
+    """The month goes to the archive, and comes back."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT archive_run('month', INTERVAL '1 day', delete_unneeded => true)")
+        connection.execute("SELECT archive_restore('month')")
 
 
 def main():
@@ -112,7 +78,7 @@ def main():
     server = Server(BINARY, os.path.join(SCRATCH, "data"), "--archive", place, "--archive-cache", "0")
     try:
         for table, days, seconds in [("year", options.days, 60), ("month", 31, 10)]:
-            rows = load(server, table, days, seconds)
+            rows = load(server, steps(table, days * 86_400 // seconds, seconds))
             varve("compact", "--table", table, "--connect", server.url)
             run, taken = archive(server, table)
             before, after = int(run["bytes"]), int(run["object_bytes"])
@@ -132,22 +98,8 @@ def main():
                 connection, "SELECT time, a, c FROM month WHERE host = 'h3' AND time >= '2024-01-15' "
                 "AND time < '2024-01-16' ORDER BY time", 20)
             print(f"one host's day, two of four fields: {median:.1f} ms, {read}")
-        nxt, rates = 0, []
-        for number in range(options.pairs):
-            # In turn, and the other way round every second time: what changes meanwhile changes both.
-            rate, count = {}, 0
-            for beside in [False, True] if number % 2 == 0 else [True, False]:
-                runs = Runs(server) if beside else None
-                rate[beside], nxt = ingest(server, nxt, options.seconds)
-                if runs:
-                    runs.stop()
-                    count = runs.count
-            rates.append((rate[False], rate[True]))
-            print(
-                f"ingest: {rate[False] / 1e3:.0f} k rows/s alone, {rate[True] / 1e3:.0f} k beside {count} runs "
-                f"({100 - rate[True] * 100 / rate[False]:.1f} % less)")
-        ratio = sorted(beside / alone for alone, beside in rates)[len(rates) // 2]
-        print(f"ingest beside archiving, median: {100 - ratio * 100:.1f} % less")
+        compare(server, live, options.seconds, options.pairs, "runs there and back", there_and_back, server.url)
+        varve("archive", "run", "--older-than", "1 day", "--table", "month", "--connect", server.url)
         server.stop()
         print(varve("archive", "verify", "--data", server.data, "--archive", place), end="")
     finally:

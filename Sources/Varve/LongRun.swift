@@ -40,12 +40,13 @@ final class LongRun<Outcome: Sendable, Progress: Sendable>: Sendable {
   /// Ends soon.
   func stop() { state.update { $0.isStopped = true } }
 
-  /// `bytesPerSecond`: 0 is as fast as it goes. One that stands back does so behind ingest and queries.
+  /// `bytesPerSecond`: 0 is as fast as it goes. One that stands back does so behind ingest and queries, and behind sealing and
+  /// compaction, on which ingest waits in the end.
   func start(
     _ name: String, bytesPerSecond: Int = 0, standsBack: Bool = true,
     _ body: @escaping @Sendable (Turn) throws -> Outcome
   ) {
-    _ = WorkerThread(name: name, priority: standsBack ? .patient(niceness: 10) : .normal) { [state] in
+    _ = WorkerThread(name: name, priority: standsBack ? .patient(niceness: 15) : .normal) { [state] in
       let pacer = bytesPerSecond > 0 ? Pacer(SystemClock(), bytesPerSecond: bytesPerSecond) : nil
       let outcome = Result { try body(Turn(state: state, pacer: pacer)) }.mapError(asVarveError)
       state.update { $0.outcome = outcome }
