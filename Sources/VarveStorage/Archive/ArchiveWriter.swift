@@ -18,6 +18,7 @@ struct ArchiveWriter {
   let sequences: ClosedRange<Sequence>
   let deletedThrough: Sequence
   let tags: [(id: ColumnID, column: TagColumn)]
+  let tails: TailCache
 
   /// Writes the rows, all of one day. After a throw there is no stub of them. `progress` is called with the bytes that each
   /// row block adds to its object, and may throw to end it.
@@ -51,11 +52,12 @@ struct ArchiveWriter {
     let sink = try archive.makeObject(
       ObjectDescription(identity: identity, table: table, day: day, fields: rows.fields, tags: tags))
     return ArchivedChunk(
-      StubBuilder(identity: identity, summaryStep: rows.summaryStep, fieldCount: rows.fields.count), sink)
+      StubBuilder(identity: identity, summaryStep: rows.summaryStep, fieldCount: rows.fields.count), sink,
+      tails.collector(table.id, rows.fields))
   }
 
   private func finish(_ chunk: ArchivedChunk) throws -> ChunkMetadata {
-    let (object, stub) = try chunk.finish()
+    let (object, stub, tail) = try chunk.finish()
     let builder = chunk.stub
     guard let first = builder.firstSeries, let last = builder.lastSeries else {
       preconditionFailure("a chunk is begun with its first row")
@@ -70,6 +72,8 @@ struct ArchiveWriter {
       ChunkFileWriter.discard(identity.file, options, paths)
       throw error
     }
+    // Else the next query for latest rows would fetch them.
+    if let tail { tails.keep(tail, of: identity.file) }
     return ChunkMetadata(
       file: identity.file, table: identity.table, partition: identity.partition, byteCount: stub.count,
       rowCount: builder.rowCount, valueCount: builder.valueCount, time: builder.time, firstSeries: first,
@@ -81,28 +85,33 @@ struct ArchiveWriter {
 /// An object and its stub on their way.
 private final class ArchivedChunk {
   private(set) var stub: StubBuilder
+  private var tail: TailCollector?
   private let sink: any ObjectSink
 
-  init(_ stub: StubBuilder, _ sink: any ObjectSink) {
+  init(_ stub: StubBuilder, _ sink: any ObjectSink, _ tail: TailCollector?) {
     self.stub = stub
     self.sink = sink
+    self.tail = tail
   }
 
   var objectByteCount: Int { sink.byteCount }
 
   func append(_ block: SortedBlock, _ fields: [(id: ColumnID, type: FieldType)]) throws {
+    tail?.begin(block)
     try stub.beginRowBlock(runs: block.runs, times: block.times)
     try sink.begin(runs: block.runs, times: block.times)
     for (place, field) in fields.enumerated() {
       guard let column = try block.field(place)?.withoutNulls else { continue }
+      tail?.add(column, place)
       if try stub.appendField(field.id, column) { sink.append(field.id, column) }
     }
+    tail?.end()
     try stub.endRowBlock()
     sink.end()
   }
 
-  func finish() throws -> (object: ArchivedObject, stub: [UInt8]) {
+  func finish() throws -> (object: ArchivedObject, stub: [UInt8], tail: ChunkTail?) {
     let (object, rowBlocks) = try sink.finish()
-    return (object, try stub.finish(object, rowBlocks))
+    return (object, try stub.finish(object, rowBlocks), tail?.finish())
   }
 }

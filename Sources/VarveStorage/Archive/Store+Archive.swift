@@ -48,7 +48,7 @@ extension Store {
     let tags = tagColumns(of: task.table)
     let writer = ArchiveWriter(
       options: options, paths: paths, ids: ids, archive: archive, table: task.table, partition: task.partition,
-      sequences: task.sequences, deletedThrough: task.deletedThrough, tags: tags)
+      sequences: task.sequences, deletedThrough: task.deletedThrough, tags: tags, tails: caches.tails)
     var outputs: [ChunkMetadata] = []
     do {
       for (day, others) in Self.days(of: task) {
