@@ -46,7 +46,7 @@ final class LongRun<Outcome: Sendable, Progress: Sendable>: Sendable {
     _ name: String, bytesPerSecond: Int = 0, standsBack: Bool = true,
     _ body: @escaping @Sendable (Turn) throws -> Outcome
   ) {
-    _ = WorkerThread(name: name, priority: standsBack ? .patient(niceness: 15) : .normal) { [state] in
+    _ = WorkerThread(name: name, priority: standsBack ? .patient(niceness: 19) : .normal) { [state] in
       let pacer = bytesPerSecond > 0 ? Pacer(SystemClock(), bytesPerSecond: bytesPerSecond) : nil
       let outcome = Result { try body(Turn(state: state, pacer: pacer)) }.mapError(asVarveError)
       state.update { $0.outcome = outcome }
