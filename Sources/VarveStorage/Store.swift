@@ -81,8 +81,9 @@ package final class Store: @unchecked Sendable {
   var loggedSeries: [TableID: Int]
   /// Table → series that the series file defines.
   var savedSeries: [TableID: Int]
-  /// The last commit that dropped a table: chunks that went with it no earlier commit can have back.
-  var lastDrop = Sequence.zero
+  /// The last commit that took chunks for which nothing came, as a drop does, and a delete: no earlier one can have them
+  /// back.
+  var lastRemoval = Sequence.zero
   /// Rollup → the last commit since the start that wrote it.
   var lastRollupWrites: [TableID: Sequence] = [:]
   var idleSeal: IdleSealRule

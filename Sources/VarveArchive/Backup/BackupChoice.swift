@@ -77,7 +77,11 @@ package struct BackupReach: Sendable, Equatable {
   /// Reads a list and the beginning of one object. `placed`: the list, where it is known.
   package init(of manifest: BackupManifest, in place: BackupPlace, _ placed: PlacedLog? = nil) throws {
     let placed = try placed ?? PlacedLog(of: manifest.store, in: place)
-    let chain = placed.chain(behind: manifest)
+    try self.init(of: manifest, placed.chain(behind: manifest), in: place)
+  }
+
+  /// `chain`: all that leads on from the backup.
+  init(of manifest: BackupManifest, _ chain: LogChain, in place: BackupPlace) throws {
     last = chain.last
     let wall = try chain.pieces.last.map { try place.header(of: $0, of: manifest.store).wallNanoseconds }
     wallNanoseconds = max(manifest.wallNanoseconds, wall ?? .min)

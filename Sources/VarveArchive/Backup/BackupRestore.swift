@@ -116,9 +116,16 @@ package struct BackupRestore {
   }
 
   private func checkReach(_ target: RestoreTarget, _ chain: LogChain) throws {
-    guard case .limit(.sequence(let last)) = target else { return }
-    guard last >= manifest.leastSequence, last <= chain.last else {
-      throw outOfReach("commit \(last.rawValue)", to: chain.last)
+    guard case .limit(let limit) = target else { return }
+    switch limit {
+    case .sequence(let last):
+      guard last >= manifest.leastSequence, last <= chain.last else {
+        throw outOfReach("commit \(last.rawValue)", to: chain.last)
+      }
+    case .time(let time):
+      guard try time <= BackupReach(of: manifest, chain, in: place).wallNanoseconds else {
+        throw outOfReach("that time", to: chain.last)
+      }
     }
   }
 

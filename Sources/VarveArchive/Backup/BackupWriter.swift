@@ -34,6 +34,8 @@ package final class BackupWriter {
   private var sharedByteCount = 0
   private var doneByteCount = 0
   private var totalByteCount = 0
+  /// Up to when all that was acknowledged is in the pieces of the log so far. Wall time.
+  private var logWallNanoseconds = Int64.min
   private var warnings: [String] = []
 
   private init(
@@ -179,24 +181,33 @@ package final class BackupWriter {
     defer { store.logTurn.giveBack(byBackup: true) }
     let placed = try PlacedLog(of: identity, in: place)
     var last = point.segments.first.flatMap(\.first).map { Sequence(rawValue: $0.rawValue - 1) } ?? point.sequence
-    return try point.segments.map { try send($0, placed, &last, point.wallNanoseconds) }
+    return try point.segments.map { segment in
+      let isLast = segment.id == point.segments.last?.id
+      return try send(segment, placed, &last, endingAt: isLast ? point.wallNanoseconds : nil)
+    }
   }
 
-  private func send(_ segment: WriteAheadLog.Used, _ placed: PlacedLog, _ last: inout Sequence, _ wall: Int64) throws
-    -> BackupFile
-  {
+  /// `wall`: when the segment's end was all that was durable of the log.
+  private func send(
+    _ segment: WriteAheadLog.Used, _ placed: PlacedLog, _ last: inout Sequence, endingAt wall: Int64?
+  ) throws -> BackupFile {
     let file = try store.files.open(paths.segment(segment.id), .read)
     defer { file.close() }
-    var reader = try LogPieceReader(file, segment: segment.id, from: 0, behind: last)
+    var reader = try LogPieceReader(
+      file, segment: segment.id, from: 0, behind: last, wallNanoseconds: logWallNanoseconds)
     var pieces = placed.beginning(of: segment.id, reader.fingerprint, upTo: segment.end.offset)
     if let known = pieces.last {
-      reader = try LogPieceReader(file, segment: segment.id, from: known.end.offset, behind: known.last)
+      reader = try LogPieceReader(
+        file, segment: segment.id, from: known.end.offset, behind: known.last, wallNanoseconds: logWallNanoseconds)
       sharedByteCount += known.end.offset
       note(known.end.offset)
     }
     while let (piece, bytes) = try reader.next(before: segment.end.offset) {
       try checkAll()
-      let object = bytes.withUnsafeBytes { LogPieceObject.encode(piece, wallNanoseconds: wall, $0) }
+      // The backup may end here: only the last piece holds all that was there when it began.
+      let isEnd = piece.end == segment.end
+      logWallNanoseconds = isEnd ? wall ?? reader.wallNanoseconds : reader.wallNanoseconds
+      let object = bytes.withUnsafeBytes { LogPieceObject.encode(piece, wallNanoseconds: logWallNanoseconds, $0) }
       try put(piece.key, object)
       pieces.append(piece)
       note(piece.byteCount)

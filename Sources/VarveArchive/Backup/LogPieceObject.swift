@@ -6,7 +6,7 @@ import VarveFormat
 
 package struct LogPieceObject: Sendable, Equatable {
   package let piece: LogPiece
-  /// When its end was all that was durable of the log: what was acknowledged up to then is in it or before it. Wall time.
+  /// What was acknowledged up to then is in it or before it. Wall time.
   package let wallNanoseconds: Int64
   private let isCompressed: Bool
   private let byteCount: Int

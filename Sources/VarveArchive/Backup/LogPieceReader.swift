@@ -15,12 +15,17 @@ struct LogPieceReader {
   /// Behind which nothing was read yet, and the last commit before that.
   private(set) var offset: Int
   private(set) var last: Sequence
+  /// Up to when all that was acknowledged is in what was read, or before it: the commits up to a time are those before the
+  /// first one that is later, so a commit says so of each moment before its own. Wall time.
+  private(set) var wallNanoseconds: Int64
 
-  init(_ file: any File, segment: FileID, from offset: Int, behind last: Sequence) throws {
+  /// `wallNanoseconds`: as of what lies before.
+  init(_ file: any File, segment: FileID, from offset: Int, behind last: Sequence, wallNanoseconds: Int64) throws {
     self.file = file
     self.segment = segment
     self.offset = offset
     self.last = last
+    self.wallNanoseconds = wallNanoseconds
     let head = try file.read(count: LogHeader.byteCount, at: 0)
     let header = try LogHeader.decode(head, expected: .segment, place: file.path)
     guard header.file == segment else {
@@ -33,16 +38,22 @@ struct LogPieceReader {
   mutating func next(before limit: Int) throws -> (piece: LogPiece, bytes: [UInt8])? {
     guard offset < limit else { return nil }
     var bytes = try read(min(LogPiece.byteCountLimit, limit - offset))
-    var (end, found) = frames(bytes)
+    var (end, found, newest) = frames(bytes)
     if end == 0 {
       // One frame is longer than all that was read.
       guard let header = bytes.withUnsafeBytes({ RecordFrame.byteCount($0) }), offset + header <= limit,
         header > bytes.count
       else { throw damage }
       bytes = try read(header)
-      (end, found) = frames(bytes)
+      (end, found, newest) = frames(bytes)
     }
     guard end > 0, end == bytes.count || bytes.count == LogPiece.byteCountLimit else { throw damage }
+    if let newest {
+      let time = try bytes.withUnsafeBytes {
+        try CommitRecord.wallNanoseconds(of: UnsafeRawBufferPointer(rebasing: $0[newest]))
+      }
+      wallNanoseconds = max(wallNanoseconds, time - 1)
+    }
     if end < bytes.count { bytes.removeLast(bytes.count - end) }
     let piece = LogPiece(
       segment: segment, fingerprint: fingerprint, offset: offset, byteCount: end, previous: last, last: found)
@@ -57,16 +68,17 @@ struct LogPieceReader {
     return bytes
   }
 
-  /// Where the whole frames end that `bytes` begin with, and the last commit in them.
-  private func frames(_ bytes: [UInt8]) -> (end: Int, last: Sequence) {
+  /// Where the whole frames end that `bytes` begin with, the last commit up to there, and its payload if it is in them.
+  private func frames(_ bytes: [UInt8]) -> (end: Int, last: Sequence, payload: Range<Int>?) {
     bytes.withUnsafeBytes { raw in
       var position = offset == 0 ? LogHeader.byteCount : 0
       var found = last
+      var payload: Range<Int>?
       while let frame = RecordFrame.decode(raw, at: position, base: offset, file: segment) {
-        if frame.isCommit { found = frame.sequence }
+        if frame.isCommit { (found, payload) = (frame.sequence, frame.payload) }
         position += frame.frameByteCount
       }
-      return (position, found)
+      return (position, found, payload)
     }
   }
 

@@ -92,9 +92,10 @@ struct LogRestore {
       file = try files.open(path, .createNew)
     }
     defer { file.close() }
+    var beginning: [UInt8]?
     if first.offset == 0 {
       let head = try place.content(of: first, of: manifest.store)
-      try begin(file, head, first, behind: end)
+      beginning = try begin(file, head, first, behind: end)
     }
     let run = ParallelRun(pieces.count) { [place, store = manifest.store] number, note in
       let piece = pieces[number]
@@ -102,21 +103,24 @@ struct LogRestore {
       try note(piece.byteCount)
     }
     try run.go(threadCount: threadCount, check: check, progress: progress)
+    if let beginning { try file.write(beginning, at: LogHeader.byteCount) }
     try file.sync()
     end = last.end
   }
 
-  /// Gives a segment its length, and sees that it goes on where the log ended.
-  private func begin(_ file: any File, _ head: [UInt8], _ piece: LogPiece, behind end: LogPosition) throws {
+  /// Gives a segment its length, and sees that it goes on where the log ended. Where the segment before it went without
+  /// its last marks, which are sent last, no commit is missing: gives the frame that then begins this one.
+  private func begin(_ file: any File, _ head: [UInt8], _ piece: LogPiece, behind end: LogPosition) throws -> [UInt8]? {
     let header = try LogHeader.decode(head, expected: .segment, place: file.path)
-    guard header.file == piece.segment,
-      LogReader.predecessorEnd(head, piece.segment) == end || end.file == piece.segment
-    else {
+    let before = LogReader.predecessorEnd(head, piece.segment)
+    let isWithoutMarks = before.map { $0.file == end.file && $0 > end } ?? false
+    guard header.file == piece.segment, before == end || end.file == piece.segment || isWithoutMarks else {
       throw VarveError(
         .corruption, "the log has a gap behind commit \(piece.previous.rawValue)",
         hint: "restore to that commit, or from a later backup", place: place.objects.address(piece.key))
     }
     try file.truncate(to: header.preallocatedByteCount)
+    return isWithoutMarks ? WriteAheadLog.beginFrame(of: piece.segment, behind: end, durable: end) : nil
   }
 
   // MARK: - A batch

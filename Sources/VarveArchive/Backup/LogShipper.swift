@@ -40,6 +40,8 @@ package final class LogShipper {
   /// Behind what was sent; nil: nothing was.
   private var position: LogPosition?
   private var last = Sequence.zero
+  /// Up to when all that was acknowledged was sent. Wall time.
+  private var wallNanoseconds = Int64.min
   /// Whether the newest backup leads to `position` without a gap.
   private var isWhole = false
   /// What the place has, where it may have more than was sent here: at first, and after a backup.
@@ -79,6 +81,7 @@ package final class LogShipper {
       try send(segment, isLast: segment.id == log.segments.last?.id, log.wallNanoseconds, check, &report)
     }
     placed = nil
+    wallNanoseconds = log.wallNanoseconds
     report.last = last
     report.segment = position?.file
     if !isWhole { isWhole = try isReached() }
@@ -106,7 +109,7 @@ package final class LogShipper {
   ) throws {
     let file = try store.files.open(store.segmentPath(segment.id), .read)
     defer { file.close() }
-    var from = 0
+    var (from, behind) = (0, last)
     if let position, position.file == segment.id {
       from = position.offset
     } else if try !goesOn(file, segment) {
@@ -115,23 +118,28 @@ package final class LogShipper {
         report.gap = (report.gap?.lowerBound ?? last.next)...Sequence(rawValue: next.rawValue - 1)
       }
       isWhole = false
-      last = Sequence(rawValue: max(last.next, next).rawValue - 1)
+      behind = Sequence(rawValue: max(last.next, next).rawValue - 1)
     }
-    var reader = try LogPieceReader(file, segment: segment.id, from: from, behind: last)
-    if let known = placed?.covering(segment.id, reader.fingerprint, from: from, behind: last),
+    var reader = try LogPieceReader(
+      file, segment: segment.id, from: from, behind: behind, wallNanoseconds: wallNanoseconds)
+    if let known = placed?.covering(segment.id, reader.fingerprint, from: from, behind: behind),
       known.end <= segment.end
     {
       sent(up: known.end, known.last)
-      reader = try LogPieceReader(file, segment: segment.id, from: known.end.offset, behind: known.last)
+      reader = try LogPieceReader(
+        file, segment: segment.id, from: known.end.offset, behind: known.last, wallNanoseconds: wallNanoseconds)
     }
     while let (piece, bytes) = try reader.next(before: segment.end.offset) {
       // Marks alone wait for the next commit, or the segment's end.
       if isLast, piece.previous == piece.last { return }
       try check()
       try lock.check()
-      let object = bytes.withUnsafeBytes { LogPieceObject.encode(piece, wallNanoseconds: wall, $0) }
+      // The round may end here: only its last piece holds all that was there when it began.
+      let reached = isLast && piece.end == segment.end ? wall : reader.wallNanoseconds
+      let object = bytes.withUnsafeBytes { LogPieceObject.encode(piece, wallNanoseconds: reached, $0) }
       try place.objects.put(BackupPlace.folder(identity) + piece.key, object)
       sent(up: piece.end, piece.last)
+      wallNanoseconds = reached
       report.pieces += 1
       report.sentByteCount += object.count
     }
@@ -173,7 +181,7 @@ package final class LogShipper {
     for segment in log.segments where segment.end > least {
       let file = try store.files.open(store.segmentPath(segment.id), .read)
       defer { file.close() }
-      let reader = try LogPieceReader(file, segment: segment.id, from: 0, behind: .zero)
+      let reader = try LogPieceReader(file, segment: segment.id, from: 0, behind: .zero, wallNanoseconds: .min)
       guard let known = placed.covering(segment.id, reader.fingerprint, from: 0, behind: nil) else {
         if position == nil, let before = placed.furthest(before: segment.id) {
           (position, last) = (before.end, before.last)

@@ -71,6 +71,12 @@ package struct CommitRecord: Sendable {
     return LogBody.frame(body)
   }
 
+  /// Of the commit that has this payload.
+  package static func wallNanoseconds(of payload: UnsafeRawBufferPointer) throws -> Int64 {
+    var reader = ByteReader(try LogBody.unpack(payload))
+    return try reader.readZigzag()
+  }
+
   /// Total: throws `.corruption` for bytes that no `encodedFrame` made. `version` is that of the file.
   package static func decode(_ payload: UnsafeRawBufferPointer, version: UInt32 = LogHeader.version) throws
     -> CommitRecord

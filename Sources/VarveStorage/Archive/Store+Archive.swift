@@ -68,7 +68,7 @@ extension Store {
     }
     return CompactedChunks(
       partition: task.partition, inputs: task.inputs.map(\.metadata.file), inputByteCount: task.byteCount,
-      outputs: outputs)
+      outputs: outputs, deletedThrough: task.deletedThrough)
   }
 
   private func tagColumns(of table: TableSchema) -> [(id: ColumnID, column: TagColumn)] {

@@ -39,7 +39,7 @@ extension Store {
     try backupHold.begin(
       Set(state.chunks.keys).union(state.dimensionFiles.values.map(\.file)), logStart: state.logStart)
     return BackupPoint(
-      checkpoint: checkpoint, sequence: sequence, leastSequence: max(state.highestKnownCommit, lastDrop),
+      checkpoint: checkpoint, sequence: sequence, leastSequence: max(state.highestKnownCommit, lastRemoval),
       wallNanoseconds: options.clock.wallNanoseconds(), segments: segments, snapshot: snapshot())
   }
 

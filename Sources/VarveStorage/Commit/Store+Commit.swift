@@ -192,7 +192,7 @@ extension Store {
     tablesWithUnloggedSeries.removeAll()
     for record in group.series { loggedSeries[record.table] = Int(record.first.rawValue) + record.count }
     let dropped = group.changes.compactMap { if case .dropTable(let table) = $0 { table } else { nil } }
-    if !dropped.isEmpty { lastDrop = sequence }
+    if !dropped.isEmpty { lastRemoval = sequence }
     let now = options.clock.monotonicNanoseconds()
     idleSeal.didCommit(at: now)
     var removed: [ChunkHandle] = []

@@ -44,6 +44,8 @@ package struct CompactedChunks: Sendable {
   let inputs: [FileID]
   package let inputByteCount: Int
   package let outputs: [ChunkMetadata]
+  /// No delete up to here covers a row of the outputs.
+  let deletedThrough: Sequence
 
   package var inputCount: Int { inputs.count }
 
@@ -155,7 +157,7 @@ extension Store {
       }
       return CompactedChunks(
         partition: task.partition, inputs: task.inputs.map(\.metadata.file), inputByteCount: task.byteCount,
-        outputs: outputs)
+        outputs: outputs, deletedThrough: task.deletedThrough)
     } catch {
       note(asVarveError(error), of: task)
       throw error
@@ -257,6 +259,7 @@ extension Store {
       if !error.isWant { fail(error) }
       throw error
     }
+    if compacted.outputs.isEmpty { lastRemoval = max(lastRemoval, compacted.deletedThrough) }
     var removed = publish(compacted)
     // Snapshots may still read what goes now; what no snapshot has needs no descriptor.
     for i in removed.indices where !isKnownUniquelyReferenced(&removed[i]) { removed[i].pin() }

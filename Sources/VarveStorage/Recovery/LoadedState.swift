@@ -22,7 +22,7 @@ struct LoadedState {
   /// Log segments that only those read who follow commits.
   private(set) var keptSegments: [WriteAheadLog.Used] = []
   private(set) var logEnd: LogPosition
-  private var lastDrop = Sequence.zero
+  private var lastRemoval = Sequence.zero
 
   init(empty options: StoreOptions, _ paths: StorePaths, _ manifest: ManifestState) {
     self.options = options
@@ -99,7 +99,7 @@ struct LoadedState {
     for change in record.changes {
       try catalog.apply(change)
       if case .dropTable(let table) = change {
-        lastDrop = number
+        lastRemoval = number
         head.remove(table: table)
         chunks.remove(table: table)
         tombstones.remove(table: table)
@@ -136,6 +136,8 @@ struct LoadedState {
 
   private mutating func apply(_ deletions: [Deletion], _ number: Sequence) throws {
     guard !deletions.isEmpty else { return }
+    // Whether a compaction has taken chunks that it left nothing of is not known any more.
+    lastRemoval = number
     var added = TombstoneSet()
     for deletion in deletions {
       guard let last = deletion.series.ranges.last,
@@ -173,7 +175,7 @@ struct LoadedState {
     let store = Store(
       options: options, paths: paths, ids: ids, series: series, caches: caches, lock: lock, published: published,
       log: log, manifest: manifest, seriesFile: seriesFile, savedSeries: savedSeries, flushed: self.manifest.flushed)
-    store.lastDrop = lastDrop
+    store.lastRemoval = lastRemoval
     return store
   }
 }

@@ -237,11 +237,7 @@ package final class WriteAheadLog {
     precondition(segments.last.map { $0.id < next.id } ?? true, "segments are used in order of their ids")
     // What is in the segment left behind must be durable before anything in the new one can be.
     try sync()
-    var frame = [UInt8](repeating: 0, count: RecordFrame.headerByteCount)
-    withUnsafeBytes(of: end.rawValue.littleEndian) { frame.append(contentsOf: $0) }
-    RecordFrame.seal(
-      &frame, kind: Kind.begin.rawValue, sequence: .zero, durable: durable.rawValue, file: next.id,
-      offset: LogHeader.byteCount)
+    let frame = Self.beginFrame(of: next.id, behind: end, durable: durable)
     do {
       try next.file.write(frame, at: LogHeader.byteCount)
     } catch {
@@ -253,6 +249,16 @@ package final class WriteAheadLog {
     segments.append(Used(id: next.id, byteCount: next.byteCount, end: LogPosition(file: next.id, offset: offset)))
     advance(next, by: frame.count)
     return next
+  }
+
+  /// The first frame of a segment.
+  package static func beginFrame(of segment: FileID, behind end: LogPosition, durable: LogPosition) -> [UInt8] {
+    var frame = [UInt8](repeating: 0, count: RecordFrame.headerByteCount)
+    withUnsafeBytes(of: end.rawValue.littleEndian) { frame.append(contentsOf: $0) }
+    RecordFrame.seal(
+      &frame, kind: Kind.begin.rawValue, sequence: .zero, durable: durable.rawValue, file: segment,
+      offset: LogHeader.byteCount)
+    return frame
   }
 
   /// A new segment, zeroed to its full length, under its name only when it is whole: a segment of another length

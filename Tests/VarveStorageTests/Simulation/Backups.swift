@@ -111,6 +111,8 @@ final class Life {
   private(set) var model: Model
   /// What there was at each commit.
   private(set) var models: [Sequence: Model] = [:]
+  /// When it was, by wall time. A request that takes several commits takes them at one time.
+  private(set) var times: [Sequence: Int64] = [:]
   private var random: SeededRandom
 
   init(seed: UInt64, _ disk: SimulatedFileSystem, tune: (inout StoreOptions) -> Void = { _ in }) throws {
@@ -133,6 +135,7 @@ final class Life {
     clock = ManualClock(wall: life.clock.wallNanoseconds() + 1_000_000_000)
     self.model = model ?? life.model
     models = model == nil ? life.models : [:]
+    times = model == nil ? life.times : [:]
     var options = Run.options(disk, clock)
     options.directory = directory
     tune(&options)
@@ -175,9 +178,18 @@ final class Life {
 
   private func commit(_ request: Request) throws {
     clock.advance(nanoseconds: 1_000_000)
+    let before = store.sequence
     let expected = request.apply(to: &model)
     let outcome = store.commit([try request.forStore(store)])
     try expected.check(outcome[0])
     models[store.sequence] = model
+    if store.sequence > before { times[store.sequence] = clock.wallNanoseconds() }
+  }
+
+  func drop(_ table: String) throws { try commit(.drop(table)) }
+
+  /// All rows of a table.
+  func empty(_ table: String) throws {
+    try commit(.delete(ModelDelete(table: table, host: nil, time: TimeRange(lower: .min, upper: .max)), then: []))
   }
 }

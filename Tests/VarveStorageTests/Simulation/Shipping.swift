@@ -10,12 +10,12 @@ import VarveStorage
 
 final class Shipping {
   private(set) var life: Life
-  let place: BackupPlace
+  private(set) var place: BackupPlace
   private(set) var gaps = 0
   /// The last commit that was sent for sure.
   private(set) var sent = Sequence.zero
   private(set) var identity = StoreIdentity(rawValue: 0)
-  private let objects: FlakyStore
+  private var objects: FlakyStore
   private var shipper: LogShipper?
 
   init(_ life: Life, seed: UInt64, failingPercent: Int = 0) throws {
@@ -29,10 +29,8 @@ final class Shipping {
     identity = try StoreIdentity(of: life.store)
   }
 
-  /// Whether nothing fails from now on.
-  var isReliable = false {
-    didSet { if isReliable { objects.set(failingPercent: 0) } }
-  }
+  /// From now on so many calls of the place fail.
+  func set(failingPercent: Int) { objects.set(failingPercent: failingPercent) }
 
   /// Runs `body`, which may fail where the place does.
   private func trying(_ body: () throws -> Void) throws {
@@ -81,6 +79,22 @@ final class Shipping {
     life = try Life(after: life, life.disk, tune: tune)
   }
 
+  /// As after the machine stopped, by itself or in the middle of `body`.
+  func crash(
+    _ survival: Survival, _ random: inout SeededRandom, in body: () throws -> Void, tune: (inout StoreOptions) -> Void
+  ) throws {
+    let disk = life.disk
+    let call = disk.callCount + Int.random(in: 1...60, using: &random)
+    disk.set(fault: Fault(call: call, kind: .crash))
+    do { try body() } catch { #expect(disk.callCount >= call, "\(error)") }
+    // Its lock is of the machine that stopped.
+    shipper = nil
+    let next = disk.crash(survival, seed: random.next())
+    objects = FlakyStore(DirectoryStore(root: Backups.root, files: next), seed: random.next(), failingPercent: 0)
+    place = BackupPlace(objects)
+    life = try Life(after: life, next, tune: tune)
+  }
+
   func newest() throws -> BackupManifest { try BackupChoice(place, store: identity).manifest(number: nil, at: nil) }
 
   func verify() throws -> BackupVerification {
@@ -90,15 +104,44 @@ final class Shipping {
 
   // MARK: - Restoring
 
-  func restore(at sequence: Sequence, to directory: String) throws -> RestoreReport {
-    let (manifest, target) = try BackupChoice(place, store: identity).chosen(number: nil, at: .sequence(sequence))
-    return try Self.restore(manifest, target, from: place, on: life.disk, to: directory)
+  func restore(at limit: LogLimit, on disk: SimulatedFileSystem, to directory: String) throws -> RestoreReport {
+    let place = BackupPlace(DirectoryStore(root: Backups.root, files: disk))
+    let (manifest, target) = try BackupChoice(place, store: identity).chosen(number: nil, at: limit)
+    return try Self.restore(manifest, target, from: place, on: disk, to: directory)
   }
 
   func restored(at sequence: Sequence) throws -> Model {
-    let report = try restore(at: sequence, to: "/sim/restored")
-    #expect(report.sequence == sequence)
-    return try Self.takeModel(on: life.disk)
+    let (found, model) = try restored(at: .sequence(sequence))
+    #expect(found == sequence)
+    return model
+  }
+
+  func restored(at limit: LogLimit) throws -> (sequence: Sequence, model: Model) {
+    let disk = life.disk.clone()
+    let report = try restore(at: limit, on: disk, to: "/sim/restored")
+    return (report.sequence, try Backups.reading("/sim/restored", disk))
+  }
+
+  /// Commits, and their times, that no backup leads to: a restore says so.
+  func expectRefusal(of sequences: [Sequence], _ label: String) throws {
+    for sequence in sequences {
+      let time = try #require(life.times[sequence])
+      for limit in [LogLimit.sequence(sequence), .time(time)] {
+        let error = #expect(throws: VarveError.self, "\(label): \(limit)") { _ = try restored(at: limit) }
+        #expect(error?.code == .invalidArgument, "\(label): \(limit): \(String(describing: error))")
+      }
+    }
+  }
+
+  /// Commits and their times give what there was.
+  func expect(_ sequences: [Sequence], _ label: String) throws {
+    for sequence in sequences {
+      let time = try #require(life.times[sequence])
+      for limit in [LogLimit.sequence(sequence), .time(time)] {
+        let found = try restored(at: limit)
+        #expect(found.sequence == sequence && found.model == life.models[sequence], "\(label): \(limit)")
+      }
+    }
   }
 
   /// Commits by chance between the oldest backup's first and the last one that was sent.
