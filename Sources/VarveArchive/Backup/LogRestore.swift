@@ -92,35 +92,44 @@ struct LogRestore {
       file = try files.open(path, .createNew)
     }
     defer { file.close() }
-    var beginning: [UInt8]?
+    var rest = pieces
+    var written = 0
     if first.offset == 0 {
-      let head = try place.content(of: first, of: manifest.store)
-      beginning = try begin(file, head, first, behind: end)
+      try check()
+      try file.write(try head(first, behind: end, in: file), at: 0)
+      rest.removeFirst()
+      written = first.byteCount
+      progress(written)
     }
-    let run = ParallelRun(pieces.count) { [place, store = manifest.store] number, note in
-      let piece = pieces[number]
+    let run = ParallelRun(rest.count) { [place, store = manifest.store, rest] number, note in
+      let piece = rest[number]
       try file.write(try place.content(of: piece, of: store), at: piece.offset)
       try note(piece.byteCount)
     }
-    try run.go(threadCount: threadCount, check: check, progress: progress)
-    if let beginning { try file.write(beginning, at: LogHeader.byteCount) }
+    try run.go(threadCount: threadCount, check: check) { progress(written + $0) }
     try file.sync()
     end = last.end
   }
 
-  /// Gives a segment its length, and sees that it goes on where the log ended. Where the segment before it went without
-  /// its last marks, which are sent last, no commit is missing: gives the frame that then begins this one.
-  private func begin(_ file: any File, _ head: [UInt8], _ piece: LogPiece, behind end: LogPosition) throws -> [UInt8]? {
-    let header = try LogHeader.decode(head, expected: .segment, place: file.path)
-    let before = LogReader.predecessorEnd(head, piece.segment)
+  /// The first piece of a segment, which gets its length here. Throws if it does not go on where the log ended. Where the
+  /// segment before it went without its last marks, which are sent last, no commit is missing: then it is made to begin
+  /// behind what there is of that one.
+  private func head(_ piece: LogPiece, behind end: LogPosition, in file: any File) throws -> [UInt8] {
+    var bytes = try place.content(of: piece, of: manifest.store)
+    let header = try LogHeader.decode(bytes, expected: .segment, place: file.path)
+    let before = LogReader.predecessorEnd(bytes, piece.segment)
     let isWithoutMarks = before.map { $0.file == end.file && $0 > end } ?? false
     guard header.file == piece.segment, before == end || end.file == piece.segment || isWithoutMarks else {
       throw VarveError(
         .corruption, "the log has a gap behind commit \(piece.previous.rawValue)",
         hint: "restore to that commit, or from a later backup", place: place.objects.address(piece.key))
     }
+    if isWithoutMarks {
+      let frame = WriteAheadLog.beginFrame(of: piece.segment, behind: end, durable: end)
+      bytes.replaceSubrange(LogHeader.byteCount..<(LogHeader.byteCount + frame.count), with: frame)
+    }
     try file.truncate(to: header.preallocatedByteCount)
-    return isWithoutMarks ? WriteAheadLog.beginFrame(of: piece.segment, behind: end, durable: end) : nil
+    return bytes
   }
 
   // MARK: - A batch

@@ -30,10 +30,7 @@ import VarveStorage
   /// and nothing that it needs goes.
   @Test(arguments: 1...seedCount)
   func aBackupIsOfOneMomentWhateverHappensMeanwhile(seed: Int) throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: UInt64(seed), disk)
-    for _ in 0..<40 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: UInt64(seed), steps: 40)
     for round in 1...3 {
       let model = life.model
       try backups.take(life.store, model, check: { for _ in 0..<4 { try life.go() } })
@@ -50,10 +47,7 @@ import VarveStorage
   /// what it was taken of, and none that was finished is missing.
   @Test(arguments: 1...seedCount)
   func aCrashAtAnyCallLeavesOnlyWholeBackups(seed: Int) throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: UInt64(seed), disk)
-    for _ in 0..<10 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: UInt64(seed), steps: 10)
     disk.startHistory()
     /// By mark: backups that must be listed.
     var sure: [Set<Int>] = []
@@ -83,10 +77,7 @@ import VarveStorage
 
   /// A restore that is cut short leaves nothing under the name; another try succeeds.
   @Test func aCrashAtAnyCallOfARestoreLeavesAllOrNothing() throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: 5, disk)
-    for _ in 0..<30 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: 5, steps: 30)
     try backups.take(life.store, life.model)
     disk.startHistory()
     _ = try backups.restore(1, on: disk, to: "/sim/again")
@@ -150,10 +141,7 @@ import VarveStorage
 
   /// What a backup keeps of files that are to go is given up before anything else wants for room.
   @Test func aBackupGivesWayWhereTheDiskGetsShort() throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: 11, disk)
-    for _ in 0..<30 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: 11, steps: 30)
     var isShort = false
     let error = #expect(throws: VarveError.self) {
       try backups.take(life.store, life.model) {
@@ -173,10 +161,7 @@ import VarveStorage
 
   /// The same where a write finds no room before the backup looks: it is done, not refused.
   @Test func aWriteWithoutRoomTakesWhatABackupKeeps() throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: 12, disk) { $0.backupFreeByteCount = 0 }
-    for _ in 0..<40 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: 12, steps: 40) { $0.backupFreeByteCount = 0 }
     // So that the log, which the backup keeps, has several segments.
     for _ in 0..<40 { try life.commit() }
     var isShort = false
@@ -199,10 +184,7 @@ import VarveStorage
 
   /// A second backup is refused while one runs, and so is a prune; both go on afterwards.
   @Test func backupsAndPrunesTakeTurns() throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: 13, disk)
-    for _ in 0..<20 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: 13, steps: 20)
     try backups.take(life.store, life.model)
     let store = try #require(backups.store)
     var refusals: [VarveError] = []
@@ -232,10 +214,7 @@ import VarveStorage
 
   /// After little that is new, little is sent; and what other backups need is still there when one is pruned.
   @Test func whatIsThereIsNotSentAgain() throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: 17, disk)
-    for _ in 0..<200 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: 17, steps: 200)
     try life.store.sealAll()
     let first = try backups.take(life.store, life.model)
     #expect(first.sentByteCount >= first.byteCount)
@@ -253,10 +232,7 @@ import VarveStorage
 
   /// Each object that a backup needs is cut, changed or taken away: `verify` names it, and a restore refuses.
   @Test func aDamagedObjectIsNamed() throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: 19, disk)
-    for _ in 0..<30 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: 19, steps: 30)
     try backups.take(life.store, life.model)
     let objects = disk.paths.filter { $0.hasPrefix(Backups.root) && !$0.hasSuffix(".lock") && !$0.hasSuffix(".backup") }
     #expect(objects.count > 3)
@@ -311,10 +287,7 @@ import VarveStorage
 
   /// Where there is not room for all of it a restore says so, and leaves nothing.
   @Test func aRestoreWithoutRoomLeavesNothing() throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: 23, disk)
-    for _ in 0..<30 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: 23, steps: 30)
     let report = try backups.take(life.store, life.model)
     for room in [report.byteCount - 1, report.byteCount + 10] {
       let full = disk.clone()
@@ -333,10 +306,7 @@ import VarveStorage
   /// A backup reaches every commit from what its chunks hold to its own.
   @Test(arguments: 1...seedCount)
   func aBackupIsRestoredToAnyCommitThatItReaches(seed: Int) throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: UInt64(seed), disk)
-    for _ in 0..<30 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: UInt64(seed), steps: 30)
     try life.store.sealAll()
     var models = [life.store.sequence: life.model]
     var times: [Sequence: Int64] = [:]
@@ -365,10 +335,7 @@ import VarveStorage
 
   /// A restored store is another: it backs up beside the first, and goes on from any commit that it was restored to.
   @Test func aRestoredStoreGoesOnAsAnother() throws {
-    let disk = SimulatedFileSystem()
-    let backups = Backups(disk)
-    let life = try Life(seed: 3, disk)
-    for _ in 0..<20 { try life.go() }
+    let (disk, backups, life) = try Backups.of(seed: 3, steps: 20)
     try life.store.sealAll()
     try life.commit()
     let (sequence, model) = (life.store.sequence, life.model)

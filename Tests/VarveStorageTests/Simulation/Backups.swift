@@ -28,6 +28,16 @@ final class Backups {
     } catch { preconditionFailure("the disk is sound: \(error)") }
   }
 
+  /// A store to which something has happened so many times, and none of its backups yet.
+  static func of(
+    seed: UInt64, steps: Int, tune: (inout StoreOptions) -> Void = { _ in }
+  ) throws -> (disk: SimulatedFileSystem, backups: Backups, life: Life) {
+    let disk = SimulatedFileSystem()
+    let life = try Life(seed: seed, disk, tune: tune)
+    for _ in 0..<steps { try life.go() }
+    return (disk, Backups(disk), life)
+  }
+
   func place(_ disk: SimulatedFileSystem) -> BackupPlace {
     BackupPlace(DirectoryStore(root: root, files: disk))
   }
