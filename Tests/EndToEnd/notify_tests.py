@@ -2,17 +2,20 @@
 
 import asyncio
 import json
-import select
+from contextlib import contextmanager
 
 import asyncpg
 import psycopg
 
+from subscribe_tests import Events, write
 from support import HOUR, connect, expect, metrics, psql, request, until
 
 
-def write(server, text):
-    status, _, body = request(server.http("/write"), text.encode())
-    assert status == 204, body
+@contextmanager
+def two_clients(context):
+    server = context.server()
+    with connect(server) as one, connect(server) as two:
+        yield server, one, two
 
 
 def taken(client, count, timeout=10):
@@ -39,8 +42,7 @@ def refused(client, sql, code, parameters=None):
 
 
 def test_a_notification_reaches_those_who_listen_when_it_is_committed(context):
-    server = context.server()
-    with connect(server) as one, connect(server) as two:
+    with two_clients(context) as (server, one, two):
         one.execute("LISTEN news")
         two.execute("NOTIFY news, 'first'")
         two.execute("NOTIFY other, 'nobody'")
@@ -74,8 +76,7 @@ def test_a_notification_reaches_those_who_listen_when_it_is_committed(context):
 
 
 def test_listening_begins_and_ends_with_the_transaction_that_says_so(context):
-    server = context.server()
-    with connect(server) as one, connect(server) as two:
+    with two_clients(context) as (server, one, two):
         one.execute("BEGIN")
         one.execute("LISTEN a")
         one.execute("ROLLBACK")
@@ -143,14 +144,16 @@ def test_commits_of_a_table_have_a_channel(context):
         expect([each["rows"] for each in found], [2, 1])
         expect((found[0]["table"], found[0]["from"], found[0]["to"]),
                ("cpu", "2023-11-14 22:13:20+00", "2023-11-14 22:13:21.5+00"))
-        assert int(found[1]["offset"]) > int(found[0]["offset"]), found
+        first = found[0]["offset"]
+        assert int(found[1]["offset"]) > int(first), found
         with connect(server) as other:
             other.execute("DELETE FROM cpu WHERE time < '2023-11-14 22:13:21Z'")
         found = json.loads(taken(client, 1)[0][1])
         expect((found["rows"], found["deletes"], found["from"]), (0, True, None))
-        # The offset is one to follow the table's rows from.
-        status, _, _ = request(server.http("/health"))
-        expect(status, 200)
+    # The offset is one to follow the table's rows from: those of the commit behind it come first.
+    events = Events(server, "SELECT usage, time FROM cpu", offset=first)
+    context.closing(events)
+    expect(events.rows(1), [{"usage": 1, "time": "2023-11-14 22:13:20+00"}])
 
 
 def test_asyncpg_adds_and_removes_listeners(context):
@@ -196,8 +199,7 @@ def test_psql_shows_notifications(context):
 
 
 def test_a_listener_that_does_not_take_its_notifications_is_ended(context):
-    server = context.server()
-    with connect(server) as one, connect(server) as two:
+    with two_clients(context) as (server, one, two):
         one.execute("LISTEN x")
         one.execute("BEGIN")
         one.execute("SELECT 1")
