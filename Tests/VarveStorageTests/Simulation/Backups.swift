@@ -133,6 +133,7 @@ final class Life {
     var options = Run.options(disk, clock)
     tune(&options)
     store = try Store.open(options)
+    models[store.sequence] = model
   }
 
   /// The same store, or what was restored of it, opened anew.
