@@ -70,6 +70,27 @@ enum TimeField: String, Sendable {
   }
 }
 
+package enum CalendarUnit {
+  /// How long a unit lasts that date_trunc takes, in nanoseconds, with months of thirty days; nil: it is none.
+  package static func nanoseconds(_ text: String) -> Double? {
+    guard let field = TimeField(text: text) else { return nil }
+    if let step = field.step { return Double(step) }
+    let days: Double? =
+      switch field {
+      case .day: 1
+      case .week: 7
+      case .month: 30
+      case .quarter: 91
+      case .year: 365
+      case .decade: 3652
+      case .century: 36_524
+      case .millennium: 365_242
+      default: nil
+      }
+    return days.map { $0 * Double(Nanoseconds.day) }
+  }
+}
+
 extension FunctionTable {
   mutating func addTimeParts() {
     add("date_trunc", [.text, .timestamp], .timestamp) { columns, n, _ in

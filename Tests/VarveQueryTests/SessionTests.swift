@@ -238,7 +238,7 @@ struct SessionTests {
     let latest = try session.text("EXPLAIN SELECT DISTINCT ON (host) host, time, v FROM cpu ORDER BY host, time DESC")
     #expect(latest.contains("First of Group (run ends only)"))
     #expect(!latest.contains("Sort"))
-    let greatest = try session.text("EXPLAIN SELECT DISTINCT ON (host) host, v FROM cpu ORDER BY host, v DESC")
+    let greatest = try session.text("EXPLAIN (COSTS OFF) SELECT DISTINCT ON (host) host, v FROM cpu ORDER BY host, v DESC")
     #expect(greatest.contains("First of Group\n"))
   }
 
@@ -247,7 +247,7 @@ struct SessionTests {
     let plan = try session.text("EXPLAIN SELECT * FROM cpu ORDER BY time DESC LIMIT 3")
     #expect(plan.contains("Slices (newest slices first)"))
     #expect(plan.contains("stops early"))
-    let analyzed = try session.text("EXPLAIN ANALYZE SELECT time, v FROM cpu ORDER BY time DESC LIMIT 3")
+    let analyzed = try session.text("EXPLAIN (ANALYZE, COSTS OFF) SELECT time, v FROM cpu ORDER BY time DESC LIMIT 3")
     #expect(analyzed.contains("rows=3"))
     #expect(!analyzed.contains("rows=100"))
     #expect(try session.text("SELECT n FROM cpu ORDER BY time DESC LIMIT 3") == "99\n98\n97")

@@ -14,7 +14,7 @@ final class AggregateNode: PlanNode {
   /// How it is made from partial aggregates; nil if it cannot be.
   let partial: PartialPlan?
   /// Keys and calls are over the input and these.
-  fileprivate let shared: SharedExpressions
+  let shared: SharedExpressions
 
   init(_ input: any PlanNode, keys: [BoundExpression], calls: [AggregateCall], runKeys: RunKeys?) {
     partial = PartialPlan(input, keys: keys, calls: calls, runKeys: runKeys)

@@ -169,7 +169,9 @@ final class ExecutionContext {
     let started = clock.monotonicNanoseconds()
     let entry = profile.entry(for: node)
     let inner = try open()
-    entry.nanoseconds += clock.monotonicNanoseconds() - started
+    let nanoseconds = clock.monotonicNanoseconds() - started
+    entry.nanoseconds += nanoseconds
+    entry.startupNanoseconds += nanoseconds
     entry.loops += 1
     return ProfiledOperator(inner, entry, clock)
   }

@@ -65,6 +65,8 @@ protocol PlanNode: AnyObject, Sendable {
   func expanded(_ context: ExecutionContext) throws -> (any PlanNode)?
   /// Further lines of EXPLAIN: name and text.
   func details(_ context: ExecutionContext) throws -> [(name: String, text: String)]
+  /// What EXPLAIN expects of it: see `Explain/`.
+  func estimate(_ estimator: PlanEstimator) throws -> PlanEstimate
   func open(_ context: ExecutionContext) throws -> any Operator
 }
 
@@ -111,6 +113,8 @@ final class Profile {
     var rows = 0
     var loops = 0
     var nanoseconds: Int64 = 0
+    /// Those of them until each loop's first rows.
+    var startupNanoseconds: Int64 = 0
   }
   private var entries: [ObjectIdentifier: Entry] = [:]
   func entry(for node: any PlanNode) -> Entry {
@@ -141,6 +145,7 @@ final class ProfiledOperator: Operator {
   private let inner: any Operator
   private let entry: Profile.Entry
   private let clock: SessionClock
+  private var isStarting = true
   init(_ inner: any Operator, _ entry: Profile.Entry, _ clock: SessionClock) {
     self.inner = inner
     self.entry = entry
@@ -149,7 +154,10 @@ final class ProfiledOperator: Operator {
   func next() throws -> QueryBatch? {
     let started = clock.monotonicNanoseconds()
     let batch = try inner.next()
-    entry.nanoseconds += clock.monotonicNanoseconds() - started
+    let nanoseconds = clock.monotonicNanoseconds() - started
+    entry.nanoseconds += nanoseconds
+    if isStarting { entry.startupNanoseconds += nanoseconds }
+    isStarting = false
     entry.rows += batch?.count ?? 0
     return batch
   }

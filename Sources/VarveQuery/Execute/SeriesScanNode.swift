@@ -182,7 +182,7 @@ final class SeriesScanNode: PlanNode {
       if actual.archive.objects > 0 { lines.append(("Archive", Self.text(actual.archive))) }
     }
     guard let request else { return lines }
-    let estimate = try estimate(request, context)
+    let estimate = try readAtMost(request, context)
     lines.append(("Partitions", "\(estimate.partitions - estimate.partitionsPruned) of \(estimate.partitions)"))
     lines.append(("Chunks", "\(estimate.chunks - estimate.chunksPruned) of \(estimate.chunks)"))
     lines.append(("Row Blocks", "\(estimate.rowBlocks - estimate.rowBlocksPruned) of \(estimate.rowBlocks)"))
@@ -199,7 +199,7 @@ final class SeriesScanNode: PlanNode {
   }
 
   /// What a scan would look at, each range of its times by itself.
-  private func estimate(_ request: ScanRequest, _ context: ExecutionContext) throws -> ScanStatistics {
+  func readAtMost(_ request: ScanRequest, _ context: ExecutionContext) throws -> ScanStatistics {
     let whole = try context.snapshot.estimate(request)
     let ranges = try ranges(context)
     if ranges.isEmpty { return whole }

@@ -40,7 +40,7 @@ final class ValuesNode: PlanNode {
 
 /// Rows that were read from the statement's text.
 final class LiteralRowsNode: PlanNode {
-  private let rows: QueryBatch
+  let rows: QueryBatch
   let types: [SQLType]
   init(_ rows: QueryBatch, _ types: [SQLType]) {
     self.rows = rows

@@ -114,27 +114,29 @@ extension QuerySession {
   }
 
   func planExplain(_ inner: StatementSyntax, _ options: [OptionSyntax], _ binder: Binder) throws -> ExplainPlan {
-    var explain = ExplainPlan()
-    for option in options { try explain.apply(option, binder.source) }
+    let options = try ExplainOptions(options, binder.source)
+    let started = clock.monotonicNanoseconds()
+    func explained(_ node: any PlanNode, _ title: String? = nil) -> ExplainPlan {
+      ExplainPlan(
+        options: options, node: node, title: title, planningNanoseconds: clock.monotonicNanoseconds() - started)
+    }
     switch inner {
     case .select(let select):
       let bound = try binder.bindSelect(select, QueryLevel(parent: nil))
-      explain.node = try Planner.plan(bound.plan)
+      return explained(try Planner.plan(bound.plan))
     case .insert, .update, .delete:
       let (kind, _) = try planWrite(inner, binder)
-      switch kind {
-      case .insert(let plan): (explain.node, explain.title) = (plan.source, "Insert on \(plan.table.name)")
-      case .delete(let plan): (explain.node, explain.title) = (plan.scan, "Delete on \(plan.table.name)")
-      case .dimension(let plan):
-        (explain.node, explain.title) = (plan.source, "\(plan.verb.capitalizedWord) on \(plan.table.name)")
-      default: preconditionFailure("a statement that writes rows")
-      }
-      if explain.isAnalyze {
+      if options.isAnalyze {
         throw SQLError.make("0A000", "EXPLAIN ANALYZE of a statement that writes rows is not supported")
+      }
+      switch kind {
+      case .insert(let plan): return explained(plan.source, "Insert on \(plan.table.name)")
+      case .delete(let plan): return explained(plan.scan, "Delete on \(plan.table.name)")
+      case .dimension(let plan): return explained(plan.source, "\(plan.verb.capitalizedWord) on \(plan.table.name)")
+      default: preconditionFailure("a statement that writes rows")
       }
     default: throw SQLError.make("0A000", "EXPLAIN takes SELECT, INSERT, UPDATE and DELETE")
     }
-    return explain
   }
 
   func planExecute(_ name: String, _ arguments: [ExpressionSyntax], _ parsed: ParsedStatement) throws
@@ -206,7 +208,8 @@ extension QuerySession {
     case .truncate(let plan): return try truncate(plan, catalog, parameters)
     case .dimension: preconditionFailure("run on its own")
     case .explain(let plan):
-      let context = context(catalog, parameters, profile: plan.isAnalyze ? Profile(coversSubqueries: true) : nil)
+      let context = context(
+        catalog, parameters, profile: plan.options.isAnalyze ? Profile(coversSubqueries: true) : nil)
       return QueryResult(columns: statement.columns, rows: RowsOperator(try plan.run(context)), verb: "EXPLAIN")
     case .declare(let plan): return try declare(plan, context(catalog, parameters))
     case .copy:

@@ -1,0 +1,72 @@
+// A plan as JSON, with PostgreSQL's names for what PostgreSQL has.
+
+import VarveCompute
+
+struct ExplainJSON {
+  private(set) var text = ""
+  private let options: ExplainOptions
+  private let context: ExecutionContext
+  private let estimator: PlanEstimator
+
+  init(_ options: ExplainOptions, _ context: ExecutionContext) {
+    self.options = options
+    self.context = context
+    estimator = PlanEstimator(context)
+  }
+
+  mutating func append(_ node: any PlanNode, indent: Int) throws {
+    let outer = String(repeating: " ", count: indent)
+    let inner = outer + "  "
+    text += "{\n\(inner)\"Node Type\": \(Self.quoted(node.label))"
+    for (name, figure) in try figures(node) { text += ",\n\(inner)\"\(name)\": \(figure)" }
+    for (name, detail) in try node.details(context) {
+      text += ",\n\(inner)\(Self.quoted(name)): \(Self.quoted(detail))"
+    }
+    let inputs = try ExplainPlan.inputs(of: node, context)
+    for (name, plans) in [("Plans", inputs), ("SubPlans", ExplainPlan.subplans(node))] where !plans.isEmpty {
+      text += ",\n\(inner)\"\(name)\": ["
+      for (index, plan) in plans.enumerated() {
+        if index > 0 { text += ", " }
+        try append(plan, indent: indent + 2)
+      }
+      text += "]"
+    }
+    text += "\n\(outer)}"
+  }
+
+  private func figures(_ node: any PlanNode) throws -> [(name: String, figure: String)] {
+    var figures: [(name: String, figure: String)] = []
+    if options.showsCosts {
+      let estimate = try estimator.estimate(node)
+      figures.append(("Startup Cost", ExplainNumber.cost(estimate.startup)))
+      figures.append(("Total Cost", ExplainNumber.cost(estimate.total)))
+      figures.append(("Plan Rows", ExplainNumber.count(estimate.rows)))
+      figures.append(("Plan Width", String(PlanEstimate.width(of: node.types))))
+    }
+    guard let actual = ExplainActual(node, context) else { return figures }
+    if options.showsTiming {
+      figures.append(("Actual Startup Time", actual.startup))
+      figures.append(("Actual Total Time", actual.total))
+    }
+    return figures + [("Actual Rows", actual.rows), ("Actual Loops", String(actual.loops))]
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var out = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      default:
+        if scalar.value < 0x20 {
+          let digits = String(scalar.value, radix: 16)
+          out += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+        } else {
+          out.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return out + "\""
+  }
+}
