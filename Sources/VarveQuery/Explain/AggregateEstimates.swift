@@ -2,7 +2,6 @@
 // of its scan elsewhere: it may cost less than its input would as a whole.
 
 import VarveCompute
-import VarveStorage
 
 extension AggregateNode {
   func estimate(_ estimator: PlanEstimator) throws -> PlanEstimate {
@@ -34,34 +33,25 @@ extension AggregateCall {
 
 extension PartialPlan {
   /// Values that a summary has of a column: its count, sum, least, greatest, first and last.
-  private static let valuesPerBucket = 6.0
+  private static let valuesPerSummary = 6.0
 
   /// What it costs to read the parts that the aggregate is made of, and how many there are; nil: all rows are read.
   fileprivate func parts(_ estimator: PlanEstimator) throws -> (startup: Double, total: Double, rows: Double)? {
     let context = estimator.context
     let reach = try ScanReach(scan, estimator)
     guard let request = reach.request, isOn(context) else { return nil }
-    let rows = Double(reach.read.rows) * reach.share
+    let rows = Double(reach.read.rows)
+    var (parts, values) = (rows, rows)
     if wantsLastValues {
-      let last = min(rows, 2 * reach.series)
-      let cost = reach.cost(rows: last, columns: scan.columns.count)
-      return (cost.startup, cost.total, last)
+      parts = min(rows, 2 * reach.series)
+      values = parts
+    } else {
+      parts = min(rows, Double(try context.snapshot.estimatedCount(self.request(of: request, context))))
+      let head = min(parts, Double(reach.read.headRows))
+      values = min(rows, head + (parts - head) * Self.valuesPerSummary)
     }
-    guard context.catalog.session.usesSummaries else { return nil }
-    let width = try keys.time.map { try estimator.bucketWidth($0) ?? 0 } ?? .infinity
-    let chunks = Double(reach.read.chunks - reach.read.chunksPruned)
-    let inChunks = max(0, rows - Double(reach.read.headRows) * reach.share)
-    let span = reach.timeSpan
-    var (summarised, buckets) = (0.0, 0.0)
-    for use in try context.snapshot.summaries(request) where Double(use.nanoseconds) <= width {
-      let share = Double(use.chunks) / max(1, chunks)
-      summarised += inChunks * share
-      buckets += reach.series * (span / Double(use.nanoseconds) + 1) * share
-    }
-    let left = max(0, rows - summarised)
-    let read = left + min(summarised, buckets * Self.valuesPerBucket)
-    let cost = reach.cost(rows: read, columns: scan.columns.count)
-    return summarised == 0 ? nil : (cost.startup, cost.total, left + min(summarised, buckets))
+    let cost = reach.cost(rows: values * reach.share, columns: scan.columns.count)
+    return parts < rows ? (cost.startup, cost.total, parts * reach.share) : nil
   }
 }
 

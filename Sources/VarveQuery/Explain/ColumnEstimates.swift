@@ -62,16 +62,6 @@ extension PlanEstimator {
     default: return nil
     }
   }
-
-  /// The width of the buckets that a key of times is; nil: it is no bucket.
-  func bucketWidth(_ key: BoundExpression) throws -> Double? {
-    guard case .call(let function, let arguments) = key else { return nil }
-    if let width = try bucketWidth(function, arguments) { return width }
-    for argument in arguments {
-      if let width = try bucketWidth(argument) { return width }
-    }
-    return nil
-  }
 }
 
 extension ColumnEstimate {

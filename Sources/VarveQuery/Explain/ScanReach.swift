@@ -14,8 +14,6 @@ struct ScanReach {
   /// Before conditions that are tested row by row.
   let rows: Double
   let series: Double
-  /// Nanoseconds from the first to the last time that is read.
-  let timeSpan: Double
   /// One for each column of the scan.
   let columns: [ColumnEstimate]
 
@@ -27,7 +25,7 @@ struct ScanReach {
     guard let request = try reading.request(context) else {
       self.request = nil
       read = ScanStatistics()
-      (share, rows, series, timeSpan) = (0, 0, 0, 0)
+      (share, rows, series) = (0, 0, 0)
       columns = scan.columns.map { _ in .constant }
       return
     }
@@ -46,18 +44,18 @@ struct ScanReach {
     let even = try Self.evenRows(request, share: series / max(1, all), table, read, scan.table, context)
     let rows = max(1, min(Double(read.rows) * share, even * unknown.timeShare))
     let time = table.time.map { $0.intersection(request.time) }
-    let timeSpan = time.map { $0.isEmpty ? 0 : Double($0.upper) - Double($0.lower) } ?? 0
+    let span = time.map { $0.isEmpty ? 0 : Double($0.upper) - Double($0.lower) } ?? 0
     let estimate = SeriesEstimate(scan: ObjectIdentifier(scan), count: series)
     columns = scan.columns.map { column in
       switch column {
       // Series are taken to have rows at the same times.
-      case .time: ColumnEstimate(distinct: max(1, (rows / series).rounded(.up)), span: timeSpan)
+      case .time: ColumnEstimate(distinct: max(1, (rows / series).rounded(.up)), span: span)
       case .tag(let id):
         ColumnEstimate(distinct: min(series, Self.tag(id, of: scan, request.series, context)), series: estimate)
       case .field(_, let type): ColumnEstimate(type.sqlType)
       }
     }
-    (self.request, self.share, self.rows, self.series, self.timeSpan) = (request, share, rows, series, timeSpan)
+    (self.request, self.share, self.rows, self.series) = (request, share, rows, series)
   }
 
   /// What it costs to look into what is read, and to read of so many rows the columns of the scan.
@@ -85,6 +83,7 @@ struct ScanReach {
     guard let data = statistics.time else { return Double(read.rows) }
     let wanted = data.intersection(request.time)
     if wanted.isEmpty { return Double(read.rows) }
+    if wanted == data { return Double(statistics.rows) * share }
     var partitions = ScanRequest(table: request.table)
     partitions.time = table.partitions(over: wanted).intersection(data)
     func length(_ range: TimeRange) -> Double { Double(range.upper) - Double(range.lower) + 1 }
