@@ -99,9 +99,8 @@ def opened(server):
     return metrics(server)['varve_connections_total{listener="postgres"}']
 
 
-def test_partitions_on_two_servers_answer_as_one_table(context):
-    spread = Spread(context)
-    spread.check()
+def pushed(spread):
+    """What the servers do by themselves: buckets are grouped there, and the first rows of a partition found."""
     plan = spread.plan(HOURLY.format("time >= '2024-01-02Z' AND host <> 'h1'"))
     expect(plan.count("Async Foreign Scan"), 2)
     expect(plan.count("Relations: Aggregate on (public.cpu_"), 2)
@@ -109,16 +108,64 @@ def test_partitions_on_two_servers_answer_as_one_table(context):
                       "avg(usage), max(n) FROM public.cpu WHERE ((\"time\" >= '2024-01-02 00:00:00+00')) AND ((host <> 'h1')) GROUP BY 1, 2"), 2)
     plan = spread.plan("SELECT time, n FROM cpu_north WHERE usage > 20 ORDER BY time DESC LIMIT 5")
     assert "Remote SQL: SELECT \"time\", n FROM public.cpu WHERE ((usage > 20::double precision)) ORDER BY \"time\" DESC NULLS FIRST LIMIT 5::bigint" in plan, plan
+
+
+def test_partitions_on_two_servers_answer_as_one_table(context):
+    spread = Spread(context)
+    spread.check()
+    pushed(spread)
     # What PostgreSQL may not send on comes as rows, and is right all the same.
     plan = spread.plan(HOURLY.replace("date_bin('1 hour', time, '2000-01-01Z')", "date_trunc('hour', time)").format("true"))
     expect((plan.count("Remote SQL: SELECT \"time\", site, usage, n FROM public.cpu"), plan.count("Relations: Aggregate")), (2, 0))
     expect(spread.ask(HOURLY.replace("date_bin('1 hour', time, '2000-01-01Z')", "date_trunc('hour', time)").format("true")), hourly(ROWS))
     error = expect_error("42883", lambda: spread.ask("SELECT time_bucket('1 hour', time) FROM cpu"))
     assert "time_bucket" in str(error), error
-    # A server's own plan is for those who read it; its costs are in no unit of PostgreSQL.
-    spread.connection.execute("ALTER SERVER north OPTIONS (ADD use_remote_estimate 'true')")
-    error = expect_error(None, lambda: spread.ask("SELECT * FROM cpu"))
-    assert "could not interpret EXPLAIN output" in str(error), error
+
+
+def test_servers_say_what_a_question_costs_them(context):
+    spread = Spread(context)
+    spread.connection.execute(f"CREATE FOREIGN TABLE again ({COLUMNS}) SERVER north OPTIONS (table_name 'cpu')")
+    join = "SELECT c.host, count(*), max(a.n) FROM cpu_north c JOIN again a ON c.time = a.time AND c.host = a.host WHERE a.usage < 100 GROUP BY 1 ORDER BY 1"
+    totals = collections.defaultdict(list)
+    for _, _, host, usage, n in rows_of("north"):
+        if usage < 100:
+            totals[host].append(n)
+    joined = [(host, len(numbers), max(numbers)) for host, numbers in sorted(totals.items())]
+    expect(spread.ask(join), joined)
+    aggregate = "Relations: Aggregate on ((public.cpu_north c) INNER JOIN (public.again a))"
+    assert aggregate not in spread.plan(join), "PostgreSQL joins by itself as long as it knows of no costs"
+
+    def expected(query):
+        """How many rows PostgreSQL expects of its topmost node."""
+        return int(spread.ask("EXPLAIN " + query)[0][0].split("rows=")[1].split()[0])
+
+    for site in SITES:
+        spread.connection.execute(f"ALTER SERVER {site} OPTIONS (ADD use_remote_estimate 'true')")
+    for option in ["SET fdw_tuple_cost '1'", "DROP fdw_tuple_cost"]:
+        for site in SITES:
+            spread.connection.execute(f"ALTER SERVER {site} OPTIONS ({option})")
+        spread.check()
+        pushed(spread)
+        assert aggregate in spread.plan(join), spread.plan(join)
+        expect(spread.ask(join), joined)
+    expect(expected("SELECT * FROM cpu_north"), len(ROWS) // 2)
+    expect(expected("SELECT n FROM cpu_north WHERE host = 'h1'"), len(ROWS) // 6)
+    expect(expected("SELECT n FROM cpu_north WHERE host = (SELECT 'h1'::text)"), len(ROWS) // 6)
+    expect(expected("SELECT n FROM cpu WHERE time >= '2024-01-04Z'"), len(ROWS) // 4)
+    expect(expected(HOURLY.format("time >= '2024-01-04Z'")), 2 * 24)
+    expect(expected("SELECT host, count(*) FROM cpu_south GROUP BY host"), 3)
+    # What PostgreSQL knows of the columns by itself no longer keeps it from sending buckets on.
+    spread.connection.execute("ANALYZE cpu")
+    pushed(spread)
+    spread.check()
+    # A server that is down is asked for its costs only where the question is for it.
+    spread.servers["south"].kill()
+    for _ in range(2):
+        error = expect_error("08001", lambda: spread.ask("SELECT count(*) FROM cpu"))
+        assert 'could not connect to server "south"' in str(error), error
+        expect(spread.ask(HOURLY.format("site = 'north'")), hourly(rows_of("north")))
+    spread.servers["south"].start()
+    spread.check()
 
 
 def test_a_question_for_one_site_goes_to_one_server(context):
