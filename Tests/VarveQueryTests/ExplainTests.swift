@@ -108,6 +108,9 @@ import VarveCore
     let lines = try filled().rows("EXPLAIN DELETE FROM m WHERE host = 'h1'").map { $0[0] }
     #expect(lines[0].firstMatch(of: #/^Delete on m  \(cost=\d.*\.\.\d.* rows=0 width=0\)$/#) != nil, "\(lines)")
     #expect(lines[1].contains("rows=120 width=0"), "\(lines)")
+    let json = try filled().text("EXPLAIN (FORMAT JSON) UPDATE places SET name = 'x'")
+    let nodes = json.matches(of: #/"(Node Type|Plan Rows)": (.*?),?\n/#).map { $0.2 }
+    #expect(nodes.prefix(2) == ["\"Update on places\"", "0"] && nodes.last == "3", "\(json)")
   }
 
   // MARK: Rows

@@ -38,6 +38,7 @@ struct FuzzTests {
         }
         text = String(decoding: bytes, as: UTF8.self)
       }
+      if random(4) == 0 { text = "EXPLAIN " + text }
       do {
         try session.rows(text)
         answered += 1

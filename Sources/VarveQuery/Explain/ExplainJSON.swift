@@ -14,6 +14,21 @@ struct ExplainJSON {
     estimator = PlanEstimator(context)
   }
 
+  /// What is done with the rows of a plan, which costs nothing more and gives no rows.
+  mutating func append(title: String, over node: any PlanNode, indent: Int) throws {
+    let outer = String(repeating: " ", count: indent)
+    let inner = outer + "  "
+    text += "{\n\(inner)\"Node Type\": \(Self.quoted(title))"
+    if options.showsCosts {
+      for (name, figure) in Self.figures(try estimator.estimate(node), rows: 0, width: 0) {
+        text += ",\n\(inner)\"\(name)\": \(figure)"
+      }
+    }
+    text += ",\n\(inner)\"Plans\": ["
+    try append(node, indent: indent + 2)
+    text += "]\n\(outer)}"
+  }
+
   mutating func append(_ node: any PlanNode, indent: Int) throws {
     let outer = String(repeating: " ", count: indent)
     let inner = outer + "  "
@@ -38,10 +53,7 @@ struct ExplainJSON {
     var figures: [(name: String, figure: String)] = []
     if options.showsCosts {
       let estimate = try estimator.estimate(node)
-      figures.append(("Startup Cost", ExplainNumber.cost(estimate.startup)))
-      figures.append(("Total Cost", ExplainNumber.cost(estimate.total)))
-      figures.append(("Plan Rows", ExplainNumber.count(estimate.rows)))
-      figures.append(("Plan Width", String(PlanEstimate.width(of: node.types))))
+      figures = Self.figures(estimate, rows: estimate.rows, width: PlanEstimate.width(of: node.types))
     }
     guard let actual = ExplainActual(node, context) else { return figures }
     if options.showsTiming {
@@ -49,6 +61,13 @@ struct ExplainJSON {
       figures.append(("Actual Total Time", actual.total))
     }
     return figures + [("Actual Rows", actual.rows), ("Actual Loops", String(actual.loops))]
+  }
+
+  private static func figures(_ estimate: PlanEstimate, rows: Double, width: Int) -> [(name: String, figure: String)] {
+    [
+      ("Startup Cost", ExplainNumber.cost(estimate.startup)), ("Total Cost", ExplainNumber.cost(estimate.total)),
+      ("Plan Rows", ExplainNumber.count(rows)), ("Plan Width", String(width)),
+    ]
   }
 
   private static func quoted(_ text: String) -> String {

@@ -46,7 +46,7 @@ struct ExplainPlan: Sendable {
 
   private func json(_ context: ExecutionContext, _ total: Int64?) throws -> String {
     var json = ExplainJSON(options, context)
-    try json.append(node, indent: 4)
+    if let title { try json.append(title: title, over: node, indent: 4) } else { try json.append(node, indent: 4) }
     var text = "[\n  {\n    \"Plan\": " + json.text
     if options.showsSummary {
       text += ",\n    \"Planning Time\": \(ExplainNumber.milliseconds(planningNanoseconds))"

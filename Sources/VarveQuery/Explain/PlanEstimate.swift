@@ -5,10 +5,10 @@ import VarveCompute
 
 struct PlanEstimate {
   /// Until the first row, and until the last; in units of `CostModel`.
-  private(set) var startup: Double
-  private(set) var total: Double
+  let startup: Double
+  let total: Double
   /// Whole, and none only where it is known that there are none.
-  private(set) var rows: Double
+  let rows: Double
   /// One for each that the node delivers.
   let columns: [ColumnEstimate]
 
