@@ -100,7 +100,18 @@ final class PartedScanOperator: Operator {
       note(part.statistics)
       return nil
     }
-    if self.parts.isEmpty, let done { context.profile?.note(done, of: node) }
+    if self.parts.isEmpty { end() }
+  }
+
+  private func end() {
+    if let done { context.profile?.note(done, of: node) }
+    done = nil
+  }
+
+  /// Whoever has rows enough asks for no more.
+  deinit {
+    for part in parts { note(part.statistics) }
+    end()
   }
 
   private func note(_ statistics: ScanStatistics) {

@@ -298,6 +298,7 @@ final class SeriesScanOperator: Operator {
   private let cursor: any ScanCursor
   private let reader: SeriesColumnReader
   private var progress = ScanProgress()
+  private var isAtEnd = false
 
   init(
     _ node: SeriesScanNode, _ cursor: any ScanCursor, _ reader: SeriesColumnReader, _ context: ExecutionContext
@@ -332,10 +333,19 @@ final class SeriesScanOperator: Operator {
       if batch.columns.count > node.width { batch.columns.removeLast(batch.columns.count - node.width) }
       return batch
     }
-    progress.tell(cursor.statistics, in: context)
-    context.profile?.note(cursor.statistics, of: node)
+    end()
     return nil
   }
+
+  private func end() {
+    guard !isAtEnd else { return }
+    isAtEnd = true
+    progress.tell(cursor.statistics, in: context)
+    context.profile?.note(cursor.statistics, of: node)
+  }
+
+  /// Whoever has rows enough asks for no more.
+  deinit { end() }
 }
 
 /// The columns of a scan from what it delivers.
