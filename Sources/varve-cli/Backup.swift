@@ -53,12 +53,10 @@ struct Backup: ParsableCommand {
     }
 
     func run() throws {
-      if let server = try place.server() {
-        let quoted = to.map {
-          "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
-        }
-        let call = "CALL backup(\(quoted ?? "NULL"), \(limit.map(String.init) ?? "NULL"))"
-        guard let row = try server.rows(call).first, row.count == 8 else {
+      if let address = place.connect, let server = try place.server() {
+        let call = "CALL backup(\(to.map(quotedSQL) ?? "NULL"), \(limit.map(String.init) ?? "NULL"))"
+        let rows = try JobProgress.showing("backup", of: address) { try server.rows(call) }
+        guard let row = rows.first, row.count == 8 else {
           throw VarveError(.unsupported, "the server does not answer CALL backup() with a row of 8 columns")
         }
         let values = row.map { $0 ?? "" }
@@ -68,14 +66,10 @@ struct Backup: ParsableCommand {
       }
       let database = try place.open()
       var shown = Progress(byteCount: nil)
-      var done = 0
       let report: BackupReport
       do {
         let request = BackupRequest(place: to, bytesPerSecond: limit ?? 0)
-        report = try database.backupBlocking(request, check: {}) { progress in
-          shown.advance(by: progress.doneByteCount - done, rows: nil)
-          done = progress.doneByteCount
-        }
+        report = try database.backupBlocking(request, check: {}) { shown.reach($0) }
         shown.end()
       } catch {
         shown.end()
@@ -161,14 +155,20 @@ struct Backup: ParsableCommand {
       let place = try from.place()
       let manifest = try BackupChoice(place, store: from.store).manifest(number: id, at: nil)
       let scratch = scratch ?? "/tmp/varve-verify-\(manifest.store)-\(ProcessEnvironment.processIdentifier)"
-      let found = try BackupVerifier.verify(
-        manifest, from: place, scratch: scratch, files: PosixFileSystem(), clock: SystemClock(),
-        archive: try archive.map {
-          // It is only read: nothing is kept of it in a directory.
-          ParquetTier(
-            try ObjectStoreURL.open($0, files: PosixFileSystem(), schemes: try from.stores.schemes()),
-            files: PosixFileSystem(), directory: scratch, cacheByteLimit: 0)
-        })
+      let tier = try archive.map {
+        // It is only read: nothing is kept of it in a directory.
+        ParquetTier(
+          try ObjectStoreURL.open($0, files: PosixFileSystem(), schemes: try from.stores.schemes()),
+          files: PosixFileSystem(), directory: scratch, cacheByteLimit: 0)
+      }
+      var shown = Progress(byteCount: nil)
+      let found: BackupVerification
+      do {
+        defer { shown.end() }
+        found = try BackupVerifier.verify(
+          manifest, from: place, scratch: scratch, files: PosixFileSystem(), clock: SystemClock(), archive: tier,
+          progress: { shown.reach($0) })
+      }
       try StandardStreams.write(found.lines(of: manifest).joined(separator: "\n") + "\n")
       if !found.isSound { throw ExitCode.failure }
     }

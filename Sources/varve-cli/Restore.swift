@@ -53,17 +53,13 @@ struct Restore: ParsableCommand {
       try toTime.map { .time(try Moment.parse($0)) } ?? toSequence.map { .sequence(Sequence(rawValue: $0)) }
     let choice = BackupChoice(place, store: from.store)
     let (manifest, target) = try choice.chosen(number: id, at: limit)
-    var shown = Progress(byteCount: manifest.byteCount)
-    var done = 0
+    var shown = Progress(byteCount: nil)
     let report: RestoreReport
     do {
       defer { shown.end() }
       report = try BackupRestore(
         manifest, from: place, files: PosixFileSystem(), clock: SystemClock(), threadCount: Self.threadCount,
-        progress: { progress in
-          shown.advance(by: progress.doneByteCount - done, rows: nil)
-          done = progress.doneByteCount
-        }
+        progress: { shown.reach($0) }
       ).run(to: data, target)
     }
     let seconds = (Double(report.nanoseconds) / 1e7).rounded() / 100

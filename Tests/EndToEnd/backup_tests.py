@@ -2,11 +2,13 @@
 
 import glob
 import os
+import re
 import shutil
 import threading
 import time
 
 from support import HOUR, connect, expect, flip, psql, until
+from terminal import Terminal
 
 
 def summary(output):
@@ -222,7 +224,7 @@ def test_damage_in_a_backup_is_named(context):
     assert "no such directory" in error, error
 
 
-SHIPPING = ["--ship-every", "200ms", "--backup-every", "1 day", "--unshipped-log", "64MB"]
+SHIPPING = ["--ship-every", "200ms", "--backup-every", "1 day"]
 
 
 def jobs(server):
@@ -234,7 +236,7 @@ def jobs(server):
 
 def test_a_server_ships_its_log_and_is_restored_to_any_moment(context):
     url = place(context)
-    server = context.server("--backup-to", url, *SHIPPING)
+    server = context.server("--backup-to", url, *SHIPPING, "--unshipped-log", "64MB")
     # The first backup is taken at once.
     until(lambda: "backup" in jobs(server) and jobs(server)["backup"][0] == 1)
     load = Load(server)
@@ -273,7 +275,7 @@ def test_a_server_ships_its_log_and_is_restored_to_any_moment(context):
     # All there is; and the restored store goes on beside the first one, in the same place.
     output, _ = context.run("restore", "--from", url, "--data", server.data)
     assert f"commit {last[0]}," in output, output
-    again = context.server("--backup-to", url, *SHIPPING)
+    again = context.server("--backup-to", url, *SHIPPING, "--unshipped-log", "64MB")
     until(lambda: "backup" in jobs(again) and jobs(again)["backup"][0] == 1)
     expect(connect(again).execute("SELECT count(*) FROM cpu").fetchone()[0], last[1])
     expect(again.stop(), 0)
@@ -283,7 +285,7 @@ def test_a_server_ships_its_log_and_is_restored_to_any_moment(context):
 
 def test_a_place_that_goes_away_is_waited_for(context):
     url = place(context)
-    server = context.server("--backup-to", url, *SHIPPING)
+    server = context.server("--backup-to", url, *SHIPPING, "--unshipped-log", "64MB")
     until(lambda: "backup" in jobs(server) and jobs(server)["backup"][0] == 1)
     lines = server.lines()
     lines.send(rows("a", 0, 1_000))
@@ -306,6 +308,32 @@ def test_a_place_that_goes_away_is_waited_for(context):
     assert f"commit {sequence}," in output, output
     output, _ = context.run("sql", "--data", data, "--format", "csv", "SELECT count(*) FROM cpu")
     expect(output, "count\n2500\n")
+
+
+def test_a_command_that_takes_its_time_shows_how_far_it_is(context):
+    url = place(context)
+    server = context.server("--compaction", "off")
+    lines = server.lines()
+    lines.send("".join(f"cpu,host=h{i % 7} v={(i * 7919) % 10007 / 13} {HOUR + i * 10**9}\n" for i in range(300_000)))
+    lines.sync()
+    psql(server, "CALL flush()")
+
+    def shown(*arguments):
+        """What it shows on a terminal before its last line, and that line."""
+        terminal = Terminal([context.binary, *arguments], {"HOME": context.directory})
+        context.closing(terminal)
+        before = terminal.expect("backup 1 of store")
+        expect(terminal.wait(), 0)
+        return before
+
+    before = shown("backup", "--to", url, "--connect", server.url, "--limit", "500kB")
+    assert re.search(r"backup: [0-9.]+ of [0-9.]+ MB, [0-9]+ s", before), before
+    # Where there is no terminal, a command that is done soon says nothing but its result.
+    os.mkdir(context.path("second"))
+    _, error = context.run("backup", "--to", "file://" + context.path("second"), "--connect", server.url)
+    expect(error, "")
+    _, error = context.run("backup", "verify", "--from", url)
+    expect(error, "")
 
 
 def test_backups_go_where_the_server_was_told(context):

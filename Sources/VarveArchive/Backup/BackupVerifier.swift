@@ -40,24 +40,31 @@ package struct BackupVerifier {
   private let files: any FileSystem
   private let clock: any Clock
   private let archive: (any ArchiveTier)?
+  private let progress: (BackupProgress) -> Void
+  /// What was shipped behind the backup.
+  private let chain: LogChain
+  private var doneByteCount = 0
   private var outcome = BackupVerification()
 
   /// `scratch` is a directory that is not there yet, or empty; it is gone afterwards. `archive`, where given, is the one
   /// that archived chunks went to.
   package static func verify(
     _ manifest: BackupManifest, from place: BackupPlace, scratch: String, files: any FileSystem, clock: any Clock,
-    archive: (any ArchiveTier)? = nil
+    archive: (any ArchiveTier)? = nil, progress: @escaping (BackupProgress) -> Void = { _ in }
   ) throws -> BackupVerification {
-    var verifier = BackupVerifier(place, manifest, files, clock, archive)
+    let chain = try PlacedLog(of: manifest.store, in: place).chain(behind: manifest)
+    var verifier = BackupVerifier(place, manifest, chain, files, clock, archive, progress)
     try verifier.run(scratch)
     return verifier.outcome
   }
 
   private init(
-    _ place: BackupPlace, _ manifest: BackupManifest, _ files: any FileSystem, _ clock: any Clock,
-    _ archive: (any ArchiveTier)?
+    _ place: BackupPlace, _ manifest: BackupManifest, _ chain: LogChain, _ files: any FileSystem, _ clock: any Clock,
+    _ archive: (any ArchiveTier)?, _ progress: @escaping (BackupProgress) -> Void
   ) {
     self.archive = archive
+    self.chain = chain
+    self.progress = progress
     self.place = place
     self.manifest = manifest
     self.files = files
@@ -70,9 +77,7 @@ package struct BackupVerifier {
     try readObjects()
     guard outcome.isSound else { return }
     let paths = StorePaths(root: scratch)
-    do { _ = try BackupRestore(manifest, from: place, files: files, clock: clock).run(to: scratch) } catch let error
-      as VarveError where error.isDamage
-    {
+    do { try restore(to: scratch, .backup) } catch let error as VarveError where error.isDamage {
       return note(error, "backup \(manifest.number)")
     }
     let checked = Result { try verifyFiles(paths) }
@@ -83,7 +88,6 @@ package struct BackupVerifier {
 
   /// What was shipped behind the backup: each piece, and what all of them restore to.
   private mutating func verifyLog(_ paths: StorePaths) throws {
-    let chain = try PlacedLog(of: manifest.store, in: place).chain(behind: manifest)
     guard !chain.pieces.isEmpty else { return }
     outcome.logPieces = chain.pieces.count
     outcome.logEnd = chain.last
@@ -91,11 +95,10 @@ package struct BackupVerifier {
       do { _ = try place.content(of: piece, of: manifest.store) } catch let error as VarveError where error.isDamage {
         note(error, piece.key)
       }
+      did(piece.byteCount)
     }
     guard outcome.isSound else { return }
-    do { _ = try BackupRestore(manifest, from: place, files: files, clock: clock).run(to: paths.root, .end) } catch let
-      error as VarveError where error.isDamage
-    {
+    do { try restore(to: paths.root, .end) } catch let error as VarveError where error.isDamage {
       return note(error, "the log behind backup \(manifest.number)")
     }
     let report = Result { try StoreVerifier.verify(directory: paths.root, files: files) }
@@ -110,8 +113,32 @@ package struct BackupVerifier {
         do { _ = try place.read(piece, key, of: manifest) } catch let error as VarveError where error.isDamage {
           note(error, key)
         }
+        did(piece.byteCount)
       }
     }
+  }
+
+  private mutating func restore(to directory: String, _ target: RestoreTarget) throws {
+    let before = doneByteCount
+    var restored = 0
+    let restore = BackupRestore(
+      manifest, from: place, files: files, clock: clock,
+      progress: { [byteCount, progress] step in
+        restored = step.doneByteCount
+        progress(BackupProgress(byteCount: byteCount, doneByteCount: before + restored))
+      })
+    _ = try restore.run(to: directory, target)
+    doneByteCount = before + restored
+  }
+
+  private mutating func did(_ count: Int) {
+    doneByteCount += count
+    progress(BackupProgress(byteCount: byteCount, doneByteCount: doneByteCount))
+  }
+
+  /// Each object is read twice, by itself and for a restore; those of the backup once more where log lies behind it.
+  private var byteCount: Int {
+    2 * (manifest.byteCount + chain.byteCount) + (chain.pieces.isEmpty ? 0 : manifest.byteCount)
   }
 
   private mutating func verifyFiles(_ paths: StorePaths) throws {
