@@ -5,9 +5,9 @@ import re
 import subprocess
 import time
 
-from backup_tests import rows, summary
+from backup_tests import SHIPPING, jobs, rows, summary
 from s3_server import Moto, Proxy
-from support import connect, expect, expect_error, psql
+from support import connect, expect, expect_error, psql, until
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "a/secret+that=is-never-shown"}
 URL = "s3://bucket/some/prefix"
@@ -119,6 +119,63 @@ def test_faults_of_network_and_store_are_gone_through(context):
     expect(network.waiting(), [])
     output, _ = context.run("backup", "verify", "--from", url, *flags, environment=environment)
     assert "all sound" in output, output
+
+
+def test_what_was_shipped_to_a_bucket_survives_a_kill(context):
+    store = moto(context)
+    network = proxy(context, store)
+    environment = without_aws(context, **KEYS)
+    flags = ["--s3-endpoint", network.endpoint]
+    server = context.server(
+        "--backup-to", URL, *SHIPPING, *flags, "--s3-timeout", "1s", environment=environment)
+    until(lambda: "backup" in jobs(server) and jobs(server)["backup"][0] == 1)
+    lines, connection = server.lines(), connect(server)
+    # Of each step: its commit, the rows there are then, and a moment before the next one.
+    known = []
+
+    def write(count=500):
+        total = known[-1][1] if known else 0
+        lines.send(rows("a", total, count))
+        _, _, sequence, _ = lines.sync()
+        known.append((sequence, total + count, connection.execute("SELECT now()::text").fetchone()[0]))
+
+    def is_shipped():
+        return jobs(server)["log shipping"][3] == 0
+
+    for fault in ["before-500", "slow-down", "after-500", "lost", "reset", "not-sent"]:
+        network.fault(fault, "^PUT .*log$")
+        write()
+        until(lambda: network.waiting() == [] and is_shipped(), 60)
+    # It stays away for longer than a call is tried again: rounds fail, and the log is kept.
+    network.fault("slow-down", "^PUT .*log$", times=1000)
+    write()
+    psql(server, "CALL flush()")
+    write()
+    until(lambda: jobs(server)["log shipping"][1] > 0, 60)
+    assert "SlowDown" in jobs(server)["log shipping"][2], jobs(server)
+    network.faults.clear()
+    until(is_shipped, 60)
+    write()
+    until(is_shipped, 60)
+    shipped = list(known)
+    # What is acknowledged while nothing gets there is lost with the machine, and nothing else.
+    network.fault("not-sent", "^PUT .*log$", times=1000)
+    write()
+    server.kill()
+    network.faults.clear()
+    # Some of those that went through faults, and those that were kept.
+    for number in [1, 3, 6, 7]:
+        (_, total, moment), data = shipped[number], context.path(f"at-{number}")
+        context.run("restore", "--from", URL, "--to-time", moment, "--data", data, *flags, environment=environment)
+        expect(count_of(context, data), str(total))
+    for refused in [["--to-time", known[-1][2]], ["--to-sequence", str(known[-1][0])]]:
+        _, error = context.run(
+            "restore", "--from", URL, *refused, "--data", context.path("never"), *flags, environment=environment, code=1)
+        assert "no backup is as new" in error and f"reaches commit {shipped[-1][0]}" in error, error
+    output, _ = context.run(
+        "restore", "--from", URL, "--data", context.path("all"), *flags, environment=environment)
+    assert f"commit {shipped[-1][0]}," in output, (output, shipped[-1])
+    expect(count_of(context, context.path("all")), str(shipped[-1][1]))
 
 
 def test_a_store_that_stays_away_is_named_and_nothing_is_lost(context):
