@@ -72,7 +72,7 @@ package enum Limits {
   /// How long a connection may take to be made, and a store to go on answering.
   package static let objectIdleMilliseconds = 30_000
   package static let objectLeastIdleMilliseconds = 100
-  /// A request may take this long, and a second more for each `objectBytesPerSecond` that it sends or asks for.
+  /// A request may take this long, and a second more for each `objectBytesPerSecond` that it sends, asks for or has copied.
   package static let objectRequestMilliseconds = 60_000
   package static let objectBytesPerSecond = 256 * 1024
   /// How often a request is tried in all, and the first and longest pause in between.
@@ -86,6 +86,8 @@ package enum Limits {
   package static let objectPartByteCount = 16 << 20
   package static let objectPartsAtATime = 4
   package static let objectParts = 10_000
+  /// Longer objects are not copied by one request.
+  package static let objectCopyByteCount = 5 << 30
   /// Of what a store answers about objects: lists, errors.
   package static let objectAnswerByteCount = 8 << 20
   /// Keys of one request to delete.

@@ -19,6 +19,8 @@ package final class S3Client: Sendable {
     var headers: [(name: String, value: String)] = []
     var body: ArraySlice<UInt8> = []
     var answerByteLimit = Limits.objectAnswerByteCount
+    /// That the store reads and writes by itself before it answers.
+    var workByteCount = 0
     /// Statuses beside 2xx, and codes of errors, that the caller wants to see.
     var statuses: Set<Int> = []
     var codes: Set<String> = []
@@ -106,7 +108,7 @@ package final class S3Client: Sendable {
       method: request.method.rawValue, path: place.path(request.key), query: request.query, headers: headers,
       payloadHash: hash, seconds: clock.wallNanoseconds() / 1_000_000_000)
     let query = Signature.canonicalQuery(request.query)
-    let byteCount = request.body.count + request.answerByteLimit
+    let byteCount = request.body.count + request.answerByteLimit + request.workByteCount
     return Running(
       request: request,
       exchange: transport.start(

@@ -190,7 +190,7 @@ enum S3Failure: Error {
   private static func right(_ request: S3Client.Request) -> String {
     switch request.method {
     case .get, .head: request.key == nil ? "list" : "read"
-    case .put: "write"
+    case .put: request.isCopy ? "copy" : "write"
     case .delete: "delete"
     case .post: request.query.contains { $0.name == "delete" } ? "delete" : "write"
     }

@@ -57,6 +57,11 @@ package struct S3Place: Sendable, Equatable {
     return root + PercentText.encoded(prefix + key, keepingSlashes: true)
   }
 
+  /// The object as a request names it that copies it to another key.
+  func copySource(_ key: String) -> String {
+    "/\(PercentText.encoded(bucket))/\(PercentText.encoded(prefix + key, keepingSlashes: true))"
+  }
+
   private static func parts(_ address: ObjectStoreAddress) throws -> (bucket: String, prefix: String) {
     func refuse(_ what: String) -> VarveError {
       VarveError(

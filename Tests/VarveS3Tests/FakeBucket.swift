@@ -135,6 +135,7 @@ final class FakeBucket: HTTPTransport {
     case .get where key.isEmpty && query["uploads"] != nil: return listUploads(query, state)
     case .get where key.isEmpty: return list(query, state)
     case .get, .head: return get(key, request.method == .head, headers, state)
+    case .put where headers["x-amz-copy-source"] != nil: return copy(key, headers["x-amz-copy-source"] ?? "", &state)
     case .put where query["uploadId"] != nil: return putPart(request, query, &state)
     case .put: return put(key, request, headers, &state)
     case .delete where query["uploadId"] != nil:
@@ -229,6 +230,15 @@ final class FakeBucket: HTTPTransport {
     }
     state.objects[key] = object
     return answer(200, "", ["etag": "\"\(object.tag)\"", "x-amz-checksum-crc32c": object.checksum ?? ""])
+  }
+
+  private func copy(_ key: String, _ source: String, _ state: inout State) -> HTTPMessageAnswer {
+    guard let path = PercentText.decoded(source), path.hasPrefix("/bucket/"),
+      var object = state.objects[String(path.dropFirst("/bucket/".count))]
+    else { return answer(404, Self.error("NoSuchKey")) }
+    object.changed = seconds
+    state.objects[key] = object
+    return answer(200, "<CopyObjectResult><ETag>\"\(object.tag)\"</ETag></CopyObjectResult>")
   }
 
   private func putPart(

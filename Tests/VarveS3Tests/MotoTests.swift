@@ -123,6 +123,27 @@ private final class Moto {
     #expect(try uploads() == 0)
   }
 
+  @Test func objectsAreMoved() throws {
+    let moto = try Moto()
+    let store = try moto.store("s3://bucket/a%20b/%C3%BC+=")
+    try moto.makeBucket(store)
+    let long = [UInt8](repeating: 7, count: 2 * Limits.objectPartByteCount + 1)
+    for (key, bytes) in [("1/ü +=&%.x", [1, 2, 3]), ("1/2.x", []), ("1/long.x", long)] {
+      try store.put(key, bytes)
+      try store.put("1/_aside.y", [9])
+      try store.move(key, to: "1/_aside.y")
+      #expect(try store.list("").map(\.key) == ["1/_aside.y"], "\(key)")
+      #expect(try store.byteCount("1/_aside.y") == bytes.count, "\(key)")
+      // In ranges: moto gives a copy the checksum of the original's parts for its own.
+      let ranges = stride(from: 0, to: bytes.count, by: 4 << 20).map {
+        ObjectRange(key: "1/_aside.y", range: $0..<$0 + (4 << 20))
+      }
+      #expect(try store.get(ranges).flatMap { $0 } == bytes, "\(key)")
+    }
+    let none = #expect(throws: VarveError.self) { try store.move("1/none.x", to: "1/_aside.y") }
+    #expect(none?.code == .notFound)
+  }
+
   @Test func aLockKeepsOthersOutUntilItIsNotRenewed() throws {
     let moto = try Moto()
     let (one, other) = (try moto.store("s3://bucket/p"), try moto.store("s3://bucket/p", lockSeconds: 1))

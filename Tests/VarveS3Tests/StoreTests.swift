@@ -115,6 +115,79 @@ import VarveS3
     #expect(keys().isEmpty, "a store that cannot delete many is asked for one after the other")
   }
 
+  // MARK: - Moving
+
+  private func requests(_ matches: (HTTPMessageRequest) -> Bool) -> Int {
+    bucket.state.withLock { $0.requests.count(where: matches) }
+  }
+
+  @Test func anObjectIsMovedWithoutComingHere() throws {
+    let store = try bucket.store()
+    try store.put("a/1.x", [1, 2, 3])
+    try store.put("a/_1.y", [9])
+    let puts = requests { $0.method == .put }
+    try store.move("a/1.x", to: "a/_1.y")
+    #expect(keys() == ["pre/a/_1.y"])
+    #expect(try store.get("a/_1.y", 0..<9) == [1, 2, 3])
+    #expect(
+      requests { $0.method == .put } == puts + 1 && bucket.state.withLock { $0.requests.last?.body.isEmpty } == true)
+    let error = #expect(throws: VarveError.self) { try store.move("a/1.x", to: "a/_1.y") }
+    #expect(error?.code == .notFound && error?.place == "s3://bucket/pre/a/1.x")
+    #expect(try store.get("a/_1.y", 0..<9) == [1, 2, 3], "what is there stays")
+  }
+
+  /// Where the answer is lost, or says late that it failed, the copy is asked for again; the first object goes last.
+  @Test func aCopyIsAskedForAgain() throws {
+    let isCopy: @Sendable (HTTPMessageRequest) -> Bool = { request in
+      request.headers.contains { $0.name == "x-amz-copy-source" }
+    }
+    for fault: FakeBucket.Fault in [
+      .after(HTTPFailure(.timedOut, "late")), .before(HTTPFailure(.broken, "reset")),
+      .beforeAnswer(200, FakeBucket.error("InternalError")), .afterAnswer(200, FakeBucket.error("SlowDown")),
+      .beforeAnswer(200, ""), .afterAnswer(503, ""),
+    ] {
+      let store = try bucket.store()
+      try store.put("1.x", [1, 2, 3])
+      let before = requests(isCopy)
+      bucket.fault(fault, where: isCopy)
+      try store.move("1.x", to: "_1.y")
+      #expect(keys() == ["pre/_1.y"] && requests(isCopy) == before + 2, "\(fault)")
+      #expect(try store.get("_1.y", 0..<9) == [1, 2, 3], "\(fault)")
+    }
+  }
+
+  @Test func whatIsNotCopiedStaysWhereItIs() throws {
+    let isCopy: @Sendable (HTTPMessageRequest) -> Bool = { request in
+      request.headers.contains { $0.name == "x-amz-copy-source" }
+    }
+    let store = try bucket.store()
+    func refused(_ fault: FakeBucket.Fault, times: Int = 1) throws -> VarveError? {
+      try store.put("1.x", [1, 2, 3])
+      for _ in 0..<times { bucket.fault(fault, where: isCopy) }
+      let error = #expect(throws: VarveError.self) { try store.move("1.x", to: "_1.y") }
+      #expect(try store.get("1.x", 0..<9) == [1, 2, 3], "\(fault)")
+      return error
+    }
+    let denied = try refused(.beforeAnswer(403, FakeBucket.error("AccessDenied")))
+    #expect(denied?.code == .accessDenied && denied?.message.contains("no right to copy") == true)
+    let unknown = try refused(.beforeAnswer(501, FakeBucket.error("NotImplemented")))
+    #expect(unknown?.code == .unsupported && unknown?.message.contains("cannot copy") == true)
+    #expect(try refused(.beforeAnswer(200, FakeBucket.error("InternalError")), times: 4)?.code == .unavailable)
+    let liar = try refused(
+      .beforeAnswer(200, "<CopyObjectResult><ETag>&quot;yes&quot;</ETag></CopyObjectResult>"))
+    #expect(liar?.code == .inputOutput && liar?.place == "s3://bucket/pre/_1.y", "\(String(describing: liar))")
+    // The object goes between the look at it and the copy.
+    #expect(try refused(.beforeAnswer(404, FakeBucket.error("NoSuchKey")))?.place == "s3://bucket/pre/1.x")
+    bucket.fault(
+      .changed {
+        HTTPMessageAnswer(status: 200, headers: $0.headers.merging(["content-length": "5368709121"]) { $1 }, body: [])
+      }
+    ) { $0.method == .head }
+    let long = #expect(throws: VarveError.self) { try store.move("1.x", to: "_1.y") }
+    #expect(long?.code == .limitExceeded)
+    #expect(keys() == ["pre/1.x"])
+  }
+
   // MARK: - Parts
 
   private static let longByteCount = 2 * Limits.objectPartByteCount + 5

@@ -54,6 +54,14 @@ package final class DirectoryStore: ObjectStore {
     try files.syncDirectory(address(folder))
   }
 
+  package func move(_ key: String, to target: String) throws {
+    let (folder, targetFolder) = (Self.folder(of: key), Self.folder(of: target))
+    try makeFolder(targetFolder)
+    try files.rename(address(key), to: address(target))
+    try files.syncDirectory(address(targetFolder))
+    if folder != targetFolder { try files.syncDirectory(address(folder)) }
+  }
+
   package func get(_ key: String, _ range: Range<Int>) throws -> [UInt8] {
     let file = try files.open(address(key), .read)
     defer { file.close() }

@@ -3,7 +3,9 @@
 //
 // The contract that each keeps, and that callers may rely on:
 // - `put` makes an object whole or not at all, and durable before it returns; a second one replaces the first;
-// - what `put` and `delete` did, every later call sees;
+// - `move` makes the object whole and durable under its other name before the first one goes: whatever ends it, the
+//   object is under one of its names or under both, and moving it again is right;
+// - what `put`, `move` and `delete` did, every later call sees;
 // - keys are made of numbers and fixed words, `/`-separated; only an object's last part has a dot. No name that a user
 //   chose is ever part of a key.
 // Calls block the thread that makes them. They throw `VarveError` with the object's address as its place: `.notFound`,
@@ -38,6 +40,9 @@ package protocol ObjectStore: Sendable {
   /// Throws `.notFound` where there is no such place at all, which is none of the keys' business.
   func checkPlace() throws
   func put(_ key: String, _ bytes: [UInt8]) throws
+  /// Gives an object another name, in place of what has that one; its bytes stay with the store. Throws `.notFound` where
+  /// there is no such object.
+  func move(_ key: String, to target: String) throws
   /// The bytes of the range, fewer where the object ends.
   func get(_ key: String, _ range: Range<Int>) throws -> [UInt8]
   /// The bytes of each range, in order, as `get` of it gives them; at the same time as far as the store can.

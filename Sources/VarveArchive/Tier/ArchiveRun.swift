@@ -117,18 +117,12 @@ package struct ArchiveRun {
 
   // MARK: - What is not needed
 
-  /// Under its other name before the first one goes. A list may still have what is gone.
+  /// A list may still have what is gone.
   private func putAside(_ key: String) throws {
     tier.cache?.remove(key)
-    guard let byteCount = try tier.objects.byteCount(key) else { return }
-    let bytes = try tier.objects.get(key, 0..<byteCount)
-    guard bytes.count == byteCount else {
-      throw VarveError(
-        .unavailable, "an object that is to be put aside came short, and stays where it is",
-        place: tier.objects.address(key))
-    }
-    try tier.objects.put(ArchiveKeys.unneeded(key), bytes)
-    try tier.objects.delete([key])
+    do { try tier.objects.move(key, to: ArchiveKeys.unneeded(key)) } catch let error as VarveError
+      where error.code == .notFound
+    {}
   }
 
   private func sweep(_ folder: String, deletingUnneeded: Bool, _ report: inout ArchiveRunReport) throws {

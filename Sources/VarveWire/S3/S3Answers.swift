@@ -1,4 +1,4 @@
-// What stores that speak the S3 API answer with: lists, errors, and what came of uploads and deletes. Each is made from
+// What stores that speak the S3 API answer with: lists, errors, and what came of uploads, copies and deletes. Each is made from
 // the body of an answer, and is nil if the body is something else (docs.aws.amazon.com/AmazonS3/latest/API).
 
 /// `ListBucketResult` of ListObjectsV2, asked for with `encoding-type=url`.
@@ -132,6 +132,17 @@ package struct S3CompleteAnswer: Sendable, Equatable {
     guard let root = XMLElement(body), root.name == "CompleteMultipartUploadResult" else { return nil }
     tag = root.text(of: "ETag")
     checksum = root.text(of: "ChecksumCRC32C")
+  }
+}
+
+/// `CopyObjectResult`.
+package struct S3CopyAnswer: Sendable, Equatable {
+  package let tag: String
+
+  package init?(_ body: [UInt8]) {
+    guard let root = XMLElement(body), root.name == "CopyObjectResult", let tag = root.text(of: "ETag"), !tag.isEmpty
+    else { return nil }
+    self.tag = tag
   }
 }
 

@@ -58,6 +58,32 @@ import VarveSimulator
     #expect(try end.get("a/1.x", 0..<9) == [2, 2, 2] && end.get("a/2.x", 0..<9) == [3])
   }
 
+  /// Whatever a crash loses, a moved object is whole under one of its names, and under the other for sure in the end.
+  @Test func anObjectIsMovedAtOnce() throws {
+    let store = store
+    try store.put("a/1.x", [1, 2, 3])
+    try store.put("a/_1.y", [9])
+    disk.startHistory()
+    try store.move("a/1.x", to: "a/_1.y")
+    let calls = disk.takeHistory()
+    #expect(!calls.isEmpty)
+    for (number, moment) in calls.enumerated() {
+      for survival in Survival.allCases {
+        let crashed = DirectoryStore(root: "/sim", files: moment.disk.afterCrash(survival, seed: UInt64(number)))
+        let found = try crashed.list("").filter { $0.byteCount == 3 }
+        #expect(found.count == 1, "moment \(number), \(survival): \(found)")
+        for entry in found { #expect(try crashed.get(entry.key, 0..<9) == [1, 2, 3]) }
+      }
+    }
+    let end = DirectoryStore(root: "/sim", files: disk.afterCrash(.nothing, seed: 0))
+    #expect(try end.list("").map(\.key) == ["a/_1.y"] && end.get("a/_1.y", 0..<9) == [1, 2, 3])
+    let error = #expect(throws: VarveError.self) { try store.move("a/1.x", to: "a/2.x") }
+    #expect(error?.code == .notFound)
+    try store.move("a/_1.y", to: "b/1.x")
+    #expect(
+      try DirectoryStore(root: "/sim", files: disk.afterCrash(.nothing, seed: 0)).list("").map(\.key) == ["b/1.x"])
+  }
+
   @Test func aFailedPutLeavesNothing() throws {
     let store = store
     try store.put("a/1.x", [1])

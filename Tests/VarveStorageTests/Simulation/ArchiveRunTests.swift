@@ -215,6 +215,7 @@ private final class GarblingStore: ObjectStore {
     if key.hasSuffix(".parquet"), garbles.withLock({ $0 }) { bytes[bytes.count / 2] ^= 4 }
     try store.put(key, bytes)
   }
+  func move(_ key: String, to target: String) throws { try store.move(key, to: target) }
   func address(_ key: String) -> String { store.address(key) }
   func checkPlace() throws {}
   func get(_ key: String, _ range: Range<Int>) throws -> [UInt8] { try store.get(key, range) }

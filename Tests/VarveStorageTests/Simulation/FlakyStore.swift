@@ -38,6 +38,7 @@ final class FlakyStore: ObjectStore {
   func address(_ key: String) -> String { objects.address(key) }
   func checkPlace() throws { try trying { try objects.checkPlace() } }
   func put(_ key: String, _ bytes: [UInt8]) throws { try trying { try objects.put(key, bytes) } }
+  func move(_ key: String, to target: String) throws { try trying { try objects.move(key, to: target) } }
   func get(_ key: String, _ range: Range<Int>) throws -> [UInt8] { try trying { try objects.get(key, range) } }
   func byteCount(_ key: String) throws -> Int? { try trying { try objects.byteCount(key) } }
   func list(_ folder: String) throws -> [ObjectEntry] { try trying { try objects.list(folder) } }
