@@ -87,5 +87,6 @@ final class TieringScheduler: Sendable {
         "archived \(table.rows) rows of \"\(table.table)\": \(table.chunksAfter) objects of \(table.bytesAfter) bytes")
     }
     for failure in report.failures { database.log(.warning, failure) }
+    if report.isClockDoubted { database.log(.warning, ArchiveRunReport.clockDoubt) }
   }
 }

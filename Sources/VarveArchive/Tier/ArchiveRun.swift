@@ -4,6 +4,9 @@
 //   take the folder → (for each table:) pick → archive → install → put aside what was replaced, until there is nothing left
 //   → its lists written → sweep
 //
+// The clock is believed as far as retention believes it: where it has jumped far past what commits have seen, nothing goes
+// for its age.
+//
 // What is put aside has another name, so that engines that read the folder do not count its rows.
 //
 // A run can be interrupted anywhere. What it had put and nobody names is found by the next: there is one rule, that an
@@ -132,26 +135,38 @@ package struct ArchiveRun {
       return
     }
     let snapshot = store.snapshot()
+    let time = TimeOfDay(store.clock.wallNanoseconds(), snapshot)
+    let names = Set(live.map(\.object.key))
     let prefix = folder + "/"
     let tables = Set(live.map(\.metadata.table)).union(
       try tier.objects.folders(prefix).compactMap { UInt32($0).map { TableID(rawValue: $0) } })
     for table in tables.sorted() {
       let own = live.filter { $0.metadata.table == table && $0.object.key.hasPrefix(prefix) }
       let listed = try tier.objects.list("\(prefix)\(table.rawValue)/")
-      try sweep(folder, table, listed, live: Set(live.map(\.object.key)), deletingUnneeded, &report)
+      try sweep(folder, table, listed, live: names, time, deletingUnneeded, &report)
       let list = ArchiveListing.json(own, snapshot.table(id: table), id: table)
       try tier.objects.put(ArchiveKeys.objects(folder, table), Array(list.utf8))
     }
   }
 
+  /// As the wall clock says it, but never before what commits have seen.
+  private struct TimeOfDay {
+    let now: Int64
+    let isBelieved: Bool
+
+    init(_ wall: Int64, _ snapshot: Snapshot) {
+      now = max(wall, snapshot.trustedClock)
+      isBelieved = Catalog.believes(wall, trusted: snapshot.trustedClock)
+    }
+  }
+
   private func sweep(
-    _ folder: String, _ table: TableID, _ listed: [ObjectEntry], live: Set<String>, _ deletingUnneeded: Bool,
-    _ report: inout ArchiveRunReport
+    _ folder: String, _ table: TableID, _ listed: [ObjectEntry], live: Set<String>, _ time: TimeOfDay,
+    _ deletingUnneeded: Bool, _ report: inout ArchiveRunReport
   ) throws {
     let key = ArchiveKeys.unneeded(folder, table)
     let known = try UnneededObjects(tier.objects, key)
     let quarantined = try store.quarantinedChunks()
-    let now = store.clock.wallNanoseconds()
     var kept = UnneededObjects()
     var deleted: [String] = []
     for entry in listed {
@@ -160,8 +175,9 @@ package struct ArchiveRun {
       if let chunk = ArchiveKeys.chunk(of: entry.key), quarantined.contains(chunk) { continue }
       try pace(isAside ? 0 : entry.byteCount)
       let key = isAside ? entry.key : ArchiveKeys.unneeded(entry.key)
-      let since = min(known.since[key] ?? now, now)
-      if deletingUnneeded || now - since >= Self.keepNanoseconds {
+      let since = min(known.since[key] ?? time.now, time.now)
+      let isDue = time.now - since >= Self.keepNanoseconds
+      if deletingUnneeded || isDue && time.isBelieved {
         deleted.append(entry.key)
         tier.cache?.remove(entry.key)
         report.deletedObjects += 1
@@ -171,6 +187,7 @@ package struct ArchiveRun {
         kept.since[key] = since
         report.unneededObjects += 1
         report.unneededBytes += entry.byteCount
+        report.isClockDoubted = report.isClockDoubted || isDue
       }
     }
     // Noted before anything goes, so that what cannot be deleted now is known later.

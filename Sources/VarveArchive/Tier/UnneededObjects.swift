@@ -12,7 +12,7 @@ struct UnneededObjects: Equatable {
     guard let byteCount = try objects.byteCount(key) else { return }
     for line in String(decoding: try objects.get(key, 0..<byteCount), as: UTF8.self).split(separator: "\n") {
       let parts = line.split(separator: ",")
-      if parts.count == 2, let time = Int64(parts[1]) { since[String(parts[0])] = time }
+      if parts.count == 2, let time = Int64(parts[1]), time >= 0 { since[String(parts[0])] = time }
     }
   }
 

@@ -70,6 +70,7 @@ extension QuerySession {
         "kept for a while: \(Self.objects(report.unneededObjects, report.unneededBytes)) that nothing needs any more; "
           + "delete_unneeded deletes them at once")
     }
+    if report.isClockDoubted { note(ArchiveRunReport.clockDoubt) }
     let times = Dictionary(tables.map { (Name($0.name), $0.before) }) { first, _ in first }
     return report.tables.map { Self.row($0, before: times[Name($0.table)] ?? .min, isDry: false) }
   }

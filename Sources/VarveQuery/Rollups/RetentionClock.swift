@@ -9,11 +9,10 @@ import VarveStorage
 package enum RetentionClock {
   /// Why policies drop nothing now; nil if they may.
   package static func objection(wall: Int64, trusted: Int64) -> VarveError? {
-    let limit = trusted.addingReportingOverflow(Catalog.trustedJumpNanoseconds)
     guard trusted > .min else {
       return VarveError(.query, "retention holds: nothing was ever committed", sqlState: "55000")
     }
-    guard !limit.overflow, wall > limit.partialValue else { return nil }
+    if Catalog.believes(wall, trusted: trusted) { return nil }
     func text(_ time: Int64) -> String {
       do { return try TypeText.string(.timestamp(time), type: .timestamptz, context: EvaluationContext(now: 0)) } catch
       {

@@ -20,11 +20,18 @@ package struct ArchiveRunReport: Sendable, Equatable {
   package var tables: [ArchiveReport] = []
   package var unneededObjects = 0
   package var unneededBytes = 0
+  /// Whether some of them were kept for long enough by a clock that is not believed.
+  package var isClockDoubted = false
   package var deletedObjects = 0
   package var deletedBytes = 0
   /// Partitions that could not be archived, and why; the others were.
   package var failures: [String] = []
   package init() {}
+
+  /// What people are told of `isClockDoubted`.
+  package static let clockDoubt =
+    "the clock is more than 7 days past the latest time of day that is believed, so what nothing needs is kept on; if it "
+    + "is right, CALL trust_clock() says so"
 }
 
 /// An archived chunk.

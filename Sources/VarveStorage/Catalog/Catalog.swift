@@ -104,9 +104,15 @@ package struct Catalog: Sendable {
   /// Believes the time of day of a commit unless it is more than a week past what was believed before: then a clock has
   /// jumped, or nothing was written for so long, and somebody has to say which.
   package mutating func observe(wallNanoseconds: Int64) {
-    let limit = trustedClock.addingReportingOverflow(Self.trustedJumpNanoseconds)
-    guard trustedClock == .min || limit.overflow || wallNanoseconds <= limit.partialValue else { return }
+    guard trustedClock == .min || Self.believes(wallNanoseconds, trusted: trustedClock) else { return }
     trustedClock = max(trustedClock, wallNanoseconds)
+  }
+
+  /// Whether what is old at this time of day may go for that. Where nothing was ever committed, nothing may.
+  package static func believes(_ wallNanoseconds: Int64, trusted: Int64) -> Bool {
+    guard trusted > .min else { return false }
+    let limit = trusted.addingReportingOverflow(trustedJumpNanoseconds)
+    return limit.overflow || wallNanoseconds <= limit.partialValue
   }
 
   package static let trustedJumpNanoseconds: Int64 = 7 * 86_400_000_000_000

@@ -170,6 +170,43 @@ import VarveStorage
     }
   }
 
+  /// What is put aside is kept for seven days, by a clock that commits have gone along with.
+  @Test func aClockThatJumpsDeletesNothingEarly() throws {
+    let day: Int64 = 86_400_000_000_000
+    let archived = try Archived(seed: 7, SimulatedFileSystem())
+    let clock = archived.life.clock
+    for _ in 0..<10 { try archived.life.go() }
+    try archived.run()
+    for _ in 0..<10 { try archived.life.go() }
+    let aside = try archived.run()
+    #expect(aside.unneededObjects > 0 && aside.deletedObjects == 0 && !aside.isClockDoubted)
+    let start = clock.wallNanoseconds()
+    func expectKept(_ wall: Int64, doubted: Bool, _ label: String) throws {
+      clock.set(wall: wall)
+      let report = try archived.run()
+      #expect(report.deletedObjects == 0 && report.unneededObjects == aside.unneededObjects, "\(label): \(report)")
+      #expect(report.isClockDoubted == doubted, "\(label)")
+    }
+    try expectKept(start + 6 * day, doubted: false, "six days")
+    try expectKept(start + 3650 * day, doubted: true, "ten years ahead")
+    try expectKept(0, doubted: false, "in 1970")
+    try expectKept(start + day, doubted: false, "set right")
+    // Time goes by as commits see it.
+    for step: Int64 in 1...3 {
+      clock.set(wall: start + 2 * step * day)
+      try archived.life.commit()
+    }
+    try archived.run()
+    clock.set(wall: start + 7 * day)
+    let late = try archived.run()
+    #expect(late.deletedObjects >= aside.unneededObjects && !late.isClockDoubted, "\(late)")
+    try archived.expectAll("in the end")
+    // Whoever says that they go at once needs no clock.
+    for _ in 0..<10 { try archived.life.go() }
+    clock.set(wall: start + 3650 * day)
+    #expect(try archived.run(deletingUnneeded: true).unneededObjects == 0)
+  }
+
   @Test func theSecondOfTwoCopiesOfADirectoryIsRefused() throws {
     let disk = SimulatedFileSystem()
     let first = try Archived(seed: 21, disk)
