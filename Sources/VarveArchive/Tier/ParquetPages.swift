@@ -30,17 +30,14 @@ final class ParquetPages: ArchivedPages {
 
   var reads: ArchiveReads { state.withLock { $0.reads } }
 
-  func make(_ pages: [StubMap.MadePage]) throws -> [ObjectCells] {
-    do { return try tryToMake(pages) } catch let error as VarveError where error.code == .corruption {
-      // What the cache has may be damaged where the object is not.
-      guard let cache, state.withLock({ $0.reads.cachedByteCount }) > 0 else { throw error }
-      cache.remove(object.key)
-      state.withLock { $0.dictionaries = [:] }
-      return try tryToMake(pages)
-    }
+  func distrust() -> Bool {
+    guard let cache, state.withLock({ $0.reads.cachedByteCount }) > 0 else { return false }
+    cache.remove(object.key)
+    state.withLock { $0.dictionaries = [:] }
+    return true
   }
 
-  private func tryToMake(_ pages: [StubMap.MadePage]) throws -> [ObjectCells] {
+  func make(_ pages: [StubMap.MadePage]) throws -> [ObjectCells] {
     let known = state.withLock { $0.dictionaries }
     var wanted = Set<ObjectPiece>()
     for page in pages {

@@ -47,6 +47,9 @@ package enum ObjectCells {
 package protocol ArchivedPages: AnyObject, Sendable {
   /// Of each page its cells. What has to be fetched for them is fetched together.
   func make(_ pages: [StubMap.MadePage]) throws -> [ObjectCells]
+  /// What was made is not what was archived: forgets what is at hand of the object, so that it is fetched anew. False if
+  /// nothing was at hand.
+  func distrust() -> Bool
   /// All pages will be asked for: fetches the object whole, where there is room to keep it.
   func expectAll() throws
   var reads: ArchiveReads { get }

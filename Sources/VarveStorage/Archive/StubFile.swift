@@ -116,10 +116,18 @@ final class StubFile: File {
     }
   }
 
+  /// What is at hand of an object may be damaged where the object is not: then it is asked for once more.
   private func make(_ wanted: [Int: [Copy]]) throws {
     let map = try self.map()
-    let numbers = wanted.keys.sorted()
     let source = try source(map)
+    do { try make(wanted, map, source) } catch let error as VarveError where error.code == .corruption {
+      guard source.distrust() else { throw error }
+      try make(wanted, map, source)
+    }
+  }
+
+  private func make(_ wanted: [Int: [Copy]], _ map: StubMap, _ source: any ArchivedPages) throws {
+    let numbers = wanted.keys.sorted()
     for (number, cells) in zip(numbers, try source.make(numbers.map { map.pages[$0] })) {
       let bytes = try plainPage(cells, map.pages[number], map.object)
       for copy in wanted[number] ?? [] {

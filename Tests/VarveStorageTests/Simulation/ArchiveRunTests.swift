@@ -10,55 +10,6 @@ import VarveStorage
 /// Runs of the archive on the simulated disk, with the objects beside the database on it: a crash or a failure at any call
 /// of a run leaves every row where it can be read, once; and what an object store has garbled is never relied on.
 @Suite struct ArchiveRunTests {
-  /// A life whose store has an archive.
-  private final class Archived {
-    let tier: ParquetTier
-    let life: Life
-
-    init(seed: UInt64, _ disk: SimulatedFileSystem, objects: (any ObjectStore)? = nil) throws {
-      let tier = Self.tier(disk, objects)
-      self.tier = tier
-      life = try Life(seed: seed, disk) { Self.tune(&$0, tier) }
-    }
-
-    init(after life: Life, _ disk: SimulatedFileSystem, model: Model? = nil) throws {
-      let tier = Self.tier(disk, nil)
-      self.tier = tier
-      self.life = try Life(after: life, disk, model: model) { Self.tune(&$0, tier) }
-    }
-
-    private static func tier(_ disk: SimulatedFileSystem, _ objects: (any ObjectStore)?) -> ParquetTier {
-      let words = RandomWords()
-      return ParquetTier(
-        objects ?? DirectoryStore(root: "/sim/archive", files: disk), files: disk, directory: "/sim/db/archive",
-        cacheByteLimit: 0,
-        random: { words.next() })
-    }
-
-    private static func tune(_ options: inout StoreOptions, _ tier: ParquetTier) {
-      options.archive = tier
-      options.objectByteCount = 2000
-    }
-
-    @discardableResult func run(deletingUnneeded: Bool = false) throws -> ArchiveRunReport {
-      try life.store.sealAll()
-      let run = ArchiveRun(life.store, tier, pace: { _ in }) { [store = life.store] chunks in
-        do { return try store.install(chunks) } catch {
-          if asVarveError(error).isWant { store.discard(chunks) }
-          throw error
-        }
-      }
-      return try run.run(
-        life.store.snapshot().tables().map { ($0, before: .max) }, deletingUnneeded: deletingUnneeded)
-    }
-
-    func expectAll(_ label: String) throws {
-      #expect(try Model.reading(life.store) == life.model, "\(label)")
-      let report = try ArchiveVerifier.verify(life.store, tier, table: nil) {}
-      #expect(report.problems.isEmpty, "\(label): \(report.problems)")
-    }
-  }
-
   @Test(arguments: 1...seedCount) func whatIsArchivedIsReadAsBefore(seed: Int) throws {
     let archived = try Archived(seed: UInt64(seed), SimulatedFileSystem())
     var objects = 0
@@ -133,7 +84,7 @@ import VarveStorage
     let disk = SimulatedFileSystem()
     try disk.createDirectory("/sim/archive")
     let objects = GarblingStore(DirectoryStore(root: "/sim/archive", files: disk))
-    let archived = try Archived(seed: 3, disk, objects: objects)
+    let archived = try Archived(seed: 3, disk, Archived.Choice(objects: objects))
     for _ in 0..<20 { try archived.life.go() }
     objects.garbles.withLock { $0 = true }
     #expect(try !archived.run().failures.isEmpty)
@@ -227,17 +178,6 @@ import VarveStorage
     for _ in 0..<5 { try first.life.go() }
     try first.run()
     try first.expectAll("in a folder of its own")
-  }
-}
-
-/// Words of which none comes twice in a test.
-private final class RandomWords: Sendable {
-  private static let last = Mutex<UInt64>(0x5EED)
-  func next() -> UInt64 {
-    Self.last.withLock { last in
-      last += 1
-      return last &* 0x9E37_79B9_7F4A_7C15
-    }
   }
 }
 
