@@ -4,6 +4,11 @@
 //
 //   u32 magic "VOC1" · u32 zero · u64 offset in the object · u64 length · the bytes · …
 //
+// The lock covers what is known of the files, never their bytes: a record's place is reserved under it, with the file open,
+// the record written without it, and from then on found. Records of one file do not overlap, and a file that is removed
+// while somebody writes to it takes what is written along. A record that cannot be written takes its file along, since
+// whoever opens that next would end at the hole.
+//
 // Nothing is synced, and no checksum is kept here: whoever takes bytes from the cache holds them against those of the
 // object's own pages, and asks the object again if they are not what they should be. Whatever goes wrong with the cache
 // costs another request, and is said once. FORMAT.md, "The archive".
@@ -28,7 +33,12 @@ package final class ObjectCache: Sendable {
   private struct Entry: Sendable {
     /// By where they begin in the object; none lies within another.
     var extents: [Extent]
+    /// With the places that are reserved.
     var byteCount: Int
+    /// What of the object is on its way to the file.
+    var begun: [Range<Int>] = []
+    /// Which of the files of this name it is.
+    let number: Int
     var lastUse = 0
 
     /// What of the file is these bytes of the object, in order; empty if not all of them are there.
@@ -43,6 +53,10 @@ package final class ObjectCache: Sendable {
         if next == wanted.upperBound { return parts }
       }
       return []
+    }
+
+    func hasOrBegan(_ wanted: Range<Int>) -> Bool {
+      !parts(of: wanted).isEmpty || begun.contains { $0.clamped(to: wanted) == wanted }
     }
 
     mutating func add(_ extent: Extent) {
@@ -61,7 +75,31 @@ package final class ObjectCache: Sendable {
     var unread: [String: Int] = [:]
     var byteCount = 0
     var uses = 0
+    var files = 0
     var hasFailed = false
+
+    mutating func add(_ name: String, _ extents: [Extent], byteCount: Int) {
+      files += 1
+      var entry = Entry(extents: [], byteCount: byteCount, number: files)
+      for extent in extents { entry.add(extent) }
+      entries[name] = entry
+    }
+
+    /// What there is of an object, which then counts as used.
+    mutating func use(_ name: String) -> Entry? {
+      guard entries[name] != nil else { return nil }
+      uses += 1
+      entries[name]?.lastUse = uses
+      return entries[name]
+    }
+  }
+
+  /// Where a record goes.
+  private struct Place {
+    let file: any File
+    /// Of the entry.
+    let number: Int
+    let position: Int
   }
 
   package let byteLimit: Int
@@ -90,13 +128,13 @@ package final class ObjectCache: Sendable {
     let wanted = piece.offset..<(piece.offset + piece.byteCount)
     return attempt(nil) {
       let name = Self.name(object.key)
-      let parts = try self.state.withLock { state -> [Extent] in
-        guard try self.use(object, &state) else { return [] }
-        return state.entries[name]?.parts(of: wanted) ?? []
+      try self.look(into: object)
+      let found = try self.state.withLock { state -> (file: any File, parts: [Extent])? in
+        guard let parts = state.use(name)?.parts(of: wanted), !parts.isEmpty else { return nil }
+        // Opened for each: thousands of objects must not hold thousands of descriptors.
+        return (try files.open("\(directory)/\(name)", .read), parts)
       }
-      guard !parts.isEmpty else { return nil }
-      // Opened for each: thousands of objects must not hold thousands of descriptors.
-      let file = try files.open("\(directory)/\(name)", .read)
+      guard let (file, parts) = found else { return nil }
       defer { file.close() }
       var bytes: [UInt8] = []
       for part in parts { bytes += try file.read(count: part.range.count, at: part.position) }
@@ -106,9 +144,9 @@ package final class ObjectCache: Sendable {
 
   func hasAll(_ object: ArchivedObject) -> Bool {
     attempt(false) {
-      try self.state.withLock { state in
-        guard try self.use(object, &state) else { return false }
-        return !(state.entries[Self.name(object.key)]?.parts(of: 0..<object.byteCount).isEmpty ?? true)
+      try self.look(into: object)
+      return self.state.withLock { state in
+        !(state.use(Self.name(object.key))?.parts(of: 0..<object.byteCount).isEmpty ?? true)
       }
     }
   }
@@ -118,29 +156,33 @@ package final class ObjectCache: Sendable {
     let recordByteCount = Self.headerByteCount + bytes.count
     guard !bytes.isEmpty, recordByteCount <= byteLimit / 2 else { return }
     attempt(()) {
-      // Appending under the lock keeps records whole; the system's own cache takes them at once.
-      try self.state.withLock { state in
-        let name = Self.name(object.key)
-        if try !self.use(object, &state) { try self.begin(name, &state) }
-        let range = offset..<(offset + bytes.count)
-        guard state.entries[name]?.parts(of: range).isEmpty ?? true,
-          try self.makeRoom(recordByteCount, for: name, &state), var entry = state.entries[name]
-        else { return }
-        var out = ByteWriter(reserving: recordByteCount)
-        out.append(u32: Self.magic)
-        out.append(u32: 0)
-        out.append(u64: UInt64(offset))
-        out.append(u64: UInt64(bytes.count))
-        out.append(bytes)
-        let file = try self.files.open("\(self.directory)/\(name)", .readWrite)
-        defer { file.close() }
-        try file.write(out.bytes, at: entry.byteCount)
-        entry.add(Extent(range: range, position: entry.byteCount + Self.headerByteCount))
-        entry.byteCount += recordByteCount
-        state.byteCount += recordByteCount
-        state.entries[name] = entry
+      let name = Self.name(object.key)
+      let range = offset..<(offset + bytes.count)
+      try self.look(into: object)
+      guard let place = try self.state.withLock({ try self.reserve(name, range, recordByteCount, &$0) }) else { return }
+      defer { place.file.close() }
+      do { try place.file.write(Self.record(offset, bytes), at: place.position) } catch {
+        try self.state.withLock { state in
+          if state.entries[name]?.number == place.number { try self.remove(name, &state) }
+        }
+        throw error
+      }
+      self.state.withLock { state in
+        guard state.entries[name]?.number == place.number else { return }
+        state.entries[name]?.begun.removeAll { $0 == range }
+        state.entries[name]?.add(Extent(range: range, position: place.position + Self.headerByteCount))
       }
     }
+  }
+
+  private static func record(_ offset: Int, _ bytes: [UInt8]) -> [UInt8] {
+    var out = ByteWriter(reserving: headerByteCount + bytes.count)
+    out.append(u32: magic)
+    out.append(u32: 0)
+    out.append(u64: UInt64(offset))
+    out.append(u64: UInt64(bytes.count))
+    out.append(bytes)
+    return out.bytes
   }
 
   /// What is there of the object goes.
@@ -183,25 +225,37 @@ package final class ObjectCache: Sendable {
     state.isOpen = true
   }
 
-  /// Whether there is an entry of the object, which then counts as used.
-  private func use(_ object: ArchivedObject, _ state: inout State) throws -> Bool {
-    try open(&state)
+  /// Finds what an earlier process kept of the object, once.
+  private func look(into object: ArchivedObject) throws {
     let name = Self.name(object.key)
-    if let byteCount = state.unread[name] {
-      let file = try files.open("\(directory)/\(name)", .read)
-      defer { file.close() }
-      let (extents, end) = try Self.extents(of: file, byteCount, objectByteCount: object.byteCount)
-      // What is behind the last whole record is written over.
-      state.unread[name] = nil
-      state.byteCount -= byteCount - end
-      var entry = Entry(extents: [], byteCount: end)
-      for extent in extents { entry.add(extent) }
-      state.entries[name] = entry
+    let unread = try state.withLock { state -> (file: any File, byteCount: Int)? in
+      try open(&state)
+      return try state.unread[name].map { (try files.open("\(directory)/\(name)", .read), $0) }
     }
-    guard state.entries[name] != nil else { return false }
-    state.uses += 1
-    state.entries[name]?.lastUse = state.uses
-    return true
+    guard let (file, byteCount) = unread else { return }
+    defer { file.close() }
+    let (extents, end) = try Self.extents(of: file, byteCount, objectByteCount: object.byteCount)
+    state.withLock { state in
+      // Another thread may have been faster, or the file be gone.
+      guard state.unread.removeValue(forKey: name) != nil else { return }
+      // What is behind the last whole record is written over.
+      state.byteCount -= byteCount - end
+      state.add(name, extents, byteCount: end)
+    }
+  }
+
+  /// nil if there is no room, or what is to be kept is there.
+  private func reserve(
+    _ name: String, _ range: Range<Int>, _ recordByteCount: Int, _ state: inout State
+  ) throws -> Place? {
+    if state.use(name) == nil { try begin(name, &state) }
+    guard let entry = state.entries[name], !entry.hasOrBegan(range), try makeRoom(recordByteCount, for: name, &state)
+    else { return nil }
+    let file = try files.open("\(directory)/\(name)", .readWrite)
+    state.entries[name]?.byteCount += recordByteCount
+    state.entries[name]?.begun.append(range)
+    state.byteCount += recordByteCount
+    return Place(file: file, number: entry.number, position: entry.byteCount)
   }
 
   private func begin(_ name: String, _ state: inout State) throws {
@@ -209,8 +263,8 @@ package final class ObjectCache: Sendable {
     // One whose entry was lost on the way.
     if try files.exists(path) { try files.remove(path) }
     try files.open(path, .createNew).close()
-    state.uses += 1
-    state.entries[name] = Entry(extents: [], byteCount: 0, lastUse: state.uses)
+    state.add(name, [], byteCount: 0)
+    _ = state.use(name)
   }
 
   private static func extents(of file: any File, _ byteCount: Int, objectByteCount: Int) throws -> ([Extent], end: Int)
