@@ -77,15 +77,29 @@ package struct StubMap: Sendable {
   /// The map behind the header, which is sound. Total; memory taken is bounded by the bytes read.
   package static func decode(_ bytes: UnsafeRawBufferPointer, _ header: StubHeader, place: String) throws -> StubMap {
     try placed(place) {
-      guard bytes.count == header.mapByteCount,
-        CRC32C.salted(bytes, file: header.file, offset: StubHeader.byteCount) == header.mapChecksum
-      else { throw VarveError(.corruption, "a stub's map fails its checksum") }
+      try check(bytes, header)
       return try decodeUnchecked(bytes, header)
     }
   }
 
-  static func decodeUnchecked(_ bytes: UnsafeRawBufferPointer, _ header: StubHeader) throws -> StubMap {
-    var reader = ByteReader(bytes)
+  /// Which object it is that the map, all of which is given, says the pages of.
+  package static func object(
+    _ bytes: UnsafeRawBufferPointer, _ header: StubHeader, place: String
+  ) throws -> ArchivedObject {
+    try placed(place) {
+      try check(bytes, header)
+      var reader = ByteReader(bytes)
+      return try readObject(&reader)
+    }
+  }
+
+  private static func check(_ bytes: UnsafeRawBufferPointer, _ header: StubHeader) throws {
+    guard bytes.count == header.mapByteCount,
+      CRC32C.salted(bytes, file: header.file, offset: StubHeader.byteCount) == header.mapChecksum
+    else { throw VarveError(.corruption, "a stub's map fails its checksum") }
+  }
+
+  private static func readObject(_ reader: inout ByteReader) throws -> ArchivedObject {
     guard let key = String(validating: try reader.readPrefixed(), as: UTF8.self) else {
       throw VarveError(.corruption, "a stub's key is not UTF-8")
     }
@@ -93,7 +107,12 @@ package struct StubMap: Sendable {
     guard object.byteCount <= ChunkFooter.fileByteCountLimit else {
       throw VarveError(.corruption, "a stub's object is larger than any")
     }
-    var map = StubMap(object: object)
+    return object
+  }
+
+  static func decodeUnchecked(_ bytes: UnsafeRawBufferPointer, _ header: StubHeader) throws -> StubMap {
+    var reader = ByteReader(bytes)
+    var map = StubMap(object: try readObject(&reader))
     let dictionaries = try (0..<(try reader.readCount(minimumByteCount: 2))).map { _ in
       try map.piece(from: try reader.readLength(), &reader)
     }

@@ -112,7 +112,7 @@ extension Store {
     var problems: [VarveError] = []
     for chunk in (table.map { chunks.chunks(of: $0) } ?? chunks.all).filter(\.isArchived) {
       do {
-        found.append(ArchivedChunkReference(metadata: chunk.metadata, object: try chunk.holdStub().map().object))
+        found.append(ArchivedChunkReference(metadata: chunk.metadata, object: try chunk.holdStub().object()))
       } catch let error as VarveError where error.isDamage { problems.append(error) }
     }
     return (found, problems)
@@ -130,7 +130,7 @@ extension Store {
 
   /// Those that hold the inputs' rows.
   package func objects(of task: CompactionTask) throws -> [ArchivedObject] {
-    try task.inputs.filter(\.isArchived).map { try $0.holdStub().map().object }
+    try task.inputs.filter(\.isArchived).map { try $0.holdStub().object() }
   }
 
   /// Everything that is wrong with an archived chunk, its object read whole.

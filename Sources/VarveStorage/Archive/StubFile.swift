@@ -38,6 +38,13 @@ final class StubFile: File {
     if archive != nil { try source(try map()).expectAll() }
   }
 
+  /// Where the rows are, without the pages' places, which take longer to read than everything else of it.
+  func object() throws -> ArchivedObject {
+    if let known = shared.known { return known.object }
+    let bytes = try stub.read(count: header.mapByteCount, at: StubHeader.byteCount)
+    return try bytes.withUnsafeBytes { try StubMap.object($0, header, place: path) }
+  }
+
   func map() throws -> StubMap {
     try shared.map {
       let bytes = try stub.read(count: header.mapByteCount, at: StubHeader.byteCount)
@@ -193,8 +200,10 @@ final class StubMapCache: Sendable {
   }
   private let held = Mutex<Held?>(nil)
 
+  var known: StubMap? { held.withLock { $0 }?.map }
+
   func map(_ read: () throws -> StubMap) throws -> StubMap {
-    if let known = held.withLock({ $0 }) { return known.map }
+    if let known { return known }
     let map = try read()
     held.withLock { $0 = Held(map) }
     return map

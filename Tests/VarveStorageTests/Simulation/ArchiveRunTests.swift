@@ -158,6 +158,27 @@ import VarveStorage
     #expect(try archived.run(deletingUnneeded: true).unneededObjects == 0)
   }
 
+  /// What a run deletes hangs on the names in stubs.
+  @Test func aDamagedStubNamesNoOtherObject() throws {
+    let disk = SimulatedFileSystem()
+    let archived = try Archived(seed: 9, disk)
+    for _ in 0..<20 { try archived.life.go() }
+    try archived.run()
+    let store = archived.life.store
+    let all = try store.archivedChunks().found.map(\.object)
+    let path = try #require(disk.paths.first { disk.contents($0)?.starts(with: Array("VARVESTB".utf8)) == true })
+    let bytes = try #require(disk.contents(path))
+    let mapByteCount = Int(bytes[40]) | Int(bytes[41]) << 8
+    for offset in 0..<(64 + mapByteCount) {
+      disk.flip(path, bit: 8 * offset + offset % 8)
+      let (found, problems) = try store.archivedChunks()
+      #expect(problems.count == 1 && problems[0].place?.contains(path) == true, "byte \(offset): \(problems)")
+      #expect(found.count == all.count - 1 && found.allSatisfy { all.contains($0.object) }, "byte \(offset)")
+      disk.flip(path, bit: 8 * offset + offset % 8)
+    }
+    try archived.expectAll("whole again")
+  }
+
   @Test func theSecondOfTwoCopiesOfADirectoryIsRefused() throws {
     let disk = SimulatedFileSystem()
     let first = try Archived(seed: 21, disk)
