@@ -10,22 +10,21 @@ extension Database {
   package var hasArchive: Bool { archive != nil }
 
   package func archiveBlocking(
-    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, check: () throws -> Void
+    _ tables: [(name: String, before: Int64)], _ choice: ArchiveChoice, check: () throws -> Void
   ) throws -> ArchiveRunReport {
-    try archiveBlocking(tables, deletingUnneeded: deletingUnneeded, bytesPerSecond: nil, check: check)
+    try archiveBlocking(tables, choice, bytesPerSecond: nil, check: check)
   }
 
   /// Of the table, or of all.
   package func archiveBlocking(
-    table: String?, before time: Int64, deletingUnneeded: Bool, check: () throws -> Void
+    table: String?, before time: Int64, _ choice: ArchiveChoice, check: () throws -> Void
   ) throws -> ArchiveRunReport {
-    try archiveBlocking(
-      try tables(table).map { ($0.name, time) }, deletingUnneeded: deletingUnneeded, bytesPerSecond: nil, check: check)
+    try archiveBlocking(try tables(table).map { ($0.name, time) }, choice, bytesPerSecond: nil, check: check)
   }
 
   /// `tables`: each with the time before which its partitions end. At a rate, if there is one.
   func archiveBlocking(
-    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, bytesPerSecond: Int?, thorough: Bool = true,
+    _ tables: [(name: String, before: Int64)], _ choice: ArchiveChoice, bytesPerSecond: Int?, thorough: Bool = true,
     check: () throws -> Void
   ) throws -> ArchiveRunReport {
     let (tier, pipeline) = (try openArchive(), try writer())
@@ -37,8 +36,7 @@ extension Database {
       try workers.standingIn { try pipeline.flush() }
     }
     return try runArchive(check, bytesPerSecond: bytesPerSecond ?? 0) { [store] turn in
-      try Self.archiveRun(store, tier, pipeline, turn).run(
-        tables, deletingUnneeded: deletingUnneeded, thorough: thorough)
+      try Self.archiveRun(store, tier, pipeline, turn).run(tables, choice, thorough: thorough)
     }
   }
 
@@ -52,19 +50,28 @@ extension Database {
     }
   }
 
-  package func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport] {
+  package func previewArchive(table: String?, before time: Int64, adopting: Bool) throws -> [ArchiveReport] {
     _ = try openArchive()
-    return try tables(table).map { store.previewArchiving(of: $0, before: time) }
+    let folder = try archiveFolder()
+    return try tables(table).map { table in
+      store.previewArchiving(
+        of: table, before: time, anew: adopting ? try store.partitions(of: table, notIn: folder) : [])
+    }
+  }
+
+  private func archiveFolder() throws -> String? {
+    try ParquetTier.folder(of: Self.archiveDirectory(store.directory), store.files)
   }
 
   package func archivedChunks(table name: String?) throws -> [ArchivedChunkLine] {
-    let names = Dictionary(uniqueKeysWithValues: try tables(name).map { ($0.id, $0.name) })
-    return try store.archivedChunks().found.compactMap { chunk in
-      let metadata = chunk.metadata
-      return names[metadata.table].map { table in
-        ArchivedChunkLine(
-          table: table, file: StorePaths.name(metadata.file, "chunk"), key: chunk.object.key, rows: metadata.rowCount,
-          stubBytes: metadata.byteCount, objectBytes: metadata.objectByteCount, time: metadata.time)
+    let folder = try archiveFolder()
+    return try tables(name).flatMap { table in
+      try store.archivedChunks(of: table.id).found.map { chunk in
+        let metadata = chunk.metadata
+        return ArchivedChunkLine(
+          table: table.name, file: StorePaths.name(metadata.file, "chunk"), key: chunk.object.key,
+          isOwn: ParquetTier.isIn(folder, chunk.object), rows: metadata.rowCount, stubBytes: metadata.byteCount,
+          objectBytes: metadata.objectByteCount, time: metadata.time)
       }
     }.sorted { ($0.table, $0.time.lower, $0.file) < ($1.table, $1.time.lower, $1.file) }
   }

@@ -205,9 +205,12 @@ public final class Database: Sendable {
     guard let url = options.archive else { return nil }
     return ParquetTier(
       try ObjectStoreURL.open(url, files: files, schemes: options.objectStores), files: files,
-      directory: directory + "/archive", cacheByteLimit: options.readOnly ? 0 : options.archiveCacheByteCount,
+      directory: archiveDirectory(directory), cacheByteLimit: options.readOnly ? 0 : options.archiveCacheByteCount,
       log: { options.log(.warning, $0) })
   }
+
+  /// What a data directory keeps of its archive.
+  static func archiveDirectory(_ directory: String) -> String { directory + "/archive" }
 
   /// Makes everything durable, stops the threads and closes the files. Queries and scans that run are stopped and
   /// throw `closed`, as all later calls do; a closure that is being called is waited for.

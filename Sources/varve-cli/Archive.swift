@@ -33,6 +33,10 @@ struct Archive: ParsableCommand {
           varve archive run --archive file:///mnt/archive --older-than '90 days'
           varve archive run --connect postgres://127.0.0.1:5433 --dry-run
           varve archive run --archive s3://b/p --table cpu --older-than 2026-01-01
+
+        A directory that was restored, or copied, reads objects in the folder of the one that archived them, which \
+        deletes what it needs no more. --adopt archives such objects anew into this directory's own folder, of all \
+        tables or --table, however old they are.
         """)
 
     @OptionGroup var place: PlaceOption
@@ -47,6 +51,9 @@ struct Archive: ParsableCommand {
     @Flag(help: "Delete objects that nothing needs any more at once, rather than after they were kept for a while.")
     var deleteUnneeded = false
 
+    @Flag(help: "Also archive anew, into this directory's folder, what is in that of another.")
+    var adopt = false
+
     @Option(help: "How rows are printed: table, csv, json or line.")
     var format: RowFormat = .table
 
@@ -59,7 +66,7 @@ struct Archive: ParsableCommand {
     func run() throws {
       let call = """
         SELECT archive_run(\(table.map(quotedSQL) ?? "NULL")\(age.argument), dry_run => \(dryRun), \
-        delete_unneeded => \(deleteUnneeded))
+        delete_unneeded => \(deleteUnneeded), adopt => \(adopt))
         """
       var hasFailures = false
       try place.withConnection(readOnly: dryRun) { connection in
@@ -77,7 +84,11 @@ struct Archive: ParsableCommand {
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "List what is archived: a line an object, with its rows, bytes and times.",
-      discussion: "The object's key stands behind the archive's address. Bytes are those of the stub that stays here.")
+      discussion: """
+        The object's key stands behind the archive's address. Bytes are those of the stub that stays here. Objects that \
+        are not this directory's own are in the folder of another, which may delete them: `varve archive run --adopt` \
+        archives them anew.
+        """)
 
     @OptionGroup var place: PlaceOption
 

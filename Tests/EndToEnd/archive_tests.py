@@ -11,7 +11,7 @@ import warnings
 import psycopg
 
 import formatreader
-from s3_tests import KEYS, URL, moto, without_aws
+from s3_tests import KEYS, URL, moto, proxy, without_aws
 from support import connect, expect, expect_error, flip, psql, until
 
 START = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
@@ -472,6 +472,82 @@ def test_an_archive_in_a_bucket_answers_as_a_directory_does(context):
     expect(int(found.splitlines()[1].split(",")[0]), ROWS_PER_DAY)
     _, error = context.run(*question, environment={**environment, "VARVE_S3_ENDPOINT": "http://127.0.0.1:1", "VARVE_S3_TIMEOUT": "1s"}, code=1)
     assert "127.0.0.1:1" in error or "bucket" in error, error
+
+
+def test_what_is_put_aside_stays_in_the_bucket_whatever_the_network_does(context):
+    store = moto(context)
+    network = proxy(context, store)
+    data = context.path("closed")
+    context.run("import", "--data", data, context.write("lines", "".join(lines(2))))
+
+    def run():
+        context.run("archive", "run", "--data", data, "--archive", URL, "--older-than", OLD, "--s3-endpoint", network.endpoint, "--s3-timeout", "1s",
+                    environment=without_aws(context, **KEYS))
+        expect(network.waiting(), [])
+        return {ending: {key for key in store.keys() if key.endswith(ending)} for ending in (".parquet", ".unneeded")}
+
+    def contents(key):
+        return store.s3.get_object(Bucket="bucket", Key=key)["Body"].read()
+
+    keys = run()
+    expect([len(found) for found in keys.values()], [2, 0])
+    for number, fault in enumerate(["before-500", "slow-down", "after-500", "lost", "late", "reset", "not-sent"]):
+        late = f"cpu,host=late v={number} {int(START.timestamp()) * 10**9 + number}\n"
+        context.run("import", "--data", data, context.write("late", late))
+        before = {key: contents(key) for key in keys[".parquet"]}
+        for matches in ["^PUT .*unneeded$", "^HEAD .*unneeded$", "^DELETE .*parquet$"]:
+            network.fault(fault, matches)
+        keys, aside = run(), keys[".unneeded"]
+        expect((len(keys[".parquet"]), len(keys[".unneeded"])), (2, number + 1))
+        (replaced,) = before.keys() - keys[".parquet"]
+        (found,) = keys[".unneeded"] - aside
+        expect(contents(found) == before[replaced], True)
+
+
+def test_a_restored_directory_adopts_what_the_original_may_delete(context):
+    url, directory = archive(context)
+    original, careful, careless = (context.path(name) for name in ("original", "careful", "careless"))
+    question = "SELECT count(*), sum(n)::bigint, sum(v), count(note) FROM cpu WHERE v < 1e9"
+
+    def ask_closed(data, code=0):
+        return context.run("sql", "--data", data, "--archive", url, "--format", "csv", question, code=code)
+
+    def listing(data):
+        output, notes = context.run("archive", "list", "--data", data, "--archive", url, "--format", "json")
+        return {row["object"]: row["own"] for row in json.loads(output)}, notes
+
+    context.run("import", "--data", original, context.write("lines", "".join(lines())))
+    before = ask_closed(original)[0]
+    context.run("archive", "run", "--data", original, "--archive", url, "--older-than", OLD)
+    os.makedirs(context.path("backups"))
+    context.run("backup", "--to", context.path("backups"), "--data", original)
+    for data in (careful, careless):
+        context.run("restore", "--from", context.path("backups"), "--data", data)
+    old, notes = listing(original)
+    expect((set(old.values()), "folder of another" in notes), ({True}, False))
+    found, notes = listing(careful)
+    expect((found.keys(), set(found.values())), (old.keys(), {False}))
+    assert f"{len(old)} objects are in the folder of another data directory" in notes and "adopt" in notes, notes
+    # There is no policy: what is adopted need not be old.
+    flags = ("--data", careful, "--archive", url, "--adopt")
+    output, _ = context.run("archive", "run", *flags, "--dry-run", "--format", "csv")
+    expect(output.splitlines()[1].split(",")[:3], ["cpu", "", str(4 * ROWS_PER_DAY)])
+    expect({os.path.join(directory, key) for key in old}, set(objects(directory)))
+    output, _ = context.run("archive", "run", *flags, "--table", "cpu", "--format", "csv")
+    expect(output.splitlines()[1].split(",")[:3], ["cpu", "", str(4 * ROWS_PER_DAY)])
+    found, notes = listing(careful)
+    expect((set(found.values()), found.keys() & old.keys(), notes), ({True}, set(), ""))
+    expect({os.path.join(directory, key) for key in old | found}, set(objects(directory)))
+    # The original gets late rows, and has no need of the objects that they are not in.
+    late = f"cpu,host=a v=1 {int(START.timestamp()) * 10**9 + 30 * 10**9}\n"
+    context.run("import", "--data", original, context.write("late", late))
+    context.run("archive", "run", "--data", original, "--archive", url, "--older-than", OLD, "--delete-unneeded")
+    expect(ask_closed(careful)[0], before)
+    output, _ = context.run("archive", "verify", "--data", careful, "--archive", url)
+    assert output.endswith("all sound\n"), output
+    (gone,) = [key for key in old if not os.path.exists(os.path.join(directory, key))]
+    _, error = ask_closed(careless, code=1)
+    assert gone in error, error
 
 
 def test_a_reader_written_from_the_format_page_makes_chunks_of_stubs_and_objects(context):

@@ -61,6 +61,23 @@ import VarveStorage
     #expect(said.count == 1 && said[0].contains("no table has a tiering policy"), "\(said)")
   }
 
+  @Test func whatIsInAnotherFolderIsToldOfAndAdoptedOfAllTables() throws {
+    let session = try session(archive)
+    try session.rows("SELECT add_tiering_policy('b', INTERVAL '90 days')")
+    archive.state.withLock { $0.foreign = 2 }
+    let said = try notices(session, "SELECT archive_run()")
+    #expect(said.count == 1 && said[0].contains("2 objects are in the folder of another data directory"), "\(said)")
+    #expect(said[0].contains("archive_run(adopt => true)"))
+    #expect(try session.rows("SELECT archive_list()").map { $0.last } == ["f"])
+    #expect(session.takeEffects().count == 1)
+    let rows = try session.rows("SELECT archive_run(adopt => true)")
+    #expect(rows.map { $0[0] } == ["a", "b"] && rows[0][1] == "NULL" && rows[1][1] != "NULL", "\(rows)")
+    #expect(try notices(session, "SELECT archive_list()").isEmpty)
+    try session.rows("SELECT archive_run('a', adopt => true)")
+    try session.rows("SELECT archive_run('a', INTERVAL '1 day', adopt => true)")
+    #expect(archive.state.withLock { $0.runs } == ["b", "a,b adopting", "a adopting", "a adopting"])
+  }
+
   @Test func whatIsTakenOutOfTheArchiveAndGoesThereAgainIsToldOf() throws {
     let session = try session(archive)
     try session.rows("SELECT archive_run(older_than => INTERVAL '1 day')")

@@ -13,6 +13,8 @@ final class MemoryArchive: Sendable {
     var unneeded = 0
     var failures: [String] = []
     var problems: [VerifyReport.Problem] = []
+    /// In the folder of another directory.
+    var foreign = 0
     /// As `archiveBlocking` was called.
     var runs: [String] = []
   }
@@ -31,7 +33,8 @@ extension MemorySnapshot {
     return (archived[table.id] ?? []).sorted().compactMap { index in
       guard let times = partitions[index], let first = times.min(), let last = times.max() else { return nil }
       return ArchivedChunkLine(
-        table: table.name, file: "\(index).chunk", key: "\(table.id.rawValue)/\(index).parquet", rows: times.count,
+        table: table.name, file: "\(index).chunk", key: "\(table.id.rawValue)/\(index).parquet", isOwn: true,
+        rows: times.count,
         stubBytes: times.count, objectBytes: 8 * times.count, time: TimeRange(lower: first, upper: last))
     }
   }
@@ -61,7 +64,7 @@ extension MemoryStore {
     snapshot.tables().filter { table in name.map { Name($0) == Name(table.name) } ?? true }
   }
 
-  func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport] {
+  func previewArchive(table: String?, before time: Int64, adopting: Bool) throws -> [ArchiveReport] {
     let (_, snapshot) = try opened()
     return schemas(table, snapshot).map { table in
       var report = ArchiveReport(table: table.name)
@@ -78,12 +81,12 @@ extension MemoryStore {
   }
 
   func archiveBlocking(
-    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, check: () throws -> Void
+    _ tables: [(name: String, before: Int64)], _ choice: ArchiveChoice, check: () throws -> Void
   ) throws -> ArchiveRunReport {
     let (archive, snapshot) = try opened()
     var run = ArchiveRunReport()
     for (name, before) in tables {
-      for var report in try previewArchive(table: name, before: before) {
+      for var report in try previewArchive(table: name, before: before, adopting: choice.adopts) {
         report.chunksAfter = report.chunksBefore
         report.bytesAfter = 8 * report.rows
         run.tables.append(report)
@@ -96,12 +99,16 @@ extension MemoryStore {
       }
     }
     archive.state.withLock { state in
-      state.runs.append(tables.map(\.name).joined(separator: ",") + (deletingUnneeded ? " deleting" : ""))
+      state.runs.append(
+        tables.map(\.name).joined(separator: ",") + (choice.deletesUnneeded ? " deleting" : "")
+          + (choice.adopts ? " adopting" : ""))
       run.failures = state.failures
-      if deletingUnneeded {
+      if choice.deletesUnneeded {
         (run.deletedObjects, run.deletedBytes) = (state.unneeded, 8 * state.unneeded)
         state.unneeded = 0
       }
+      if choice.adopts { state.foreign = 0 }
+      run.foreignObjects = state.foreign
       (run.unneededObjects, run.unneededBytes) = (state.unneeded, 8 * state.unneeded)
     }
     return run
@@ -109,7 +116,12 @@ extension MemoryStore {
 
   func archivedChunks(table: String?) throws -> [ArchivedChunkLine] {
     let (_, snapshot) = try opened()
-    return schemas(table, snapshot).flatMap { snapshot.archivedChunks(of: $0) }
+    let isOwn = try opened().archive.state.withLock { $0.foreign } == 0
+    return schemas(table, snapshot).flatMap { snapshot.archivedChunks(of: $0) }.map { line in
+      var line = line
+      line.isOwn = isOwn
+      return line
+    }
   }
 
   func verifyArchiveBlocking(table: String?, check: () throws -> Void) throws -> ArchiveVerifyReport {

@@ -129,7 +129,7 @@ import VarveStorage
     try GoldenWorkload.run(store) {
       let run = ArchiveRun(store, archive, pace: { _ in }) { try store.install($0) }
       let tables = ["long", "sensors"].compactMap { store.snapshot().table(named: $0) }
-      let report = try run.run(tables.map { ($0, before: .max) }, deletingUnneeded: true)
+      let report = try run.run(tables.map { ($0, before: .max) }, ArchiveChoice(deletesUnneeded: true))
       #expect(report.tables.allSatisfy { $0.chunksAfter > 0 } && report.failures.isEmpty)
     }
     let text = GoldenText.lines(try Model.reading(store)).joined(separator: "\n") + "\n"

@@ -121,7 +121,7 @@ import VarveStorage
     func run() throws {
       let before = Self.start + Int64(random.next() % (6 * 1440)) * Self.minute
       let report = try database.archiveBlocking(
-        table: random.chance(50) ? "t" : nil, before: before, deletingUnneeded: random.chance(40)
+        table: random.chance(50) ? "t" : nil, before: before, ArchiveChoice(deletesUnneeded: random.chance(40))
       ) {}
       #expect(report.failures.isEmpty)
       runs += 1
@@ -235,7 +235,7 @@ import VarveStorage
       let comment = "seed \(seed), call \(number) of \(moments.count), \(survival)"
       guard try history.isRight(comment) else { return }
       try history.areObjectsSound(comment)
-      _ = try history.database.archiveBlocking(table: nil, before: .max, deletingUnneeded: true) {}
+      _ = try history.database.archiveBlocking(table: nil, before: .max, ArchiveChoice(deletesUnneeded: true)) {}
       guard try history.isRight(comment + ", after another run") else { return }
       try history.areObjectsSound(comment + ", after another run")
       try history.database.closeBlocking()

@@ -79,7 +79,7 @@ final class TieringScheduler: Sendable {
     let isThorough = isThoroughRunDue(start)
     guard isThorough || database.hasSomethingToArchive(limits) else { return }
     let report = try database.archiveBlocking(
-      limits, deletingUnneeded: false, bytesPerSecond: Self.bytesPerSecond, thorough: isThorough, check: {})
+      limits, ArchiveChoice(), bytesPerSecond: Self.bytesPerSecond, thorough: isThorough, check: {})
     if isThorough { gate.update(waking: []) { $0.lastThoroughRun = start } }
     for table in report.tables where table.rows > 0 {
       database.log(

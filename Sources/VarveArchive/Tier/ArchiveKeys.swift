@@ -25,6 +25,9 @@ enum ArchiveKeys {
   static func state(_ folder: String) -> String { "\(folder)/archive.json" }
   static func lock(_ folder: String) -> String { "\(folder)/archive" }
 
+  /// Nothing is in no folder.
+  static func isIn(_ folder: String?, _ key: String) -> Bool { folder.map { key.hasPrefix($0 + "/") } ?? false }
+
   /// Where an object is kept that no chunk names any more. Engines that read the folder leave it out: its name begins with
   /// an underscore and does not end as those of objects do.
   static func unneeded(_ key: String) -> String {

@@ -46,7 +46,7 @@ package struct ArchiveRun {
   /// its partitions end.
   /// A run that is not `thorough` leaves alone what is archived but for a little that has come or gone since.
   package func run(
-    _ tables: [(table: TableSchema, before: Int64)], deletingUnneeded: Bool, thorough: Bool = true
+    _ tables: [(table: TableSchema, before: Int64)], _ choice: ArchiveChoice = ArchiveChoice(), thorough: Bool = true
   ) throws -> ArchiveRunReport {
     let (folder, lock) = try tier.claim()
     defer {
@@ -55,10 +55,10 @@ package struct ArchiveRun {
     }
     var report = ArchiveRunReport()
     if thorough { store.retryUnreadableChunks() }
-    let step = Step(folder: folder, lock: lock, thorough: thorough)
+    let step = Step(folder: folder, lock: lock, thorough: thorough, adopts: choice.adopts)
     for (table, before) in tables { report.tables.append(try archive(table, before: before, step, &report.failures)) }
     try lock.check()
-    try sweep(folder, deletingUnneeded: deletingUnneeded, &report)
+    try sweep(folder, deletingUnneeded: choice.deletesUnneeded, &report)
     return report
   }
 
@@ -67,6 +67,7 @@ package struct ArchiveRun {
     let folder: String
     let lock: any ObjectLock
     let thorough: Bool
+    let adopts: Bool
   }
 
   private func archive(
@@ -74,7 +75,8 @@ package struct ArchiveRun {
   ) throws -> ArchiveReport {
     var report = ArchiveReport(table: table.name)
     var pass = CompactionPass(store, table: table.id)
-    while let task = store.pickArchiving(&pass, before: before, thorough: step.thorough) {
+    let anew = step.adopts ? try store.partitions(of: table, notIn: step.folder) : []
+    while let task = store.pickArchiving(&pass, before: before, thorough: step.thorough, anew: anew) {
       do {
         try step.lock.check()
         guard store.beginArchiving(task) else {
@@ -87,7 +89,7 @@ package struct ArchiveRun {
         report.add(done, objectBytes: true)
         // What comes meanwhile is for the next run.
         if task.isWhole { pass.skip() } else { pass.didCompact() }
-        for object in replaced where object.key.hasPrefix(step.folder + "/") { try putAside(object.key) }
+        for object in replaced where ArchiveKeys.isIn(step.folder, object.key) { try putAside(object.key) }
       } catch {
         let error = asVarveError(error)
         // What is no matter of this partition ends the run.
@@ -138,10 +140,11 @@ package struct ArchiveRun {
     let time = TimeOfDay(store.clock.wallNanoseconds(), snapshot)
     let names = Set(live.map(\.object.key))
     let prefix = folder + "/"
+    report.foreignObjects = live.count { !ArchiveKeys.isIn(folder, $0.object.key) }
     let tables = Set(live.map(\.metadata.table)).union(
       try tier.objects.folders(prefix).compactMap { UInt32($0).map { TableID(rawValue: $0) } })
     for table in tables.sorted() {
-      let own = live.filter { $0.metadata.table == table && $0.object.key.hasPrefix(prefix) }
+      let own = live.filter { $0.metadata.table == table && ArchiveKeys.isIn(folder, $0.object.key) }
       let listed = try tier.objects.list("\(prefix)\(table.rawValue)/")
       try sweep(folder, table, listed, live: names, time, deletingUnneeded, &report)
       let list = ArchiveListing.json(own, snapshot.table(id: table), id: table)
@@ -193,6 +196,15 @@ package struct ArchiveRun {
     // Noted before anything goes, so that what cannot be deleted now is known later.
     if kept != known, !(kept.since.isEmpty && known.since.isEmpty) { try tier.objects.put(key, kept.bytes) }
     if !deleted.isEmpty { try tier.objects.delete(deleted) }
+  }
+}
+
+extension Store {
+  /// Partitions of which an object is in another folder of the archive; in any, if there is no own one yet.
+  package func partitions(of table: TableSchema, notIn folder: String?) throws -> Set<Int64> {
+    Set(
+      try archivedChunks(of: table.id).found.filter { !ArchiveKeys.isIn(folder, $0.object.key) }
+        .map(\.metadata.partition))
   }
 }
 

@@ -38,9 +38,14 @@ package final class ParquetTier: ArchiveTier {
     ParquetSink(description, objects, key: try key(of: description))
   }
 
-  /// The folder that this data directory writes to; nil before its first run.
-  package func folder() throws -> String? {
-    try identity.withLock { $0?.folder } ?? ArchiveIdentity.read(directory, files)?.folder
+  /// The folder that a data directory with `directory` for the archive writes to; nil before its first run.
+  package static func folder(of directory: String, _ files: any FileSystem) throws -> String? {
+    try ArchiveIdentity.read(directory, files)?.folder
+  }
+
+  /// Whether the object is in the folder.
+  package static func isIn(_ folder: String?, _ object: ArchivedObject) -> Bool {
+    ArchiveKeys.isIn(folder, object.key)
   }
 
   private func key(of description: ObjectDescription) throws -> String {

@@ -30,14 +30,7 @@ extension QuerySession {
     }
     switch procedure {
     case .archiveRun: return try runArchive(arguments, check: check)
-    case .archiveList:
-      return try store.archivedChunks(table: arguments.text(0)).map { chunk in
-        [
-          .text(chunk.table), .text(chunk.file), .text(chunk.key), .int(Int64(chunk.rows)),
-          .int(Int64(chunk.stubBytes)), .int(Int64(chunk.objectBytes)), .timestamp(chunk.time.lower),
-          .timestamp(chunk.time.upper),
-        ]
-      }
+    case .archiveList: return try listArchive(arguments)
     case .archiveVerify: return try verifyArchive(arguments, check: check)
     case .archiveRestore: return [try restoreArchived(arguments, check: check)]
     default: preconditionFailure("\(procedure.rawValue) is not about the archive")
@@ -48,19 +41,20 @@ extension QuerySession {
 
   /// A row a table. What could not be archived is told by warnings, and the rest was.
   private func runArchive(_ arguments: ProcedureArguments, check: () throws -> Void) throws -> [[Datum]] {
-    let (isDry, deletes) = (arguments.isTrue(2), arguments.isTrue(3))
+    let isDry = arguments.isTrue(2)
+    let choice = ArchiveChoice(deletesUnneeded: arguments.isTrue(3), adopts: arguments.isTrue(4))
     if !isDry { try checkWritable("archive_run") }
-    let tables = try tablesToArchive(arguments.text(0), before: arguments.time(1))
+    let tables = try tablesToArchive(arguments.text(0), before: arguments.time(1), adopting: choice.adopts)
     if isDry {
       return try tables.flatMap { table in
-        try store.previewArchive(table: table.name, before: table.before).map { report in
+        try store.previewArchive(table: table.name, before: table.before, adopting: choice.adopts).map { report in
           var report = report
           report.rows += try rowsInMemory(of: table.name, before: table.before)
           return Self.row(report, before: table.before, isDry: true)
         }
       }
     }
-    let report = try store.archiveBlocking(tables, deletingUnneeded: deletes, check: check)
+    let report = try store.archiveBlocking(tables, choice, check: check)
     for failure in report.failures { warn(failure) }
     if report.deletedObjects > 0 {
       note("deleted \(Self.objects(report.deletedObjects, report.deletedBytes)) that nothing needed any more")
@@ -71,20 +65,28 @@ extension QuerySession {
           + "delete_unneeded deletes them at once")
     }
     if report.isClockDoubted { note(ArchiveRunReport.clockDoubt) }
+    noteForeign(report.foreignObjects)
     let times = Dictionary(tables.map { (Name($0.name), $0.before) }) { first, _ in first }
     return report.tables.map { Self.row($0, before: times[Name($0.table)] ?? .min, isDry: false) }
   }
 
-  /// With the time before which what is of each is old.
-  private func tablesToArchive(_ name: String?, before: Int64?) throws -> [(name: String, before: Int64)] {
-    if let name { return [(name, try before ?? tieringLimit(of: name))] }
-    if let before { return try store.snapshot().tables().map { ($0.name, before) } }
-    let jobs = try tieringJobs().filter { !$0.isPaused }
+  /// With the time before which what is of each is old. What is adopted need not be: then all tables are, of which some
+  /// have nothing that is old.
+  private func tablesToArchive(
+    _ name: String?, before: Int64?, adopting: Bool
+  ) throws -> [(name: String, before: Int64)] {
+    if let before { return try name.map { [($0, before)] } ?? store.snapshot().tables().map { ($0.name, before) } }
+    if let name, !adopting { return [(name, try tieringLimit(of: name))] }
+    let jobs = try tieringJobs().filter { name?.isSameName(as: $0.name) ?? !$0.isPaused }
     let tables = jobs.compactMap { job -> (name: String, before: Int64)? in
       do { return (job.name, try limit(of: job)) } catch {
         warn("the tiering policy of \"\(job.name)\" cannot be followed: \(asVarveError(error))")
         return nil
       }
+    }
+    if adopting {
+      let limits = Dictionary(tables.map { (Name($0.name), $0.before) }) { first, _ in first }
+      return try (name.map { [$0] } ?? store.snapshot().tables().map(\.name)).map { ($0, limits[Name($0)] ?? .min) }
     }
     if jobs.isEmpty {
       note("no table has a tiering policy that is not paused: older_than says of all tables what is old")
@@ -115,6 +117,25 @@ extension QuerySession {
   }
 
   // MARK: In the archive, and back
+
+  private func listArchive(_ arguments: ProcedureArguments) throws -> [[Datum]] {
+    let chunks = try store.archivedChunks(table: arguments.text(0))
+    noteForeign(chunks.count { !$0.isOwn })
+    return chunks.map { chunk in
+      [
+        .text(chunk.table), .text(chunk.file), .text(chunk.key), .int(Int64(chunk.rows)),
+        .int(Int64(chunk.stubBytes)), .int(Int64(chunk.objectBytes)), .timestamp(chunk.time.lower),
+        .timestamp(chunk.time.upper), .bool(chunk.isOwn),
+      ]
+    }
+  }
+
+  private func noteForeign(_ count: Int) {
+    guard count > 0 else { return }
+    note(
+      "\(count) object\(count == 1 ? " is" : "s are") in the folder of another data directory, which deletes what it needs "
+        + "no more; archive_run(adopt => true) archives them anew into this one's")
+  }
 
   private func verifyArchive(_ arguments: ProcedureArguments, check: () throws -> Void) throws -> [[Datum]] {
     let report = try store.verifyArchiveBlocking(table: arguments.text(0), check: check)

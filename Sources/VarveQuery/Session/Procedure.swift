@@ -130,6 +130,7 @@ enum Procedure: String, CaseIterable {
       [
         Parameter("relation", .text, isOptional: true), Parameter("older_than", .timestamptz, isOptional: true),
         Parameter("dry_run", .bool, isOptional: true), Parameter("delete_unneeded", .bool, isOptional: true),
+        Parameter("adopt", .bool, isOptional: true),
       ]
     case .archiveList, .archiveVerify: [Parameter("relation", .text, isOptional: true)]
     case .archiveRestore:
@@ -185,7 +186,7 @@ enum Procedure: String, CaseIterable {
       case .archiveList:
         [
           ("table_name", .text), ("file", .text), ("object", .text), ("rows", .int8), ("bytes", .int8),
-          ("object_bytes", .int8), ("first_time", .timestamptz), ("last_time", .timestamptz),
+          ("object_bytes", .int8), ("first_time", .timestamptz), ("last_time", .timestamptz), ("own", .bool),
         ]
       case .archiveVerify: [("kind", .text), ("object", .text), ("bytes", .int8), ("message", .text)]
       case .archiveRestore:

@@ -24,6 +24,8 @@ package struct ArchiveRunReport: Sendable, Equatable {
   package var isClockDoubted = false
   package var deletedObjects = 0
   package var deletedBytes = 0
+  /// That chunks name, in folders of other directories.
+  package var foreignObjects = 0
   /// Partitions that could not be archived, and why; the others were.
   package var failures: [String] = []
   package init() {}
@@ -39,17 +41,21 @@ package struct ArchivedChunkLine: Sendable, Equatable {
   package var table: String
   package var file: String
   package var key: String
+  /// Whether the object is in this directory's folder, so that nobody else deletes it.
+  package var isOwn: Bool
   package var rows: Int
   /// Of the stub, and of the object.
   package var stubBytes: Int
   package var objectBytes: Int
   package var time: TimeRange
   package init(
-    table: String, file: String, key: String, rows: Int, stubBytes: Int, objectBytes: Int, time: TimeRange
+    table: String, file: String, key: String, isOwn: Bool, rows: Int, stubBytes: Int, objectBytes: Int,
+    time: TimeRange
   ) {
     self.table = table
     self.file = file
     self.key = key
+    self.isOwn = isOwn
     self.rows = rows
     self.stubBytes = stubBytes
     self.objectBytes = objectBytes
@@ -66,6 +72,18 @@ package struct ArchiveVerifyReport: Sendable, Equatable {
   package init() {}
 }
 
+/// What a run of the archive does beside archiving what is old.
+package struct ArchiveChoice: Sendable {
+  /// Objects that nothing needs go at once.
+  package var deletesUnneeded = false
+  /// Partitions whose objects are in the folder of another directory are archived anew into this one's, however old.
+  package var adopts = false
+  package init(deletesUnneeded: Bool = false, adopts: Bool = false) {
+    self.deletesUnneeded = deletesUnneeded
+    self.adopts = adopts
+  }
+}
+
 /// The archive as SQL needs it. Calls block; `check` is called now and then, and throws to end them. They throw
 /// `.unavailable` where no archive is open or it cannot be reached, `.notFound` for a table that is not there.
 package protocol ArchiveAccess: AnyObject, Sendable {
@@ -74,10 +92,10 @@ package protocol ArchiveAccess: AnyObject, Sendable {
   /// Seals what is in memory, and archives all partitions of each table that end before its time; then deletes objects, of
   /// any table, that nothing has needed for as long as they are kept, or at once. Tables that are gone are left out.
   func archiveBlocking(
-    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, check: () throws -> Void
+    _ tables: [(name: String, before: Int64)], _ choice: ArchiveChoice, check: () throws -> Void
   ) throws -> ArchiveRunReport
   /// What `archiveBlocking` would take: chunks and bytes.
-  func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport]
+  func previewArchive(table: String?, before time: Int64, adopting: Bool) throws -> [ArchiveReport]
   func archivedChunks(table: String?) throws -> [ArchivedChunkLine]
   /// Reads all objects and holds them against what their chunks say.
   func verifyArchiveBlocking(table: String?, check: () throws -> Void) throws -> ArchiveVerifyReport
@@ -89,9 +107,9 @@ package protocol ArchiveAccess: AnyObject, Sendable {
 extension ArchiveAccess {
   package var hasArchive: Bool { false }
   package func archiveBlocking(
-    _ tables: [(name: String, before: Int64)], deletingUnneeded: Bool, check: () throws -> Void
+    _ tables: [(name: String, before: Int64)], _ choice: ArchiveChoice, check: () throws -> Void
   ) throws -> ArchiveRunReport { throw VarveError.noArchive }
-  package func previewArchive(table: String?, before time: Int64) throws -> [ArchiveReport] {
+  package func previewArchive(table: String?, before time: Int64, adopting: Bool) throws -> [ArchiveReport] {
     throw VarveError.noArchive
   }
   package func archivedChunks(table: String?) throws -> [ArchivedChunkLine] { throw VarveError.noArchive }

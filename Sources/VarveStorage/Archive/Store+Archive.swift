@@ -20,13 +20,15 @@ package struct ArchivedChunkReference: Sendable {
 
 extension Store {
   /// The next step towards archiving all of the table's partitions that end before a time; nil if there is none.
-  /// Unless it is `thorough`, what is archived stays as long as little has come or gone since.
+  /// Unless it is `thorough`, what is archived stays as long as little has come or gone since; partitions that are to be
+  /// archived `anew` are, whenever they end.
   package func pickArchiving(
-    _ pass: inout CompactionPass, before time: Int64, thorough: Bool = true
+    _ pass: inout CompactionPass, before time: Int64, thorough: Bool = true, anew: Set<Int64> = []
   ) -> CompactionTask? {
     pick(&pass, isPostponed: { _ in false }) { table, key, chunks, picker, _ in
       let end = PartitionSplit.range(key.index, width: table.partitionNanoseconds).upper
-      return end < time ? picker.chooseArchiving(chunks, thorough: thorough) : nil
+      let isAnew = anew.contains(key.index)
+      return end < time || isAnew ? picker.chooseArchiving(chunks, thorough: thorough, anew: isAnew) : nil
     }
   }
 
@@ -164,11 +166,11 @@ extension Store {
 
   /// What a run of the archive would take of a table, as far as it is in chunks: all of each partition of which it takes
   /// anything, since that goes whole, in however many steps.
-  package func previewArchiving(of table: TableSchema, before time: Int64) -> ArchiveReport {
+  package func previewArchiving(of table: TableSchema, before time: Int64, anew: Set<Int64>) -> ArchiveReport {
     let state = published.withLock { $0 }
     var report = ArchiveReport(table: table.name)
     var pass = CompactionPass(self, table: table.id)
-    while let task = pickArchiving(&pass, before: time) {
+    while let task = pickArchiving(&pass, before: time, anew: anew) {
       for chunk in state.chunks[table.id].chunks(in: task.partition.index) {
         report.chunksBefore += 1
         report.bytesBefore += chunk.metadata.byteCount

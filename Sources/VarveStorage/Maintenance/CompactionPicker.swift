@@ -79,18 +79,19 @@ struct CompactionPicker {
   }
 
   /// The step that makes the partition one archived generation without deleted rows; nil if it is.
-  /// Where much of it is archived as it is, it is only done if it is `thorough`, or worth writing it anew.
-  func chooseArchiving(_ chunks: [ChunkMetadata], thorough: Bool) -> Choice? {
+  /// Where much of it is archived as it is, it is only done if it is `thorough`, or worth writing it anew; with `anew` it
+  /// is always.
+  func chooseArchiving(_ chunks: [ChunkMetadata], thorough: Bool, anew: Bool) -> Choice? {
     if let emptied = emptied(chunks) { return emptied }
     let generations = Self.generations(of: chunks)
-    let isDone = generations.count == 1 && chunks.allSatisfy { $0.level == .archived && !isTouched($0) }
+    let isDone = !anew && generations.count == 1 && chunks.allSatisfy { $0.level == .archived && !isTouched($0) }
     guard !chunks.isEmpty, chunks.allSatisfy(isReadable), !isDone else { return nil }
     let rowCount = chunks.reduce(0) { $0 + $1.rowCount }
     let fresh = chunks.filter { $0.level != .archived }.reduce(0) { $0 + $1.rowCount }
     let isWorthIt =
       fresh * Self.freshFraction >= rowCount || generations.count > Self.lateGenerationCount
       || areDeletesDue(chunks, rowCount)
-    return thorough || isWorthIt ? Self.whole(generations) : nil
+    return thorough || anew || isWorthIt ? Self.whole(generations) : nil
   }
 
   /// The step that takes the partition out of the archive; nil if none of it is there.

@@ -48,7 +48,10 @@ final class Archived {
     options.pageCacheByteCount = 0
   }
 
-  @discardableResult func run(deletingUnneeded: Bool = false) throws -> ArchiveRunReport {
+  /// Of all partitions that end before a time.
+  @discardableResult func run(
+    deletingUnneeded: Bool = false, adopting: Bool = false, before: Int64 = .max
+  ) throws -> ArchiveRunReport {
     try life.store.sealAll()
     let run = ArchiveRun(life.store, tier, pace: { _ in }) { [store = life.store] chunks in
       do { return try store.install(chunks) } catch {
@@ -57,7 +60,8 @@ final class Archived {
       }
     }
     return try run.run(
-      life.store.snapshot().tables().map { ($0, before: .max) }, deletingUnneeded: deletingUnneeded)
+      life.store.snapshot().tables().map { ($0, before: before) },
+      ArchiveChoice(deletesUnneeded: deletingUnneeded, adopts: adopting))
   }
 
   func expectAll(_ label: String) throws {
