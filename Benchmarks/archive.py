@@ -89,11 +89,6 @@ def main():
             median, read = ask(
                 connection, "SELECT time_bucket('1 hour', time) AS hour, avg(a), max(c) FROM year GROUP BY 1", 20)
             print(f"means by hour over {options.days} days: {median:.1f} ms, {read}")
-            connection.execute("SET varve.rows_per_part = 100000000")
-            median, _ = ask(
-                connection, "SELECT time_bucket('1 hour', time) AS hour, avg(a), max(c) FROM year GROUP BY 1", 20)
-            print(f"the same, not cut into parts: {median:.1f} ms")
-            connection.execute("RESET varve.rows_per_part")
             median, read = ask(
                 connection, "SELECT time, a, c FROM month WHERE host = 'h3' AND time >= '2024-01-15' "
                 "AND time < '2024-01-16' ORDER BY time", 20)

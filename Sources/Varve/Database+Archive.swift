@@ -80,7 +80,7 @@ extension Database {
     let tier = try openArchive()
     let id = try table.map { _ in try tables(table)[0].id }
     return try runArchive(check) { [store] turn in
-      try ArchiveVerifier.verify(store, tier, table: id, check: turn.check)
+      try ArchiveVerifier.verify(store, tier, table: id, tell: turn.isAt, check: turn.check)
     }
   }
 
@@ -114,7 +114,7 @@ extension Database {
   /// One after the other: whoever comes second waits.
   private func runArchive<T: Sendable>(
     _ check: () throws -> Void, bytesPerSecond: Int = 0,
-    _ body: @escaping @Sendable (LongRun<T, Never>.Turn) throws -> T
+    _ body: @escaping @Sendable (LongRun<T, String>.Turn) throws -> T
   ) throws -> T {
     try workers.standingIn {
       while !archiveGate.update({ isBusy in
@@ -126,19 +126,23 @@ extension Database {
         try checkOpen()
       }
       defer { archiveGate.update { $0 = false } }
-      let run = LongRun<T, Never>()
-      return try reading(stop: { run.stop() }) {
-        run.start("varve-archive", bytesPerSecond: bytesPerSecond, body)
-        return try run.wait(check: check)
+      let run = LongRun<T, String>()
+      return try monitor.services.recording(.archive, store.clock) {
+        try reading(stop: { run.stop() }) {
+          run.start("varve-archive", bytesPerSecond: bytesPerSecond, body)
+          return try run.wait(check: check) { [services = monitor.services] text in
+            services.update(.archive) { $0.detail = text }
+          }
+        }
       }
     }
   }
 
   private static func archiveRun<T>(
-    _ store: Store, _ tier: ParquetTier, _ pipeline: CommitPipeline, _ turn: LongRun<T, Never>.Turn
+    _ store: Store, _ tier: ParquetTier, _ pipeline: CommitPipeline, _ turn: LongRun<T, String>.Turn
   ) -> ArchiveRun {
     ArchiveRun(
-      store, tier, pace: { try pace($0, turn, pipeline) }, pause: { try turn.pause(milliseconds: 20) },
+      store, tier, pace: { try pace($0, turn, pipeline) }, pause: { try turn.pause(milliseconds: 20) }, tell: turn.isAt,
       install: { try install($0, pipeline, store) })
   }
 
@@ -157,7 +161,7 @@ extension Database {
 
   /// Waits as long as the rate wants, and as sealing is behind.
   private static func pace<T>(
-    _ byteCount: Int, _ turn: LongRun<T, Never>.Turn, _ pipeline: CommitPipeline
+    _ byteCount: Int, _ turn: LongRun<T, String>.Turn, _ pipeline: CommitPipeline
   ) throws {
     try turn.pace(byteCount)
     while pipeline.isSealingBehind { try turn.pause(milliseconds: 50) }

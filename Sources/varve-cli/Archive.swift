@@ -69,7 +69,7 @@ struct Archive: ParsableCommand {
         delete_unneeded => \(deleteUnneeded), adopt => \(adopt))
         """
       var hasFailures = false
-      try place.withConnection(readOnly: dryRun) { connection in
+      try place.withConnection(readOnly: dryRun, running: dryRun ? nil : "archive") { connection in
         try connection.run(
           call,
           into: format.sink { notice in
@@ -118,7 +118,7 @@ struct Archive: ParsableCommand {
 
     func run() throws {
       var isSound = true
-      try place.withConnection(readOnly: true) { connection in
+      try place.withConnection(readOnly: true, running: "archive") { connection in
         // A row a problem, and one that sums up: kind, object, bytes, message.
         for row in try connection.rows("SELECT archive_verify(\(table.map(quotedSQL) ?? "NULL"))") where row.count == 4
         {
@@ -157,7 +157,8 @@ struct Archive: ParsableCommand {
 
     func run() throws {
       let newer = newerThan.map { ", newer_than => \(AgeOption.value($0))" } ?? ""
-      try place.show("SELECT archive_restore(\(quotedSQL(table))\(age.argument)\(newer))", format, readOnly: false)
+      let query = "SELECT archive_restore(\(quotedSQL(table))\(age.argument)\(newer))"
+      try place.show(query, format, readOnly: false, running: "archive")
     }
   }
 }

@@ -55,7 +55,9 @@ struct Backup: ParsableCommand {
     func run() throws {
       if let address = place.connect, let server = try place.server() {
         let call = "CALL backup(\(to.map(quotedSQL) ?? "NULL"), \(limit.map(String.init) ?? "NULL"))"
-        let rows = try JobProgress.showing("backup", of: address) { try server.rows(call) }
+        let rows = try JobProgress.showing("backup", { try PostgresClient(ConnectionURL(postgres: address)) }) {
+          try server.rows(call)
+        }
         guard let row = rows.first, row.count == 8 else {
           throw VarveError(.unsupported, "the server does not answer CALL backup() with a row of 8 columns")
         }

@@ -1,4 +1,4 @@
-// How far a job is that a server runs for a command, which waits for it: what `varve.jobs` says of it, asked over a
+// How far a job is that a command waits for, be it run by a server or here: what `varve.jobs` says of it, asked over a
 // connection of its own. Shown as any other progress.
 
 import VarveIO
@@ -12,10 +12,12 @@ enum JobProgress {
 
   private static let lookMilliseconds = 200
 
-  /// Runs `body`, which has the server at `address` run the job, and shows meanwhile how far it is.
-  static func showing<T>(_ job: String, of address: String, _ body: () throws -> T) rethrows -> T {
+  /// Runs `body`, which has the job run, and shows meanwhile how far it is. `connect` makes a connection to where it is.
+  static func showing<T>(
+    _ job: String, _ connect: @escaping @Sendable () throws -> any SQLConnection, _ body: () throws -> T
+  ) rethrows -> T {
     let state = Gate(State())
-    _ = WorkerThread(name: "varve-progress") { watch(job, address, state) }
+    _ = WorkerThread(name: "varve-progress") { watch(job, connect, state) }
     defer {
       state.update {
         $0.isOver = true
@@ -26,14 +28,16 @@ enum JobProgress {
   }
 
   /// Until the body is over.
-  private static func watch(_ job: String, _ address: String, _ state: Gate<State>) {
+  private static func watch(
+    _ job: String, _ connect: () throws -> any SQLConnection, _ state: Gate<State>
+  ) {
     let question = "SELECT coalesce(detail, 'running') FROM varve.jobs WHERE job = \(quotedSQL(job)) AND running"
     do {
-      var server: PostgresClient?
+      var connection: (any SQLConnection)?
       while state.wait(milliseconds: lookMilliseconds, until: { $0.isOver ? true : nil }) == nil {
         guard let seconds = state.read({ $0.line.due() }) else { continue }
-        let connected = try server ?? PostgresClient(ConnectionURL(postgres: address))
-        server = connected
+        let connected = try connection ?? connect()
+        connection = connected
         guard let text = try connected.rows(question).first?.first ?? nil else { continue }
         state.update { if !$0.isOver { $0.line.show("\(job): \(text), \(Int(seconds)) s") } }
       }

@@ -109,8 +109,8 @@ func quotedSQL(_ text: String) -> String {
 }
 
 extension PlaceOption {
-  func show(_ query: String, _ format: RowFormat, readOnly: Bool) throws {
-    try withConnection(readOnly: readOnly) {
+  func show(_ query: String, _ format: RowFormat, readOnly: Bool, running job: String? = nil) throws {
+    try withConnection(readOnly: readOnly, running: job) {
       try $0.run(query, into: format.sink { StandardStreams.note(Failure.text($0, in: nil)) })
     }
   }

@@ -64,11 +64,19 @@ struct Rollup: ParsableCommand {
 
 extension PlaceOption {
   /// SQL on the directory, in this process, or through the server.
-  func withConnection(readOnly: Bool = false, _ body: (any SQLConnection) throws -> Void) throws {
-    if let server = try server() { return try body(server) }
+  /// `job`: which of `varve.jobs` it has run, so that its progress is shown.
+  func withConnection(
+    readOnly: Bool = false, running job: String? = nil, _ body: (any SQLConnection) throws -> Void
+  ) throws {
+    func run(_ connect: @escaping @Sendable () throws -> any SQLConnection) throws {
+      let connection = try connect()
+      guard let job else { return try body(connection) }
+      try JobProgress.showing(job, connect) { try body(connection) }
+    }
+    if let address = connect { return try run { try PostgresClient(ConnectionURL(postgres: address)) } }
     let database = try open(readOnly: readOnly)
     do {
-      try body(EmbeddedSQLConnection(DatabaseBackend(database)))
+      try run { try EmbeddedSQLConnection(DatabaseBackend(database)) }
     } catch {
       try database.closeBlocking()
       throw error

@@ -5,6 +5,7 @@ import datetime
 import glob
 import json
 import os
+import re
 import threading
 import warnings
 
@@ -13,6 +14,7 @@ import psycopg
 import formatreader
 from s3_tests import KEYS, URL, moto, proxy, without_aws
 from support import connect, expect, expect_error, flip, psql, until
+from terminal import Terminal
 
 START = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
 DAYS = 6
@@ -548,6 +550,33 @@ def test_a_restored_directory_adopts_what_the_original_may_delete(context):
     (gone,) = [key for key in old if not os.path.exists(os.path.join(directory, key))]
     _, error = ask_closed(careless, code=1)
     assert gone in error, error
+
+
+def test_a_run_shows_how_far_it_is(context):
+    store = moto(context)
+    network = proxy(context, store, delay=1)
+    environment = without_aws(context, VARVE_S3_ENDPOINT=network.endpoint, **KEYS)
+    server = context.server("--archive", URL, "--archive-cache", "0", environment=environment)
+    fill(server, days=2)
+
+    def shown(last, *arguments):
+        """What it shows on a terminal while the store takes its time, up to a word of its result."""
+        network.fault("late", "^(PUT|GET) .*parquet")
+        terminal = Terminal([context.binary, "archive", *arguments], environment)
+        context.closing(terminal)
+        before = terminal.expect(last)
+        expect(terminal.wait(), 0)
+        expect(network.waiting(), [])
+        return before
+
+    before = shown("(1 row)", "run", "--older-than", OLD, "--connect", server.url)
+    assert re.search(r"archive: cpu, partition 1 of 2, \d+ s", before), before
+    with connect(server) as connection:
+        row = connection.execute("SELECT runs, failures, running, detail FROM varve.jobs WHERE job = 'archive'").fetchone()
+    expect(row, (1, 0, False, None))
+    expect(server.stop(), 0)
+    before = shown("all sound", "verify", "--data", server.data, "--archive", URL)
+    assert re.search(r"archive: object \d of 2, \d+ s", before), before
 
 
 def test_a_reader_written_from_the_format_page_makes_chunks_of_stubs_and_objects(context):

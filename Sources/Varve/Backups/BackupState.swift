@@ -50,13 +50,25 @@ final class BackupState: Sendable {
   }
 
   /// Runs a backup, whoever asked for it.
-  func recording<T>(_ body: () throws -> T) throws -> T {
+  func recording<T>(_ body: () throws -> T) throws -> T { try records.recording(.backup, clock, body) }
+
+  func isAt(_ progress: BackupProgress) {
+    let (done, all) = (Self.megabytes(progress.doneByteCount), Self.megabytes(progress.byteCount))
+    records.update(.backup) { $0.detail = "\(done) of \(all) MB" }
+  }
+
+  static func megabytes(_ byteCount: Int) -> String { "\(Double(byteCount / 100_000) / 10)" }
+}
+
+extension ServiceRecords {
+  /// Runs a job, and notes what became of it.
+  func recording<T>(_ job: ServiceJob, _ clock: any Clock, _ body: () throws -> T) throws -> T {
     let start = clock.monotonicNanoseconds()
-    records.update(.backup) { $0.work.isRunning = true }
+    update(job) { $0.work.isRunning = true }
     let outcome = Result { try body() }
     let nanoseconds = clock.monotonicNanoseconds() - start
     let wall = clock.wallNanoseconds()
-    records.update(.backup) { record in
+    update(job) { record in
       record.detail = nil
       switch outcome {
       case .success: record.ended(nil, nanoseconds, at: wall)
@@ -65,11 +77,4 @@ final class BackupState: Sendable {
     }
     return try outcome.get()
   }
-
-  func isAt(_ progress: BackupProgress) {
-    let (done, all) = (Self.megabytes(progress.doneByteCount), Self.megabytes(progress.byteCount))
-    records.update(.backup) { $0.detail = "\(done) of \(all) MB" }
-  }
-
-  static func megabytes(_ byteCount: Int) -> String { "\(Double(byteCount / 100_000) / 10)" }
 }

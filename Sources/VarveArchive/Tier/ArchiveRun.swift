@@ -30,15 +30,18 @@ package struct ArchiveRun {
   private let pace: (Int) throws -> Void
   /// Waits a moment for compaction to be done with a partition.
   private let pause: () throws -> Void
+  /// Told what comes next, in words.
+  private let tell: (String) -> Void
 
   package init(
     _ store: Store, _ tier: ParquetTier, pace: @escaping (Int) throws -> Void, pause: @escaping () throws -> Void = {},
-    install: @escaping (CompactedChunks) throws -> Bool
+    tell: @escaping (String) -> Void = { _ in }, install: @escaping (CompactedChunks) throws -> Bool
   ) {
     self.store = store
     self.tier = tier
     self.pace = pace
     self.pause = pause
+    self.tell = tell
     self.install = install
   }
 
@@ -58,6 +61,7 @@ package struct ArchiveRun {
     let step = Step(folder: folder, lock: lock, thorough: thorough, adopts: choice.adopts)
     for (table, before) in tables { report.tables.append(try archive(table, before: before, step, &report.failures)) }
     try lock.check()
+    tell("looking for what is not needed")
     try sweep(folder, deletingUnneeded: choice.deletesUnneeded, &report)
     return report
   }
@@ -77,6 +81,7 @@ package struct ArchiveRun {
     var pass = CompactionPass(store, table: table.id)
     let anew = step.adopts ? try store.partitions(of: table, notIn: step.folder) : []
     while let task = store.pickArchiving(&pass, before: before, thorough: step.thorough, anew: anew) {
+      tell(Self.text(table, pass))
       do {
         try step.lock.check()
         guard store.beginArchiving(task) else {
@@ -108,6 +113,7 @@ package struct ArchiveRun {
     store.retryUnreadableChunks()
     defer { store.endArchiving() }
     while let task = store.pickRestoring(&pass, in: time) {
+      tell(Self.text(table, pass))
       guard store.beginArchiving(task) else {
         try pause()
         continue
@@ -118,6 +124,10 @@ package struct ArchiveRun {
       pass.didCompact()
     }
     return report
+  }
+
+  private static func text(_ table: TableSchema, _ pass: CompactionPass) -> String {
+    "\(table.name), partition \(pass.progress.done + 1) of \(pass.progress.all)"
   }
 
   // MARK: - What is not needed

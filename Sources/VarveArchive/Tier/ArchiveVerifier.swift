@@ -7,16 +7,18 @@ import VarveIO
 import VarveStorage
 
 package enum ArchiveVerifier {
-  /// `check` is called now and then, and throws to end it. Throws what says nothing about an object.
-  package static func verify(_ store: Store, _ tier: ParquetTier, table: TableID?, check: () throws -> Void) throws
-    -> ArchiveVerifyReport
-  {
+  /// `check` is called now and then, and throws to end it; `tell` is told what comes next. Throws what says nothing about
+  /// an object.
+  package static func verify(
+    _ store: Store, _ tier: ParquetTier, table: TableID?, tell: (String) -> Void = { _ in }, check: () throws -> Void
+  ) throws -> ArchiveVerifyReport {
     var report = ArchiveVerifyReport()
     let (found, problems) = try store.archivedChunks(of: table)
     report.problems = problems.map { .init(path: $0.place ?? store.directory, message: $0.message) }
     for chunk in found.sorted(by: { $0.metadata.file < $1.metadata.file }) {
       try check()
       report.objects += 1
+      tell("object \(report.objects) of \(found.count)")
       report.bytes += chunk.object.byteCount
       report.rows += chunk.metadata.rowCount
       do { try ObjectProof.check(chunk.object, tier.objects, check: check) } catch let error as VarveError

@@ -1,5 +1,6 @@
-// What the database does by itself beside its files: backups, and shipping of the log between them. Known since the
-// database was opened; a row of `varve.jobs` each, as far as it is set up or was asked for.
+// What the database does with places elsewhere, by itself or when it is asked: backups, shipping of the log between them,
+// and runs of the archive. Known since the database was opened; a row of `varve.jobs` each, as far as it is set up or was
+// asked for.
 
 import Synchronization
 import VarveCore
@@ -7,11 +8,13 @@ import VarveCore
 package enum ServiceJob: UInt8, Sendable, CaseIterable {
   case backup = 8
   case logShipping = 9
+  case archive = 10
 
   var name: String {
     switch self {
     case .backup: "backup"
     case .logShipping: "log shipping"
+    case .archive: "archive"
     }
   }
 }

@@ -20,6 +20,9 @@ package struct CompactionPass {
     }
   }
 
+  /// Partitions that are behind it, and all.
+  package var progress: (done: Int, all: Int) { (position, keys.count) }
+
   /// Nil at the end.
   var current: PartitionKey? { position < keys.count ? keys[position] : nil }
 
