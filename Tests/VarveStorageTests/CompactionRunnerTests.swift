@@ -32,7 +32,7 @@ import VarveSimulator
   /// Looks until it is so; a test that hangs has failed.
   private func wait(_ body: () -> Bool) { while !body() { _ = Gate(0).wait(milliseconds: 5) { _ in nil as Int? } } }
 
-  @Test(.timeLimit(.minutes(2))) func closedPartitionsAreCompactedWithoutBeingAsked() throws {
+  @Test(.timeLimit(.minutes(20))) func closedPartitionsAreCompactedWithoutBeingAsked() throws {
     let (store, pipeline) = try open { _ in }
     var model = Model()
     for number in 0..<3 {
@@ -48,7 +48,7 @@ import VarveSimulator
     #expect(disk.paths.filter { $0.hasSuffix(".chunk") }.count == 1)
   }
 
-  @Test(.timeLimit(.minutes(2))) func switchedOffItCompactsWhatItIsAskedFor() throws {
+  @Test(.timeLimit(.minutes(20))) func switchedOffItCompactsWhatItIsAskedFor() throws {
     let (store, pipeline) = try open { $0.compactsByItself = false }
     for number in 0..<3 {
       _ = try pipeline.write(.write(batches(rows(number))))
@@ -78,7 +78,7 @@ import VarveSimulator
   }
 
   /// At a byte a second a compaction would outlive everybody.
-  @Test(.timeLimit(.minutes(2))) func closingWaitsForNoCompaction() throws {
+  @Test(.timeLimit(.minutes(20))) func closingWaitsForNoCompaction() throws {
     let (store, pipeline) = try open { $0.compactionBytesPerSecond = 1 }
     _ = try pipeline.write(.write(batches(rows(0))))
     try pipeline.flush()

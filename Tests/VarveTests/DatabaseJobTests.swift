@@ -32,7 +32,7 @@ import VarveStorage
   /// Longer than the thread takes to look for something to do.
   private func giveTime() async throws { try await Task.sleep(for: .milliseconds(1500)) }
 
-  @Test(.timeLimit(.minutes(2))) func pausedCompactionBeginsNothingAlsoAfterARestartAndServesThoseWhoAsk() async throws
+  @Test(.timeLimit(.minutes(20))) func pausedCompactionBeginsNothingAlsoAfterARestartAndServesThoseWhoAsk() async throws
   {
     var database = try await Database.open(scratch.database)
     var session = session(database)
@@ -118,7 +118,7 @@ import VarveStorage
   }
 
   /// What fails is seen, and when it is tried again; with the next success it is over. Others go on meanwhile.
-  @Test(.timeLimit(.minutes(2))) func aFailureOfCompactionIsSeenAndStopsNoOther() async throws {
+  @Test(.timeLimit(.minutes(20))) func aFailureOfCompactionIsSeenAndStopsNoOther() async throws {
     let disk = SimulatedFileSystem()
     let clock = ManualClock(wall: Self.noon)
     var options = Database.Options()

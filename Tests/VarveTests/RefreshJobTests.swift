@@ -272,7 +272,7 @@ import VarveSimulator
   }
 
   /// Writers, deletes and the thread at the same time: what is read is right all along, and nothing is left to do in the end.
-  @Test(.timeLimit(.minutes(2))) func itIsRightBesideWriters() async throws {
+  @Test(.timeLimit(.minutes(20))) func itIsRightBesideWriters() async throws {
     let database = try await Database.open(scratch.database)
     let session = session(database)
     try create(session)
@@ -302,7 +302,7 @@ import VarveSimulator
   }
 
   /// The thread itself, on the system's clock.
-  @Test(.timeLimit(.minutes(2))) func itRunsByItself() async throws {
+  @Test(.timeLimit(.minutes(20))) func itRunsByItself() async throws {
     let database = try await Database.open(scratch.database)
     let session = session(database)
     try create(session)

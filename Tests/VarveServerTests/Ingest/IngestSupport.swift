@@ -101,15 +101,15 @@ final class FakeSink: BatchSink {
   }
 }
 
-/// A client of blocking sockets, with a limit on how long it waits. Used by one thread at a time, which the tests
-/// see to; hence unchecked.
+/// A client of blocking sockets, with a limit on how long it waits: far beyond what a machine takes that runs all tests at
+/// once. Used by one thread at a time, which the tests see to; hence unchecked.
 final class SocketClient: @unchecked Sendable {
   private let descriptor: Int32
   private(set) var received: [UInt8] = []
 
   init(_ address: SocketAddress, receiveBufferByteCount: Int32? = nil) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var timeout = timeval(tv_sec: 120, tv_usec: 0)
+    var timeout = timeval(tv_sec: 600, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     if var size = receiveBufferByteCount {
@@ -139,6 +139,7 @@ final class SocketClient: @unchecked Sendable {
       let n = bytes[sent...].withUnsafeBytes {
         Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
       }
+      if n < 0, errno == EINTR { continue }
       if n <= 0 { break }
       sent += n
     }
@@ -158,9 +159,13 @@ final class SocketClient: @unchecked Sendable {
 
   private func receive() -> Bool {
     var chunk = [UInt8](repeating: 0, count: 65536)
-    let n = recv(descriptor, &chunk, chunk.count, 0)
-    if n > 0 { received += chunk[..<n] }
-    return n > 0
+    while true {
+      let n = recv(descriptor, &chunk, chunk.count, 0)
+      // With a limit on the wait, any signal ends it.
+      if n < 0, errno == EINTR { continue }
+      if n > 0 { received += chunk[..<n] }
+      return n > 0
+    }
   }
 
   var text: String { String(decoding: received, as: UTF8.self) }

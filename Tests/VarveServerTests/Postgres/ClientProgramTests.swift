@@ -2,7 +2,7 @@ import Testing
 import VarveServer
 import VarveWire
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct PostgresClientProgramTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct PostgresClientProgramTests {
   private func psql(_ server: TestServer, _ commands: String...) throws -> (status: Int32, output: String) {
     try Tool.run(
       "psql",

@@ -5,7 +5,7 @@ import class VarveQuery.SessionActivity
 import VarveServer
 import VarveWire
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct PostgresConnectionTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct PostgresConnectionTests {
   @Test func aSimpleQueryGivesItsRows() async throws {
     try await TestServer.with { server in
       let client = try RawClient(startedOn: server)
