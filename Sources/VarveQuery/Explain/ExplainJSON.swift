@@ -18,7 +18,7 @@ struct ExplainJSON {
   mutating func append(title: String, over node: any PlanNode, indent: Int) throws {
     let outer = String(repeating: " ", count: indent)
     let inner = outer + "  "
-    text += "{\n\(inner)\"Node Type\": \(Self.quoted(title))"
+    text += "{\n\(inner)\"Node Type\": \(JSONWriter.quoted(title))"
     if options.showsCosts {
       for (name, figure) in Self.figures(try estimator.estimate(node), rows: 0, width: 0) {
         text += ",\n\(inner)\"\(name)\": \(figure)"
@@ -32,10 +32,10 @@ struct ExplainJSON {
   mutating func append(_ node: any PlanNode, indent: Int) throws {
     let outer = String(repeating: " ", count: indent)
     let inner = outer + "  "
-    text += "{\n\(inner)\"Node Type\": \(Self.quoted(node.label))"
+    text += "{\n\(inner)\"Node Type\": \(JSONWriter.quoted(node.label))"
     for (name, figure) in try figures(node) { text += ",\n\(inner)\"\(name)\": \(figure)" }
     for (name, detail) in try node.details(context) {
-      text += ",\n\(inner)\(Self.quoted(name)): \(Self.quoted(detail))"
+      text += ",\n\(inner)\(JSONWriter.quoted(name)): \(JSONWriter.quoted(detail))"
     }
     let inputs = try ExplainPlan.inputs(of: node, context)
     for (name, plans) in [("Plans", inputs), ("SubPlans", ExplainPlan.subplans(node))] where !plans.isEmpty {
@@ -68,24 +68,5 @@ struct ExplainJSON {
       ("Startup Cost", ExplainNumber.cost(estimate.startup)), ("Total Cost", ExplainNumber.cost(estimate.total)),
       ("Plan Rows", ExplainNumber.count(rows)), ("Plan Width", String(width)),
     ]
-  }
-
-  private static func quoted(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": out += "\\\""
-      case "\\": out += "\\\\"
-      case "\n": out += "\\n"
-      default:
-        if scalar.value < 0x20 {
-          let digits = String(scalar.value, radix: 16)
-          out += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
-        } else {
-          out.unicodeScalars.append(scalar)
-        }
-      }
-    }
-    return out + "\""
   }
 }
