@@ -61,6 +61,8 @@ def ingest(server, blocks, seconds):
 
 def compare(server, blocks, seconds, pairs, what, work, *arguments):
     """Prints each pair and the median. `blocks(number)`: lines to send in a turn. `what`: the name of one `work`."""
+    # At first there is nothing to compact yet.
+    ingest(server, blocks(2 * pairs), seconds)
     rates = []
     for number in range(pairs):
         # In turn, and the other way round every second time: what changes meanwhile changes both.
