@@ -11,12 +11,12 @@ import VarveStorage
 @Suite struct ArchiveStepsTests {
   private let database: Database
   private let session: QuerySession
+  private let clock = ManualClock()
 
   init() throws {
     var options = Database.Options()
     options.compaction = false
     options.archive = "/sim/archive"
-    let clock = ManualClock()
     clock.set(wall: 1_700_000_000_000_000_000)
     database = try Database.openBlocking("/sim/db", options: options, fileSystem: SimulatedFileSystem(), clock: clock)
     session = database.makeSession(user: "u", database: "d")
@@ -37,6 +37,26 @@ import VarveStorage
     _ = try rows("SELECT archive_run('t', INTERVAL '1 day')")
     #expect(try rows("SELECT count(*), sum(v)::bigint FROM t") == [[.integer(70), .integer(2415)]])
     #expect(try rows("SELECT archive_run('t', INTERVAL '1 day', dry_run => true)").allSatisfy { $0[3] == .integer(0) })
+  }
+
+  /// A policy that cannot be followed, since a clock went back to where its age reaches beyond all times, is told of, and
+  /// keeps no other table here.
+  @Test func aPolicyThatCannotBeFollowedStopsNoOther() throws {
+    for table in ["t", "u"] {
+      if table == "u" {
+        try session.run("CREATE TABLE u (time timestamptz, host text, v bigint, s text) WITH (varve.tags = 'host')")
+      }
+      try session.run("INSERT INTO \(table) VALUES ('1975-01-01Z', 'h', 1, 'x')")
+      try session.run("CALL flush()")
+    }
+    try session.run("CALL add_tiering_policy('u', INTERVAL '340 years')")
+    clock.set(wall: 315_532_800_000_000_000)
+    try session.run("CALL add_tiering_policy('t', INTERVAL '1 day')")
+    TieringScheduler().turn(database)
+    #expect(try rows("SELECT archive_list()").map { $0[0] } == [.text("t")])
+    let failed = "SELECT table_name FROM varve.jobs WHERE job = 'tiering' AND last_error IS NOT NULL"
+    #expect(try rows(failed) == [[.text("u")]])
+    #expect(try rows("SELECT archive_run()").map { $0[0] } == [.text("t")])
   }
 
   /// Once newest rows were asked for, those of chunks that go to the archive are at hand: no object is read for them.
