@@ -238,7 +238,8 @@ struct SessionTests {
     let latest = try session.text("EXPLAIN SELECT DISTINCT ON (host) host, time, v FROM cpu ORDER BY host, time DESC")
     #expect(latest.contains("First of Group (run ends only)"))
     #expect(!latest.contains("Sort"))
-    let greatest = try session.text("EXPLAIN (COSTS OFF) SELECT DISTINCT ON (host) host, v FROM cpu ORDER BY host, v DESC")
+    let greatest = try session.text(
+      "EXPLAIN (COSTS OFF) SELECT DISTINCT ON (host) host, v FROM cpu ORDER BY host, v DESC")
     #expect(greatest.contains("First of Group\n"))
   }
 
