@@ -23,8 +23,8 @@ package struct RefreshRecord: Sendable {
 
   package init() {}
 
-  /// A run of a policy has ended: at this time, after so long, with an error or without.
-  package mutating func ended(at wall: Int64, after nanoseconds: Int64, nextRun: Int64, _ error: VarveError?) {
+  /// A run has ended: at this time, after so long, with an error or without.
+  package mutating func ended(at wall: Int64, after nanoseconds: Int64, nextRun: Int64?, _ error: VarveError?) {
     isRunning = false
     runs += 1
     lastRun = wall

@@ -30,13 +30,7 @@ package struct ServiceRecord: Sendable {
   package init() {}
 
   package mutating func ended(_ error: VarveError?, _ nanoseconds: Int64, at wall: Int64) {
-    work.isRunning = false
-    work.runs += 1
-    work.lastRun = wall
-    work.nanoseconds = nanoseconds
-    work.totalNanoseconds += nanoseconds
-    work.lastError = error
-    if error != nil { work.failures += 1 }
+    work.ended(at: wall, after: nanoseconds, nextRun: work.nextRun, error)
   }
 }
 
